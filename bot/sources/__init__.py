@@ -1,0 +1,1 @@
+"""Where a bot's positions are read."""

@@ -1,0 +1,1 @@
+"""Where hedges are traded: ccxt, and the simulated exchange."""

@@ -1,0 +1,1 @@
+"""The simulated exchange's HTTP face, in Binance's protocol."""

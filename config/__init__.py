@@ -1,0 +1,1 @@
+"""Strict settings, profiles, sectors and aliases."""

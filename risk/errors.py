@@ -1,0 +1,44 @@
+"""The one tree of exceptions, rooted here because every layer may raise.
+
+    PerphedgeError
+    ├── DataError                 market or account data that cannot be used; names symbol and time
+    │   ├── MissingDataError      something needed is not there (never replaced by zero)
+    │   └── StaleDataError        it is there, but older than its stated age
+    ├── EstimationError           a figure cannot be computed from the data given
+    ├── OptimizationError         the hedge problem is malformed (not: infeasible, which is a value)
+    ├── ConfigError               config/errors.py: a field, its value, what is allowed  (exit 2)
+    └── bot/errors.py
+        ├── UsageError            wrong arguments on the command line  (exit 2)
+        ├── LockHeldError         another engine holds the state directory  (exit 3)
+        ├── HaltedError           the engine is halted  (exit 4)
+        ├── UnreachableError      a venue or a position source does not answer  (exit 5)
+        ├── VenueError            the venue answered, but with an error  (exit 5)
+        ├── SafetyError           refused for safety  (exit 6)
+        └── JournalError          the journal cannot be read or written  (exit 6)
+
+Messages say what was wrong, with its value, and what to do about it.
+"""
+
+
+class PerphedgeError(Exception):
+    """Root of all exceptions that perphedge raises on purpose."""
+
+
+class DataError(PerphedgeError):
+    """Market or account data that cannot be used."""
+
+
+class MissingDataError(DataError):
+    """Something needed is not there; it is never taken for zero."""
+
+
+class StaleDataError(DataError):
+    """The data is there but older than its stated age."""
+
+
+class EstimationError(PerphedgeError):
+    """A figure cannot be computed from the data given."""
+
+
+class OptimizationError(PerphedgeError):
+    """The hedge problem is malformed; infeasibility is a value, not this."""

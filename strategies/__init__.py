@@ -1,0 +1,1 @@
+"""Pure hedge decisions."""

@@ -1,0 +1,91 @@
+"""What a hedge strategy decides from: facts of the moment, and choices from the config."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.book import FloatArray
+from risk.limits import RiskLimits
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeFacts:
+    """The market and the book at one decision; N symbols, arrays of shape (N,) unless said.
+
+    Attributes:
+        timestamp_ms: decision time, UTC milliseconds.
+        symbols: every symbol held by the bot or by us, and every symbol that may be shorted.
+        bot_usd: bot's signed notional, USD.
+        hedge_usd: our signed notional now, USD.
+        covariance_daily: (N, N) covariance of daily log returns, symmetric, positive definite.
+        volatility_btc_daily: standard deviation of BTC's daily return.
+        beta_btc: beta of each symbol to BTC.
+        price_usd: mark price of one base unit, USD.
+        lot_usd: notional of one lot, USD.
+        min_trade_usd: smallest notional the venue takes for an order that is not reduce-only, USD.
+        half_spread: half of the quoted spread, a fraction of the price.
+        taker_fee: a fraction of notional.
+        funding_daily: what longs pay a day, a fraction of notional (positive: shorts receive).
+        funding_daily_se: its standard error; 0 where it is taken as known.
+        adv_usd: average daily volume, USD, above 0.
+        crowding: cluster crowding score of each symbol (negative: crowded shorts), 0 where unknown.
+        may_hedge: False where hands-off or not eligible: there a hedge may only shrink.
+        in_sector: True for tokens of the sector, False for benchmarks.
+        cluster: index of each symbol's cluster, -1 for none.
+        initial_margin_rate: initial margin as a fraction of notional in the hedge account.
+        equity_usd: equity of the hedge account, USD.
+        risk_equity_usd: the E of the risk term, USD (the bot's gross).
+        turnover_used_usd: traded by us in the last 24 hours, USD.
+    """
+
+    timestamp_ms: int
+    symbols: tuple[str, ...]
+    bot_usd: FloatArray
+    hedge_usd: FloatArray
+    covariance_daily: FloatArray
+    volatility_btc_daily: float
+    beta_btc: FloatArray
+    price_usd: FloatArray
+    lot_usd: FloatArray
+    min_trade_usd: FloatArray
+    half_spread: FloatArray
+    taker_fee: FloatArray
+    funding_daily: FloatArray
+    funding_daily_se: FloatArray
+    adv_usd: FloatArray
+    crowding: FloatArray
+    may_hedge: NDArray[np.bool_]
+    in_sector: NDArray[np.bool_]
+    cluster: NDArray[np.int64]
+    initial_margin_rate: FloatArray
+    equity_usd: float
+    risk_equity_usd: float
+    turnover_used_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeChoices:
+    """What the owner chose: caps and tuning, none of it measured.
+
+    Attributes:
+        limits: the caps, in USD.
+        risk_aversion: lambda; 0 gives the cheapest way back under the caps.
+        horizon_days: tau, over which risk and carry are counted.
+        holding_days: T_hold, over which a trade's cost is spread.
+        impact: Y of the square-root impact law; 0 leaves impact out.
+        estimation_uncertainty: rho of the term (u'|x|)^2; 0 leaves it out.
+        carry_risk: kappa_f on the standard error of funding.
+        crowding_charge: kappa of the squeeze charge; 0 leaves it out.
+        shorts_only: hedges are never long.
+    """
+
+    limits: RiskLimits
+    risk_aversion: float = 4.0
+    horizon_days: float = 1.0
+    holding_days: float = 5.0
+    impact: float = 0.0
+    estimation_uncertainty: float = 0.0
+    carry_risk: float = 0.0
+    crowding_charge: float = 0.0
+    shorts_only: bool = True
