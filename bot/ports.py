@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from bot.orders import Fill, OrderOutcome, OrderRequest
-from risk.book import AccountState, Position
+from risk.book import AccountState
 from risk.crowding import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import BarPanel
@@ -83,6 +83,25 @@ class MarketData(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedPosition:
+    """One open position as a source reports it; long is positive.
+
+    Attributes:
+        base_quantity: base units, signed, not zero.
+        position_side: ``BOTH``, or ``LONG``/``SHORT`` for the rows of hedge mode.
+        entry_price, leverage, liquidation_price, unrealised_pnl_usd: None where not reported.
+    """
+
+    symbol: str
+    base_quantity: Decimal
+    position_side: str = "BOTH"
+    entry_price: float | None = None
+    leverage: float | None = None
+    liquidation_price: float | None = None
+    unrealised_pnl_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSnapshot:
     """What one source says is held.
 
@@ -95,7 +114,7 @@ class SourceSnapshot:
 
     source: str
     timestamp_ms: int
-    positions: tuple[Position, ...]
+    positions: tuple[ReportedPosition, ...]
     listed: frozenset[str] = frozenset()
 
 
@@ -112,8 +131,8 @@ class PositionSource(Protocol):
         """Older than this is stale."""
         ...
 
-    async def read(self, marks: Mapping[str, float]) -> SourceSnapshot:
-        """Positions now; ``marks`` prices those whose source has no mark price."""
+    async def read(self) -> SourceSnapshot:
+        """Positions now."""
         ...
 
     async def close(self) -> None:
