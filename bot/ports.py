@@ -27,6 +27,8 @@ class Quote:
         funding_interval_hours: length of the running interval.
         next_funding_ms: next payment, UTC milliseconds.
         open_interest_base: open contracts in base units; None where the source does not tell.
+        settled_funding_rate: of the latest payment at or before ``timestamp_ms``, which is what
+            that payment really was; None where the source does not tell.
     """
 
     symbol: str
@@ -42,6 +44,7 @@ class Quote:
     next_funding_ms: int
     volatility_daily: float | None = None
     open_interest_base: float | None = None
+    settled_funding_rate: float | None = None
 
 
 class Clock(Protocol):
@@ -150,6 +153,8 @@ class VenueAccount:
         margin_rate: initial margin as a fraction of notional by symbol (1 / leverage).
         liquidation_price: by symbol, where there is one.
         open_order_client_ids: client ids of open orders, ours and others'.
+        open_order_symbols: symbols in which anybody has an open order in this account.
+        hedge_mode: long and short are held apart.
     """
 
     state: AccountState
@@ -158,6 +163,7 @@ class VenueAccount:
     liquidation_price: Mapping[str, float]
     open_order_client_ids: frozenset[str]
     hedge_mode: bool = False
+    open_order_symbols: frozenset[str] = frozenset()
 
 
 class Venue(Protocol):
