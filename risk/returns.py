@@ -1,14 +1,21 @@
 """Hourly bars and their log returns."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from risk.errors import DataError
+from risk.errors import DataError, MissingDataError
+from risk.exclusion import Excluded, selection
 
 HOUR_MS = 3_600_000
+BARS_PER_DAY = 24
+
+MAX_ABS_LOG_RETURN = math.log(10)
+"""A larger move between two closes is taken for a change of denomination or a broken feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +43,86 @@ class BarPanel:
             )
         if len(self.open_ms) > 1 and not np.all(np.diff(self.open_ms) == HOUR_MS):
             raise DataError("bars: open times must be one hour apart and increasing")
+
+    def subset(self, symbols: Sequence[str]) -> "BarPanel":
+        """The same grid for ``symbols`` only, in their order.
+
+        Raises:
+            MissingDataError: a symbol that is not in the panel.
+        """
+        index = {symbol: i for i, symbol in enumerate(self.symbols)}
+        missing = [symbol for symbol in symbols if symbol not in index]
+        if missing:
+            raise MissingDataError(f"no bars of {', '.join(missing)}")
+        columns = [index[symbol] for symbol in symbols]
+        return BarPanel(
+            tuple(symbols), self.open_ms, self.close[:, columns], self.quote_volume_usd[:, columns]
+        )
+
+
+def utc(time_ms: int) -> str:
+    """UTC milliseconds as ``2025-09-30T23:00Z``, for messages."""
+    return f"{np.datetime_as_string(np.datetime64(int(time_ms), 'ms'), unit='m')}Z"
+
+
+def faulty_closes(panel: BarPanel) -> tuple[Excluded, ...]:
+    """Symbols whose closes cannot be used, each with its first fault and the bar's UTC open.
+
+    A fault is a close that is infinite, zero or negative, or a move of more than tenfold, up or
+    down, from one close to the next one there is. A token does not do that in an hour, while a
+    renamed, redenominated or mixed-up one does. Gaps are no shelter: the move from the last close
+    before a gap to the first one after it counts too, so that two denominations of one token are
+    never spliced into one history. NaN is a missing bar and no fault.
+    """
+    found = []
+    for column, symbol in enumerate(panel.symbols):
+        fault = _first_fault(panel.open_ms, panel.close[:, column])
+        if fault is not None:
+            found.append(Excluded(symbol, fault))
+    return tuple(found)
+
+
+def without_faults(panel: BarPanel) -> tuple[BarPanel, tuple[Excluded, ...]]:
+    """The panel without the symbols that ``faulty_closes`` names, and those with their reasons."""
+    excluded = faulty_closes(panel)
+    kept = selection(panel.symbols, excluded).kept
+    return (panel if not excluded else panel.subset(kept)), excluded
+
+
+def log_returns(panel: BarPanel) -> FloatArray:
+    """Log returns of one bar, r_t = ln(close_t / close_{t-1}), shape (T - 1, N).
+
+    Row t belongs to the bar that opens at ``open_ms[t + 1]``. NaN unless both closes are there:
+    a return over a gap is never spread over it nor taken for one hour's. A panel of fewer than
+    two bars gives shape (0, N).
+
+    Raises:
+        DataError: a close that cannot be used (see ``faulty_closes``), named with its UTC time.
+            ``without_faults`` takes such symbols out beforehand.
+    """
+    faults = faulty_closes(panel)
+    if faults:
+        raise DataError("; ".join(f"{fault.symbol}: {fault.reason}" for fault in faults))
+    logs = np.log(panel.close)
+    return logs[1:] - logs[:-1]
+
+
+def _first_fault(open_ms: NDArray[np.int64], close: FloatArray) -> str | None:
+    there = np.flatnonzero(~np.isnan(close))
+    values = close[there]
+    unusable = ~(np.isfinite(values) & (values > 0))
+    # Only up to the first unusable close can moves be measured.
+    end = int(np.argmax(unusable)) if unusable.any() else len(values)
+    moves = np.diff(np.log(values[:end]))
+    absurd = np.abs(moves) > MAX_ABS_LOG_RETURN
+    if absurd.any():
+        i = int(np.argmax(absurd))
+        gap = int(there[i + 1] - there[i])
+        over = "in one bar" if gap == 1 else f"across {gap} bars with none between"
+        return (
+            f"close goes from {values[i]:g} to {values[i + 1]:g} {over} "
+            f"at {utc(open_ms[there[i + 1]])}, more than tenfold: another denomination?"
+        )
+    if end < len(values):
+        return f"close is {values[end]:g} at {utc(open_ms[there[end]])}, must be above 0 and finite"
+    return None
