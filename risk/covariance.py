@@ -18,6 +18,18 @@ from risk.estimate import (
 from risk.exclusion import Excluded, selection
 from risk.returns import BARS_PER_DAY
 
+__all__ = [
+    "HALF_LIVES_DAYS",
+    "MIN_BARS",
+    "MIN_VOLATILITY_DAILY",
+    "SHRINKAGE",
+    "CovarianceEstimate",
+    "CovarianceEstimator",
+    "MeanEwmaCovariance",
+    "effective_bars",
+    "mean_ewma_covariance",
+]
+
 HALF_LIVES_DAYS = (4.0, 15.0, 60.0)
 SHRINKAGE = 0.2
 MIN_BARS = 24
