@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from bot.feeds.generated_market import CHUNK_HOURS, MarketChunk, MarketModel, funding_rate
 from bot.feeds.generated_universe import UNIVERSE, TokenSpec
-from bot.feeds.tape import DAY_MS, ArrayTape, HourlyBars, OpenInterestSeries
+from bot.feeds.tape import DAY_MS, ArrayTape, FundingTrack, HourlyBars, OpenInterestSeries
 from risk.book import FloatArray
-from risk.crowding import FundingSeries
 from risk.errors import DataError
 from risk.returns import HOUR_MS
 
@@ -130,13 +129,11 @@ class GeneratedTape(ArrayTape):
         whole = there.reshape(-1, hours).all(axis=1)
         time_ms = ends.reshape(-1, hours)[whole, -1]
         rate = funding_rate(mean[whole], hours)
-        length = np.full(len(rate), float(hours))
+        track = FundingTrack(
+            time_ms, rate, np.full(len(rate), float(hours)), np.zeros(len(rate), dtype=np.bool_)
+        )
         old = self._funding.get(spec.symbol)
-        if old is not None:
-            time_ms = np.concatenate([old.time_ms, time_ms])
-            rate = np.concatenate([old.rate, rate])
-            length = np.concatenate([old.interval_hours, length])
-        self._funding[spec.symbol] = FundingSeries(spec.symbol, time_ms, rate, length)
+        self._funding[spec.symbol] = track if old is None else old.then(track)
 
     def _add_interest(self, symbol: str, time_ms: NDArray[np.int64], base: FloatArray) -> None:
         old = self._open_interest.get(symbol)

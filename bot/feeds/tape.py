@@ -149,6 +149,35 @@ class HourlyBars:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingTrack:
+    """Settled payments of one symbol, (K,) each, oldest first; as FundingSeries, but ``substitute``
+    is told for each payment, because the source may change on the way."""
+
+    time_ms: NDArray[np.int64]
+    rate: FloatArray
+    interval_hours: FloatArray
+    substitute: NDArray[np.bool_]
+
+    def then(self, later: "FundingTrack") -> "FundingTrack":
+        """This one, followed by ``later``."""
+        return FundingTrack(
+            np.concatenate([self.time_ms, later.time_ms]),
+            np.concatenate([self.rate, later.rate]),
+            np.concatenate([self.interval_hours, later.interval_hours]),
+            np.concatenate([self.substitute, later.substitute]),
+        )
+
+    def take(self, chosen: slice | NDArray[np.bool_]) -> "FundingTrack":
+        """The payments chosen by slice or mask."""
+        return FundingTrack(
+            self.time_ms[chosen],
+            self.rate[chosen],
+            self.interval_hours[chosen],
+            self.substitute[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class OpenInterestSeries:
     """(K,) times in UTC milliseconds, increasing, and open interest in base units."""
 
@@ -180,7 +209,7 @@ class ArrayTape:
         self,
         instruments: Sequence[Instrument],
         bars: HourlyBars,
-        funding: Mapping[str, FundingSeries] | None = None,
+        funding: Mapping[str, FundingTrack] | None = None,
         open_interest: Mapping[str, OpenInterestSeries] | None = None,
     ) -> None:
         """Columns of ``bars`` follow the order of ``instruments``."""
@@ -294,41 +323,36 @@ class ArrayTape:
 
     def funding(self, symbol: str, start_ms: int, end_ms: int) -> list[FundingPayment]:
         """As in Tape; a payment without a price near it is left out."""
-        series = self.funding_series(symbol, start_ms, end_ms)
-        if series is None:
+        track = self._track(symbol, start_ms, end_ms)
+        if track is None:
             return []
+        column = self._column[symbol]
         payments = []
-        for time_ms, rate, hours in zip(
-            series.time_ms.tolist(),
-            series.rate.tolist(),
-            series.interval_hours.tolist(),
-            strict=True,
-        ):
-            seen = self._price(self._column[symbol], time_ms)
+        for k, time_ms in enumerate(track.time_ms.tolist()):
+            seen = self._price(column, time_ms)
             if seen is not None:
-                mark, _ = self._mark(self._column[symbol], seen[0], rate, 0, hours)
-                payments.append(
-                    FundingPayment(symbol, time_ms, rate, hours, mark, series.substitute)
-                )
+                rate, hours = float(track.rate[k]), float(track.interval_hours[k])
+                mark, _ = self._mark(column, seen[0], rate, 0, hours)
+                other = bool(track.substitute[k])
+                payments.append(FundingPayment(symbol, time_ms, rate, hours, mark, other))
         return payments
 
     def funding_series(self, symbol: str, start_ms: int, end_ms: int) -> FundingSeries | None:
-        """As in Tape."""
-        self._reach(end_ms)
-        series = self._funding.get(symbol)
-        if series is None:
+        """As in Tape; flagged as substitute where any of its payments is one."""
+        track = self._track(symbol, start_ms, end_ms)
+        if track is None:
             return None
-        low, high = np.searchsorted(series.time_ms, [start_ms, end_ms])
-        if low >= high:
-            return None
-        part = slice(int(low), int(high))
         return FundingSeries(
-            symbol,
-            series.time_ms[part],
-            series.rate[part],
-            series.interval_hours[part],
-            series.substitute,
+            symbol, track.time_ms, track.rate, track.interval_hours, bool(track.substitute.any())
         )
+
+    def _track(self, symbol: str, start_ms: int, end_ms: int) -> FundingTrack | None:
+        self._reach(end_ms)
+        track = self._funding.get(symbol)
+        if track is None:
+            return None
+        low, high = np.searchsorted(track.time_ms, [start_ms, end_ms])
+        return track.take(slice(int(low), int(high))) if low < high else None
 
     def open_interest(self, symbol: str, now_ms: int) -> float | None:
         """As in Tape."""
