@@ -1,27 +1,277 @@
-"""Crowding read from funding rates."""
+"""Crowding read from funding rates: who is leaning which way, and how hard."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
+from risk.errors import DataError
+from risk.estimate import CovarianceEstimate
+from risk.funding import (
+    MAX_AGE_HOURS,
+    FundingDaily,
+    FundingSeries,
+    excess_annual,
+    funding_annual,
+    funding_daily,
+    is_pinned,
+    staleness,
+    time_weights,
+)
+from risk.returns import HOUR_MS
+
+__all__ = [
+    "CrowdingReport",
+    "FundingDaily",
+    "FundingSeries",
+    "TokenCrowding",
+    "crowding",
+    "funding_daily",
+    "robust_z",
+]
+
+SCORE_HALF_LIFE_HOURS = 24.0
+OWN_HALF_LIFE_HOURS = 30 * 24.0
+OWN_HISTORY_HOURS = 7 * 24.0
+"""Below a week of payments a token's own history says nothing about what is usual for it."""
+
+PERSISTENCE_HOURS = 7 * 24.0
+SCORE_CLIP = 4.0
+_LONGEST_HISTORY_HOURS = 180 * 24.0  # six half-lives; also keeps 2^(hours / 24) from underflow
+_NO_DISPERSION = 1e-9
+_NO_PEERS = "no token of the sector has funding to compare with"
 
 
 @dataclass(frozen=True, slots=True)
-class FundingSeries:
-    """Settled funding payments of one symbol, oldest first; K payments.
+class TokenCrowding:
+    """Crowding of one token; None where it is not known, which is never the same as 0.
 
     Attributes:
-        symbol: unified symbol of the instrument that it is used for.
-        time_ms: (K,) payment times, UTC milliseconds, strictly increasing.
-        rate: (K,) fraction of notional per interval, positive: longs pay shorts.
-        interval_hours: (K,) length of the interval that each payment settles.
-        substitute: taken from another venue, or the pinned base rate, for want of its own.
+        symbol: unified symbol.
+        unknown: why nothing is known, as one clause; None where it is.
+        funding_annual: last settled rate as a simple yearly rate.
+        score_annual: EWMA (24 h half-life) of the yearly excess over 10.95 %.
+        z_sector: the score against the sector's, robust.
+        z_own: the score against the token's own past.
+        z_open_interest: open interest over daily volume against the sector's; None where open
+            interest or volume is not known, and then it is left out of the crowding.
+        crowding: C; positive: crowded longs, negative: crowded shorts, the squeeze risk of shorts.
+        cluster_crowding: C̄, the crowding of what moves with the token; known for a token without
+            funding too, when its correlated peers have some.
+        pinned: the last payment was exactly the fixed interest and says nothing.
+        persistence: share of the 7 days to the last payment spent on the score's side of neutral.
+        substitute: the funding is another venue's or the base rate.
     """
 
     symbol: str
-    time_ms: NDArray[np.int64]
-    rate: FloatArray
-    interval_hours: FloatArray
+    unknown: str | None = None
+    funding_annual: float | None = None
+    score_annual: float | None = None
+    z_sector: float | None = None
+    z_own: float | None = None
+    z_open_interest: float | None = None
+    crowding: float | None = None
+    cluster_crowding: float | None = None
+    pinned: bool | None = None
+    persistence: float | None = None
     substitute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdingReport:
+    """Crowding of N tokens at one moment.
+
+    Attributes:
+        timestamp_ms: UTC milliseconds.
+        tokens: one entry for each symbol, in their order.
+        breadth: share of the sector's known tokens whose score is above neutral; None without any.
+    """
+
+    timestamp_ms: int
+    tokens: tuple[TokenCrowding, ...]
+    breadth: float | None
+
+    def of(self, symbol: str) -> TokenCrowding | None:
+        """The entry of one symbol; None where it was not asked for."""
+        return next((token for token in self.tokens if token.symbol == symbol), None)
+
+    def cluster_crowding(self, symbols: Sequence[str]) -> FloatArray:
+        """C̄ of each of ``symbols``, shape (N,), NaN where it is not known."""
+        known = {token.symbol: token.cluster_crowding for token in self.tokens}
+        values = [known.get(symbol) for symbol in symbols]
+        return np.array([math.nan if value is None else value for value in values])
+
+
+def crowding(
+    funding: Mapping[str, FundingSeries],
+    estimate: CovarianceEstimate,
+    in_sector: NDArray[np.bool_],
+    now_ms: int,
+    *,
+    open_interest_usd: Mapping[str, float] | None = None,
+    adv_usd: Mapping[str, float] | None = None,
+    max_age_hours: float = MAX_AGE_HOURS,
+) -> CrowdingReport:
+    """Score how crowded each token is, alone and with what moves with it.
+
+    From the yearly excess f = 8760 r/Δ - 10.95 % (0 where pinned), s its EWMA over time (half-life
+    24 h):
+
+        z_sector = (s - median) / (1.4826 MAD)     over the sector's tokens that have an s
+        z_own    = (s - m) / d                     m, d of its own past, half-life 30 days
+        C  = clip(½ z_sector + ½ z_own, ±4) · (1 + ½ max(z_OI, 0))
+        C̄_i = Σ_j ρ⁺_ij ω_j C_j / Σ_j ρ⁺_ij ω_j    over the sector's tokens and i itself
+
+    with z_OI the robust z of open interest over daily volume (0 where unknown) and ω open interest
+    (the median of the known ones where unknown; equal weights without any). No dispersion gives a
+    z of 0. Only payments settled by ``now_ms`` are read.
+
+    A token has no C when its series is missing, older than ``max_age_hours``, shorter than a week,
+    or nothing but a substituted base rate; ``unknown`` says which.
+
+    Args:
+        funding: settled payments by symbol; a symbol may be missing.
+        estimate: gives the N symbols and their correlations.
+        in_sector: (N,) True for tokens of the sector, False for benchmarks.
+        open_interest_usd, adv_usd: by symbol, both above 0; a symbol may be missing.
+
+    Raises:
+        DataError: ``in_sector`` has another shape, or open interest or volume is negative or not
+            finite.
+    """
+    symbols = estimate.symbols
+    if np.shape(in_sector) != (len(symbols),):
+        raise DataError(f"in_sector has shape {np.shape(in_sector)}, must be ({len(symbols)},)")
+    tokens = [_own_crowding(s, funding.get(s), now_ms, max_age_hours) for s in symbols]
+    score = _values([token.score_annual for token in tokens])
+    z_sector = robust_z(score, in_sector & ~np.isnan(score))
+    interest = _aligned("open interest", open_interest_usd, symbols)
+    volume = _aligned("daily volume", adv_usd, symbols)
+    ratio = interest / np.where(volume > 0, volume, np.nan)
+    z_interest = robust_z(ratio, in_sector & ~np.isnan(ratio))
+    z_own = _values([token.z_own for token in tokens])
+    boost = 1 + 0.5 * np.maximum(np.nan_to_num(z_interest), 0.0)
+    value = np.clip(0.5 * z_sector + 0.5 * z_own, -SCORE_CLIP, SCORE_CLIP) * boost
+    around = _cluster_crowding(value, estimate.correlation, interest, in_sector)
+    known = in_sector & ~np.isnan(score)
+    return CrowdingReport(
+        timestamp_ms=now_ms,
+        tokens=tuple(
+            replace(
+                token,
+                unknown=token.unknown or (_NO_PEERS if np.isnan(value[i]) else None),
+                z_sector=_or_none(z_sector[i]),
+                z_open_interest=_or_none(z_interest[i]),
+                crowding=_or_none(value[i]),
+                cluster_crowding=_or_none(around[i]),
+            )
+            for i, token in enumerate(tokens)
+        ),
+        breadth=float((score[known] > 0).mean()) if known.any() else None,
+    )
+
+
+def robust_z(values: FloatArray, among: NDArray[np.bool_]) -> FloatArray:
+    """(x - median) / (1.4826 MAD), shape (N,), median and MAD taken over the entries ``among``.
+
+    1.4826 makes the median absolute deviation a standard deviation under normality. Where the
+    entries have no dispersion every known z is 0. NaN in, NaN out; without any entry, all NaN.
+    """
+    if not among.any():
+        return np.full(len(values), np.nan)
+    centre = float(np.median(values[among]))
+    spread = 1.4826 * float(np.median(np.abs(values[among] - centre)))
+    if spread <= _NO_DISPERSION * max(1.0, abs(centre)):
+        return np.where(np.isnan(values), np.nan, 0.0)
+    return (values - centre) / spread
+
+
+def _own_crowding(
+    symbol: str, series: FundingSeries | None, now_ms: int, max_age_hours: float
+) -> TokenCrowding:
+    """What a token's own payments tell, without its peers."""
+    if series is None:
+        return TokenCrowding(symbol, unknown="no funding series")
+    series = series.until(now_ms).since(now_ms - round(_LONGEST_HISTORY_HOURS * HOUR_MS))
+    reason = staleness(series, now_ms, max_age_hours) or _useless(series)
+    if reason is not None:
+        return TokenCrowding(symbol, unknown=reason, substitute=series.substitute)
+    excess = excess_annual(series)
+    score = _score_history(series, excess)
+    recent = series.time_ms > series.time_ms[-1] - PERSISTENCE_HOURS * HOUR_MS
+    hours = series.interval_hours[recent]
+    same_side = (np.sign(excess[recent]) == np.sign(score[-1])) & (excess[recent] != 0)
+    return TokenCrowding(
+        symbol,
+        funding_annual=float(funding_annual(series)[-1]),
+        score_annual=float(score[-1]),
+        z_own=_z_own(series, score),
+        pinned=bool(is_pinned(series)[-1]),
+        persistence=float(hours @ same_side / hours.sum()),
+        substitute=series.substitute,
+    )
+
+
+def _useless(series: FundingSeries) -> str | None:
+    span_hours = (int(series.time_ms[-1]) - int(series.time_ms[0])) / HOUR_MS
+    span_hours += float(series.interval_hours[0])
+    if span_hours < OWN_HISTORY_HOURS:
+        return f"only {span_hours / 24:.1f} days of funding, needs {OWN_HISTORY_HOURS / 24:.0f}"
+    if series.substitute and bool(is_pinned(series).all()):
+        return "only the base rate stands in for its funding"
+    return None
+
+
+def _score_history(series: FundingSeries, excess: FloatArray) -> FloatArray:
+    """s at every payment: EWMA over time of the excess, by its own payments until then, (K,)."""
+    # Weights that grow from payment to payment give every past score in one pass.
+    hours = (series.time_ms - series.time_ms[-1]) / HOUR_MS
+    weights = 2.0 ** (hours / SCORE_HALF_LIFE_HOURS)
+    weights *= 1.0 - 2.0 ** (-series.interval_hours / SCORE_HALF_LIFE_HOURS)
+    return np.asarray(np.cumsum(weights * excess) / np.cumsum(weights))
+
+
+def _z_own(series: FundingSeries, score: FloatArray) -> float:
+    weights = time_weights(series, OWN_HALF_LIFE_HOURS)
+    mean = float(weights @ score)
+    spread = math.sqrt(float(weights @ (score - mean) ** 2))
+    return (float(score[-1]) - mean) / spread if spread > _NO_DISPERSION else 0.0
+
+
+def _cluster_crowding(
+    value: FloatArray, correlation: FloatArray, interest: FloatArray, in_sector: NDArray[np.bool_]
+) -> FloatArray:
+    """C̄, (N,), NaN where neither the token nor any peer that moves with it has a C."""
+    # A benchmark's open interest would drown the sector, so it counts for itself only.
+    unknown = np.isnan(interest)
+    usual = 1.0 if unknown.all() else float(np.nanmedian(interest))
+    size = np.where(unknown, usual, interest)
+    weight: FloatArray = np.maximum(correlation, 0.0) * size * in_sector
+    np.fill_diagonal(weight, size)
+    weight = weight * ~np.isnan(value)
+    total = weight.sum(axis=1)
+    sums = weight @ np.nan_to_num(value)
+    around: FloatArray = np.divide(sums, total, out=np.full(len(value), np.nan), where=total > 0)
+    return around
+
+
+def _aligned(
+    what: str, by_symbol: Mapping[str, float] | None, symbols: Sequence[str]
+) -> FloatArray:
+    values = np.array([(by_symbol or {}).get(symbol, math.nan) for symbol in symbols])
+    wrong = np.isinf(values) | (values < 0)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise DataError(f"{symbols[i]}: {what} is {values[i]} USD, must be at least 0")
+    return values
+
+
+def _values(items: Sequence[float | None]) -> FloatArray:
+    return np.array([math.nan if item is None else item for item in items], dtype=np.float64)
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
