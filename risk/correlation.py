@@ -17,7 +17,7 @@ the tokens that go their own way stand apart."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clusters:
+class Clustering:
     """Groups of tokens that move together, of N tokens in C clusters.
 
     Attributes:
@@ -72,9 +72,9 @@ def correlation_of(covariance: FloatArray) -> FloatArray:
     return correlation
 
 
-def cluster_symbols(
+def cluster(
     correlation: FloatArray, symbols: Sequence[str], threshold: float = CLUSTER_THRESHOLD
-) -> Clusters:
+) -> Clustering:
     """Hierarchical clusters by average linkage on the distance 1 - ρ.
 
     With average linkage the distance of two groups is the mean over their pairs, so two groups
@@ -100,7 +100,7 @@ def cluster_symbols(
         raise EstimationError(f"cluster threshold is {threshold}, must be above -1 and at most 1")
     if n < 2:
         labels = np.zeros(n, dtype=np.int64)
-        return Clusters(np.arange(n), labels, tuple(symbols), threshold)
+        return Clustering(np.arange(n), labels, tuple(symbols), threshold)
     distance = np.clip(1.0 - (correlation + correlation.T) / 2, 0.0, 2.0)
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), method="average", optimal_ordering=True)
@@ -110,10 +110,10 @@ def cluster_symbols(
     # The margin lets a pair at exactly the threshold join in spite of rounding.
     raw = np.asarray(fcluster(tree, 1.0 - threshold + 1e-12, criterion="distance"))
     labels = _by_first_appearance(raw)
-    return Clusters(order, labels, _names(correlation, symbols, labels), threshold)
+    return Clustering(order, labels, _names(correlation, symbols, labels), threshold)
 
 
-def beta_to(estimate: CovarianceEstimate, benchmark: str) -> Beta:
+def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
     """β_i = Σ_ib / Σ_bb with its standard error, for all N symbols of the estimate.
 
     The error is that of least squares on n effective observations (the fewer of the two symbols):

@@ -108,9 +108,9 @@ class CrowdingReport:
 def crowding(
     funding: Mapping[str, FundingSeries],
     estimate: CovarianceEstimate,
+    *,
     in_sector: NDArray[np.bool_],
     now_ms: int,
-    *,
     open_interest_usd: Mapping[str, float] | None = None,
     adv_usd: Mapping[str, float] | None = None,
     max_age_hours: float = MAX_AGE_HOURS,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from risk.correlation import Beta, Clusters
+from risk.correlation import Beta, Clustering
 from risk.errors import DataError
 from risk.estimate import CovarianceEstimate
 
@@ -78,7 +78,7 @@ def exposure(
     x_usd: FloatArray,
     estimate: CovarianceEstimate,
     beta: Beta,
-    clusters: Clusters,
+    clusters: Clustering,
     in_sector: NDArray[np.bool_],
 ) -> ExposureReport:
     """Measure the book x with the covariance that caps and hedge use too.
@@ -152,7 +152,7 @@ def _by_cluster(
     x: FloatArray,
     marginal: FloatArray,
     estimate: CovarianceEstimate,
-    clusters: Clusters,
+    clusters: Clustering,
     *,
     sigma_x: float,
     sigma_btc: float,
