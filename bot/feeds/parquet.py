@@ -37,6 +37,16 @@ def read_columns(
     }
 
 
+def rows_by_text(values: NDArray[np.object_]) -> dict[str, NDArray[np.int64]]:
+    """Indices of the rows of each text, by text in alphabetical order."""
+    encoded = pa.array(values, type=pa.string()).dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    found = zip(encoded.dictionary.to_pylist(), parts, strict=True)
+    return dict(sorted((text, np.asarray(rows, dtype=np.int64)) for text, rows in found))
+
+
 def _read(path: Path, required: Mapping[str, Kind], wanted: Mapping[str, Kind]) -> Any:
     try:
         with pq.ParquetFile(path) as file:
@@ -68,7 +78,9 @@ def _column(
     if kind == "text":
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
             raise DataError(f"{path}: column {name} is {values.type}, must be text")
-        return np.array(values.to_pylist(), dtype=object)
+        encoded = values.combine_chunks().dictionary_encode()
+        names = np.array(encoded.dictionary.to_pylist(), dtype=object)
+        return np.asarray(names[encoded.indices.to_numpy()], dtype=object)
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         raise DataError(f"{path}: column {name} is {values.type}, must be a number")
     return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
