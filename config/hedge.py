@@ -1,0 +1,65 @@
+"""How hedges are decided (section ``hedge``)."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.fields import Duration, Note, Strict
+
+
+class Hedge(Strict):
+    """Tuning of the hedge strategy; the caps decide what must be hedged, this how and how much."""
+
+    strategy: Annotated[
+        Literal["minimum_risk"], Note(later=("none", "pair", "beta", "basket", "sample"))
+    ] = Field(default="minimum_risk", description="Which strategy decides.")
+    risk_aversion: Annotated[float, Field(ge=0, le=1000)] = Field(
+        default=4.0,
+        description="How much risk is worth against cost (λ); 0 only cures breaches, and as "
+        "cheaply as possible.",
+    )
+    holding_days: Annotated[float, Field(ge=0.01, le=365), Note(unit="days")] = Field(
+        default=5.0,
+        description="How long a hedge is expected to be held, over which its cost is spread.",
+    )
+    horizon_days: Annotated[float, Field(ge=0.01, le=30), Note(unit="days")] = Field(
+        default=1.0, description="Over which risk and funding are counted (τ)."
+    )
+    shrinkage: Annotated[float, Field(ge=0, le=0.9)] = Field(
+        default=0.2,
+        description="How far correlations are drawn towards their average; 0 to not at all.",
+    )
+    decide_every: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = Field(
+        default=timedelta(hours=4),
+        description="Time between decisions; a breach is decided at once.",
+    )
+    monitor_every: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = (
+        Field(
+            default=timedelta(seconds=60), description="Time between looks at positions and caps."
+        )
+    )
+    shorts_only: bool = Field(default=True, description="Hedges are never long.")
+    impact: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0,
+        description="Constant of the square-root law of market impact; 0 leaves it out.",
+    )
+    estimation_uncertainty: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0, description="Penalty for uncertain volatilities (ρ); 0 leaves it out."
+    )
+    carry_risk: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0, description="Penalty on the standard error of funding (κ_f); 0 leaves it out."
+    )
+    crowding_charge: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.0, description="Charge for shorts in crowded shorts (κ); 0 leaves it out."
+    )
+
+    @property
+    def decide_every_ms(self) -> int:
+        """``decide_every`` in milliseconds."""
+        return round(self.decide_every.total_seconds() * 1000)
+
+    @property
+    def monitor_every_ms(self) -> int:
+        """``monitor_every`` in milliseconds."""
+        return round(self.monitor_every.total_seconds() * 1000)

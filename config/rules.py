@@ -1,0 +1,195 @@
+"""Rules over several fields: settings that are each allowed but contradict each other."""
+
+from collections.abc import Callable, Iterator
+
+from config.explain import Problem
+from config.settings import Settings
+from config.show import value_text
+from config.sources import AccountSource
+from config.venue import WITH_PASSPHRASE, VenueSettings
+
+
+def conflicts(settings: Settings) -> list[Problem]:
+    """Every contradiction within ``settings``, in the order of the file's sections."""
+    return [problem for rule in _RULES for problem in rule(settings)]
+
+
+def _sources_exist(s: Settings) -> Iterator[Problem]:
+    if not s.sources and s.mode != "demo" and not s.venue.shared_account:
+        yield Problem(
+            "sources",
+            "no source",
+            "at least one, or venue.shared_account: true; without positions there is nothing "
+            "to hedge",
+        )
+
+
+def _names_differ(s: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for i, source in enumerate(s.sources):
+        if source.name in first:
+            yield Problem(
+                f"sources[{i}].name",
+                value_text(source.name),
+                f"a name of its own, sources[{first[source.name]}] has this one",
+            )
+        first.setdefault(source.name, i)
+
+
+def _source_is_not_the_hedge_account(s: Settings) -> Iterator[Problem]:
+    for i, source in enumerate(s.sources):
+        if not isinstance(source, AccountSource):
+            continue
+        if (source.exchange, source.account_name) == (s.venue.exchange, s.venue.account):
+            yield Problem(
+                f"sources[{i}].account",
+                value_text(source.account_name),
+                "another account than venue.account, whose hedges would be taken for the bot's; "
+                "where the bot trades in it too, leave this source out and set "
+                "venue.shared_account: true",
+            )
+
+
+def _simulated_exchange(s: Settings) -> Iterator[Problem]:
+    for path, exchange, account in _accounts(s):
+        host = account.urls_host
+        if host is not None and exchange != "binanceusdm":
+            yield Problem(
+                f"{path}.urls_host",
+                value_text(host),
+                f"only with exchange binanceusdm, which the simulated exchange speaks, not "
+                f"{exchange}",
+            )
+        if s.mode == "live" and (host is None) != (s.venue.urls_host is None):
+            yield Problem(
+                f"{path}.urls_host",
+                value_text(host),
+                "in live mode either every account is on a simulated exchange or none: real "
+                "and simulated positions do not hedge each other",
+            )
+    if s.mode == "demo" and s.venue.exchange != "binanceusdm":
+        yield Problem("venue.exchange", value_text(s.venue.exchange), "binanceusdm in mode demo")
+
+
+def _secret_files(s: Settings) -> Iterator[Problem]:
+    for path, exchange, access in _accounts(s):
+        key, secret = access.api_key_file, access.api_secret_file
+        passphrase = access.api_passphrase_file
+        if (key is None) != (secret is None):
+            missing = "api_key_file" if key is None else "api_secret_file"
+            yield Problem(
+                f"{path}.{missing}", "missing", "api_key_file and api_secret_file go together"
+            )
+        elif passphrase is not None and exchange not in WITH_PASSPHRASE:
+            yield Problem(
+                f"{path}.api_passphrase_file",
+                "(not shown)",
+                f"only for {', '.join(sorted(WITH_PASSPHRASE))}; keys of {exchange} have none",
+            )
+        elif (key is None) != (passphrase is None) and exchange in WITH_PASSPHRASE:
+            missing = "api_key_file" if key is None else "api_passphrase_file"
+            yield Problem(
+                f"{path}.{missing}",
+                "missing",
+                f"keys of {exchange} have three parts: key, secret and passphrase",
+            )
+        if key is not None and access.keyring_service is not None:
+            yield Problem(
+                f"{path}.keyring_service",
+                "(not shown)",
+                "not beside api_key_file: one or the other",
+            )
+
+
+def _accounts(s: Settings) -> Iterator[tuple[str, str, VenueSettings | AccountSource]]:
+    yield "venue", s.venue.exchange, s.venue
+    for i, source in enumerate(s.sources):
+        if isinstance(source, AccountSource):
+            yield f"sources[{i}]", source.exchange, source
+
+
+def _lists_agree(s: Settings) -> Iterator[Problem]:
+    universe = s.universe
+    excluded = set(universe.exclude)
+    for i, token in enumerate(universe.allow or ()):
+        if token in excluded or token.partition("/")[0] in excluded:
+            yield Problem(
+                f"universe.allow[{i}]", value_text(token), "not in universe.exclude as well"
+            )
+    reference = universe.benchmarks[0]
+    for i, token in enumerate(universe.exclude):
+        if token in (reference, reference.partition("/")[0]):
+            yield Problem(
+                f"universe.exclude[{i}]",
+                value_text(token),
+                "not the first benchmark, in which beta and exposure are counted; to place no "
+                "hedge in it, leave it out of universe.allow",
+            )
+
+
+def _enough_history(s: Settings) -> Iterator[Problem]:
+    if s.data.backfill_days < s.universe.min_history_days:
+        yield Problem(
+            "data.backfill_days",
+            value_text(s.data.backfill_days),
+            f"at least universe.min_history_days ({s.universe.min_history_days}), or no token "
+            "could ever carry a hedge",
+        )
+
+
+def _caps_within_controls(s: Settings) -> Iterator[Problem]:
+    gross, most = s.caps.hedge_gross_equity_fraction, s.controls.hedge_gross_equity_fraction
+    if gross is not None and gross > most:
+        yield Problem(
+            "caps.hedge_gross_equity_fraction",
+            value_text(gross),
+            f"at most controls.hedge_gross_equity_fraction ({value_text(most)}), or the hedges "
+            "planned up to the cap would be denied",
+        )
+    margin, free = s.caps.margin_use, s.controls.min_free_margin
+    if margin is not None and margin + free > 1 + 1e-9:
+        yield Problem(
+            "caps.margin_use",
+            value_text(margin),
+            f"at most 1 - controls.min_free_margin ({value_text(round(1 - free, 9))}), or the "
+            "hedges planned up to the cap would be denied",
+        )
+
+
+def _looks_before_decisions(s: Settings) -> Iterator[Problem]:
+    if s.hedge.decide_every < s.hedge.monitor_every:
+        yield Problem(
+            "hedge.decide_every",
+            value_text(s.hedge.decide_every),
+            f"at least hedge.monitor_every ({value_text(s.hedge.monitor_every)})",
+        )
+
+
+def _folders_are_folders(s: Settings) -> Iterator[Problem]:
+    for path, folder in (("state_dir", s.state_dir), ("data.cache_dir", s.data.cache_dir)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            yield Problem(path, value_text(folder), "a folder; there is a file of this name")
+
+
+def _files_exist(s: Settings) -> Iterator[Problem]:
+    for name in ("sectors_file", "aliases_file"):
+        file = getattr(s.universe, name)
+        if file is not None and not file.is_file():
+            yield Problem(
+                f"universe.{name}", value_text(file), "a file; there is none of this name"
+            )
+
+
+_RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
+    _folders_are_folders,
+    _files_exist,
+    _sources_exist,
+    _names_differ,
+    _source_is_not_the_hedge_account,
+    _simulated_exchange,
+    _secret_files,
+    _lists_agree,
+    _caps_within_controls,
+    _looks_before_decisions,
+    _enough_history,
+)

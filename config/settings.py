@@ -1,0 +1,60 @@
+"""Everything that an owner decides, as one frozen object."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.caps import Caps
+from config.controls import Controls
+from config.fields import FilePath, Listed, Note, Strict
+from config.hedge import Hedge
+from config.sources import Source
+from config.universe import Universe
+from config.venue import VenueSettings
+
+
+class Data(Strict):
+    """Market history kept on this machine."""
+
+    cache_dir: Annotated[
+        FilePath | None, Note("the path of a folder", null="the folder cache in state_dir")
+    ] = Field(default=None, description="Folder with bars and funding already fetched.")
+    backfill_days: Annotated[int, Field(ge=15, le=400), Note(unit="days")] = Field(
+        default=60, description="Days of hourly bars that are fetched before the first cycle."
+    )
+
+
+class Log(Strict):
+    """What is shown while running; the log in ``state_dir`` always holds everything."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Events below this level are not shown on stderr."
+    )
+
+
+class Settings(Strict):
+    """The whole configuration file."""
+
+    mode: Annotated[Literal["paper", "live", "demo"], Note(later=("replay",))] = Field(
+        description="`paper`: hedges in a simulated account on live data. `live`: orders on the "
+        "exchange, only together with `--live --account` on the command line. `demo`: everything "
+        "simulated."
+    )
+    autonomy: Annotated[Literal["propose", "auto"], Note(later=("approve",))] = Field(
+        default="propose",
+        description="`propose`: proposals are journaled and printed, no order is placed. "
+        "`auto`: proposals are executed.",
+    )
+    state_dir: FilePath = Field(
+        description="Folder of journal, log and lock; the engine knows its hedges from it.",
+    )
+    venue: VenueSettings
+    sources: Annotated[
+        tuple[Source, ...], Listed, Note("a list of sources, each with kind and name")
+    ] = Field(default=(), description="Where the bot's positions are read.")
+    universe: Universe = Universe()
+    caps: Caps = Caps()
+    hedge: Hedge = Hedge()
+    controls: Controls = Controls()
+    data: Data = Data()
+    log: Log = Log()
