@@ -156,7 +156,7 @@ HTTP_STATUS: dict[Code, int] = {
 """Statuses other than 400."""
 
 
-class VenueReject(PerphedgeError):
+class VenueReject(PerphedgeError):  # noqa: N818 - a refusal is an answer of the exchange
     """The exchange refuses a request; nothing has changed.
 
     Attributes:

@@ -33,6 +33,9 @@ class ExchangeSettings:
     liquidation_fee: Decimal = Decimal("0.0125")
 
 
+DEFAULT_SETTINGS = ExchangeSettings()
+
+
 @dataclass(slots=True)
 class ExchangeCounters:
     """What the exchange itself counted.

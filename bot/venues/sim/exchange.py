@@ -1,0 +1,392 @@
+"""The simulated exchange: accounts, orders and markets behind one door.
+
+Deterministic: the time comes from the clock, ids count up, and iteration follows names or the
+order of arrival, so that the same calls give the same bits. Nothing is bought from or paid by
+nowhere: a wallet is its start plus the sum of its income, exactly.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from itertools import islice
+from types import MappingProxyType
+
+from bot.orders import Side
+from bot.ports import Clock, Quote
+from bot.venues.sim import history, modes
+from bot.venues.sim.account import SimAccount
+from bot.venues.sim.booking import Booker, Ids
+from bot.venues.sim.entry import OrderEntry
+from bot.venues.sim.errors import Code, VenueReject, reject
+from bot.venues.sim.filters import SymbolFilters
+from bot.venues.sim.funding import due_payments, next_payment, settle_funding
+from bot.venues.sim.liquidation import Liquidator
+from bot.venues.sim.margin import MarginRules
+from bot.venues.sim.market import Markets, SymbolMarket
+from bot.venues.sim.matching import Matcher
+from bot.venues.sim.records import (
+    USD_STEP,
+    Bracket,
+    Depth,
+    IncomeEntry,
+    IncomeType,
+    MarginSummary,
+    MarginType,
+    NewOrder,
+    OrderStatus,
+    PositionSide,
+    SimOrder,
+    SimPosition,
+    SimTrade,
+    SymbolConfig,
+)
+from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeCounters, ExchangeSettings
+from risk.errors import DataError
+from risk.instrument import Instrument
+
+HeldPosition = tuple[Decimal, Decimal]
+"""Signed base units, and entry price."""
+
+
+class SimulatedExchange:
+    """A perpetuals exchange in memory; symbols are unified, every refusal is a VenueReject."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        clock: Clock,
+        seed: int = 0,
+        settings: ExchangeSettings = DEFAULT_SETTINGS,
+    ) -> None:
+        ordered = sorted(instruments, key=lambda i: i.symbol)
+        self.instruments: Mapping[str, Instrument] = MappingProxyType(
+            {i.symbol: i for i in ordered}
+        )
+        self.counters = ExchangeCounters()
+        self.clock = clock
+        self.settings = settings
+        self._accounts: dict[str, SimAccount] = {}
+        self._ids = Ids()
+        self._markets = Markets({i.symbol: SymbolMarket(i, settings, seed) for i in ordered})
+        self._margin = MarginRules(self._markets, settings)
+        self._booker = Booker(self._accounts, self._markets, self._margin, clock, self._ids)
+        self._matcher = Matcher(self._markets, self._booker, self.counters)
+        self._liquidator = Liquidator(self._markets, self._margin, self._booker, settings)
+        self._entry = OrderEntry(self._markets, self._margin, self._booker, self._matcher)
+
+    # Accounts
+
+    def open_account(
+        self, name: str, api_key: str, api_secret: str, wallet_usd: Decimal
+    ) -> SimAccount:
+        """A new account with money in its wallet.
+
+        Raises:
+            ValueError: the name or the key is taken.
+        """
+        if name in self._accounts or self.account_by_key(api_key) is not None:
+            raise ValueError(f"account {name!r} or its key exists already")
+        wallet = wallet_usd.quantize(USD_STEP)
+        account = SimAccount(name, api_key, api_secret, initial_usd=wallet, wallet_usd=wallet)
+        self._accounts[name] = account
+        return account
+
+    def restore_account(
+        self,
+        name: str,
+        wallet_usd: Decimal,
+        positions: Mapping[tuple[str, PositionSide], HeldPosition],
+    ) -> SimAccount:
+        """Put an account without history in a saved state; a LONG or SHORT leg sets hedge mode.
+
+        Raises:
+            ValueError: the account is unknown or has traded, or its legs do not fit one mode.
+            VenueReject: the exchange has no such symbol.
+        """
+        account = self._accounts.get(name)
+        if account is None or account.orders or account.income or account.positions:
+            raise ValueError(f"account {name!r} cannot be restored: unknown, or it has a history")
+        sides = {PositionSide(side) for _, side in positions}
+        if PositionSide.BOTH in sides and len(sides) > 1:
+            raise ValueError(f"account {name!r}: positions of both position modes")
+        for (symbol, side), (quantity, entry_price) in sorted(positions.items()):
+            position = account.position(self._markets[symbol].symbol, PositionSide(side))
+            position.quantity = quantity
+            position.cost_usd = (quantity * entry_price).quantize(USD_STEP)
+            position.updated_ms = self.clock.now_ms()
+        account.hedge_mode = bool(sides - {PositionSide.BOTH})
+        account.initial_usd = account.wallet_usd = wallet_usd.quantize(USD_STEP)
+        return account
+
+    def account(self, name: str) -> SimAccount:
+        """The account of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self._accounts[name]
+
+    def account_by_key(self, api_key: str) -> SimAccount | None:
+        """The account that the key belongs to."""
+        return next((a for a in self._accounts.values() if a.api_key == api_key), None)
+
+    def transfer(self, account: SimAccount, amount_usd: Decimal) -> None:
+        """Money in (positive) or out of the wallet."""
+        self._booker.pay(account, IncomeType.TRANSFER, amount_usd.quantize(USD_STEP))
+
+    # Market
+
+    def update_market(self, quotes: Mapping[str, Quote]) -> None:
+        """Take the prices of now: all that trades, a symbol left out does not trade.
+
+        Expired countdowns cancel first; then funding that fell due is settled, accounts under
+        water are liquidated, and resting orders that the prices reach are filled. A payment is
+        settled with the rate last quoted before it: call at least once per funding interval.
+
+        Raises:
+            DataError: a quote of an unknown symbol, or one that cannot be used.
+        """
+        unknown = sorted(set(quotes) - set(self.instruments))
+        if unknown:
+            raise DataError(f"{unknown[0]}: quoted, but not an instrument of this exchange")
+        now_ms = self.clock.now_ms()
+        self.expire_countdowns()
+        for market in self._markets:
+            quote = quotes.get(market.symbol)
+            market.trading = quote is not None
+            if quote is not None:
+                self._renew(market, quote, now_ms)
+        self._ids.change += 1
+        for account in self._accounts.values():
+            self._liquidator.check(account)
+        for market in self._markets:
+            if market.trading and market.resting:
+                self._matcher.fill_resting(market)
+
+    def _renew(self, market: SymbolMarket, quote: Quote, now_ms: int) -> None:
+        due, before = due_payments(market, now_ms), market.quote
+        market.renew(quote, now_ms)
+        if due and before is not None:
+            rate, accounts = before.funding_rate, self._accounts.values()
+            settle_funding(market, due, rate, accounts, self._booker)
+        market.funding_due_ms = next_payment(quote, now_ms)
+
+    def trading(self, symbol: str) -> bool:
+        """Whether the symbol was quoted in the last update."""
+        return self._markets[symbol].trading
+
+    def quote(self, symbol: str) -> Quote:
+        """The last quote.
+
+        Raises:
+            VenueReject: unknown symbol, or not trading now.
+        """
+        return self._markets[symbol].require_trading()
+
+    def depth(self, symbol: str, levels: int) -> Depth:
+        """The best ``levels`` of each side.
+
+        Raises:
+            VenueReject: unknown symbol, or not trading now.
+        """
+        market, now_ms = self._markets[symbol], self.clock.now_ms()
+        market.require_trading()
+        return Depth(
+            symbol=symbol,
+            timestamp_ms=now_ms,
+            update_id=self._ids.change,
+            bids=tuple(islice(market.levels(Side.BUY, now_ms), levels)),
+            asks=tuple(islice(market.levels(Side.SELL, now_ms), levels)),
+        )
+
+    def filters(self, symbol: str) -> SymbolFilters:
+        """Order filters of the symbol."""
+        return self._markets[symbol].filters
+
+    def brackets(self, symbol: str) -> list[Bracket]:
+        """Leverage brackets, smallest positions first; none before the first quote."""
+        return list(self._markets[symbol].brackets)
+
+    @property
+    def insurance_fund_usd(self) -> Decimal:
+        """What liquidations paid in, less what the fund paid out."""
+        return self._liquidator.insurance_fund_usd
+
+    # Orders
+
+    def place(self, account: SimAccount, order: NewOrder) -> SimOrder:
+        """Take an order; the answer is its state after matching.
+
+        Raises:
+            VenueReject: refused; nothing has changed.
+        """
+        self.expire_countdowns()
+        self.counters.orders_received += 1
+        try:
+            return self._entry.place(account, order)
+        except VenueReject:
+            self.counters.rejected += 1
+            raise
+
+    def amend(
+        self,
+        account: SimAccount,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        client_id: str | None = None,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+    ) -> SimOrder:
+        """Change price and quantity of an open limit order."""
+        self.expire_countdowns()
+        return self._entry.amend(
+            account,
+            symbol,
+            order_id=order_id,
+            client_id=client_id,
+            side=side,
+            quantity=quantity,
+            price=price,
+        )
+
+    def cancel(
+        self,
+        account: SimAccount,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        client_id: str | None = None,
+    ) -> SimOrder:
+        """End an open order; -2011 when there is none."""
+        self.expire_countdowns()
+        return self._entry.cancel(account, symbol, order_id=order_id, client_id=client_id)
+
+    def cancel_all(self, account: SimAccount, symbol: str) -> list[SimOrder]:
+        """End all open orders of the account in the symbol."""
+        self.expire_countdowns()
+        orders = account.open_orders(self._markets[symbol].symbol)
+        return [self._booker.finish(order, OrderStatus.CANCELED) for order in orders]
+
+    def countdown(self, account: SimAccount, symbol: str, countdown_ms: int) -> None:
+        """Cancel the symbol's orders when this time passes without another call; 0 stops it."""
+        self.expire_countdowns()
+        symbol = self._markets[symbol].symbol
+        if countdown_ms < 0:
+            raise reject(Code.BAD_PARAMETER, name="countdownTime")
+        account.countdowns.pop(symbol, None)
+        if countdown_ms:
+            account.countdowns[symbol] = self.clock.now_ms() + countdown_ms
+
+    def expire_countdowns(self) -> None:
+        """Cancel the orders whose countdown has run out by now."""
+        now_ms = self.clock.now_ms()
+        for account in self._accounts.values():
+            for symbol in [s for s, at_ms in account.countdowns.items() if at_ms <= now_ms]:
+                del account.countdowns[symbol]
+                for order in account.open_orders(symbol):
+                    self._booker.finish(order, OrderStatus.CANCELED)
+
+    def find_order(
+        self,
+        account: SimAccount,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        client_id: str | None = None,
+    ) -> SimOrder:
+        """The order by its id, or the newest with that client id; -2013 when there is none."""
+        self.expire_countdowns()
+        return history.find_order(account, self._markets[symbol].symbol, order_id, client_id)
+
+    def open_orders(self, account: SimAccount, symbol: str | None = None) -> list[SimOrder]:
+        """Open orders of one symbol or all, oldest first."""
+        self.expire_countdowns()
+        return account.open_orders(None if symbol is None else self._markets[symbol].symbol)
+
+    def all_orders(
+        self,
+        account: SimAccount,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 500,
+    ) -> list[SimOrder]:
+        """Orders in any state, oldest first."""
+        self.expire_countdowns()
+        return history.all_orders(
+            account,
+            self._markets[symbol].symbol,
+            order_id=order_id,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            limit=limit,
+        )
+
+    def trades(
+        self,
+        account: SimAccount,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        from_id: int | None = None,
+        limit: int = 500,
+    ) -> list[SimTrade]:
+        """Executions, oldest first."""
+        return history.trades(
+            account,
+            self._markets[symbol].symbol,
+            order_id=order_id,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            from_id=from_id,
+            limit=limit,
+        )
+
+    def income(
+        self,
+        account: SimAccount,
+        symbol: str | None = None,
+        type_: IncomeType | None = None,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 100,
+    ) -> list[IncomeEntry]:
+        """Changes of the wallet, oldest first."""
+        wanted = None if symbol is None else self._markets[symbol].symbol
+        return history.income(account, wanted, type_, start_ms=start_ms, end_ms=end_ms, limit=limit)
+
+    # Settings and money of an account
+
+    def set_leverage(self, account: SimAccount, symbol: str, leverage: int) -> SymbolConfig:
+        """Change the leverage of a symbol."""
+        return modes.set_leverage(account, symbol, leverage, self._markets, self._margin)
+
+    def set_margin_type(self, account: SimAccount, symbol: str, margin_type: MarginType) -> None:
+        """Change between cross and isolated margin."""
+        self.expire_countdowns()
+        modes.set_margin_type(account, symbol, margin_type, self._markets)
+
+    def set_position_mode(self, account: SimAccount, *, hedge: bool) -> None:
+        """Change between one-way and hedge mode."""
+        self.expire_countdowns()
+        modes.set_position_mode(account, hedge=hedge)
+
+    def symbol_config(self, account: SimAccount, symbol: str) -> SymbolConfig:
+        """The account's settings for one symbol."""
+        return modes.symbol_config(account, self._markets[symbol].symbol, self._margin)
+
+    def margin(self, account: SimAccount) -> MarginSummary:
+        """The account's money."""
+        self.expire_countdowns()
+        return self._margin.summary(account)
+
+    def positions(self, account: SimAccount) -> list[SimPosition]:
+        """Legs that are held or have open orders, in the order of symbol and side."""
+        self.expire_countdowns()
+        return self._margin.rows(account)

@@ -1,0 +1,269 @@
+"""Margin of an account: initial, maintenance, available, and the liquidation price.
+
+In one-way mode the initial margin of a symbol is the larger of what its position would need after
+all buys and after all sells; in hedge mode each leg needs margin for itself and its opening orders.
+Orders that can only close need none.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.orders import Side
+from bot.venues.sim.account import PositionState, SimAccount
+from bot.venues.sim.brackets import (
+    bracket_of,
+    maintenance_margin_usd,
+    max_leverage,
+    max_notional_usd,
+)
+from bot.venues.sim.market import Markets, SymbolMarket
+from bot.venues.sim.records import (
+    USD_STEP,
+    ZERO,
+    MarginSummary,
+    MarginType,
+    PositionSide,
+    SimOrder,
+    SimPosition,
+)
+from bot.venues.sim.settings import ExchangeSettings
+
+_ADL_FULL_QUEUE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LegMargin:
+    """What one leg needs, USD; bids and asks are of orders that may grow it."""
+
+    notional: Decimal
+    bids: Decimal
+    asks: Decimal
+    position_initial: Decimal
+    open_order_initial: Decimal
+    maintenance: Decimal
+    unrealised: Decimal
+
+
+class MarginRules:
+    """Computes margins from accounts and markets; holds no state of its own."""
+
+    def __init__(self, markets: Markets, settings: ExchangeSettings) -> None:
+        self._markets = markets
+        self._settings = settings
+
+    def leverage(self, account: SimAccount, symbol: str) -> int:
+        """As set by the account, else the default within what the symbol allows."""
+        chosen = account.leverage.get(symbol)
+        if chosen is not None:
+            return chosen
+        brackets = self._markets[symbol].brackets
+        default = self._settings.default_leverage
+        return min(default, max_leverage(brackets)) if brackets else default
+
+    def max_notional(self, account: SimAccount, symbol: str) -> Decimal:
+        """Largest position at the account's leverage, USD."""
+        return max_notional_usd(self._markets[symbol].brackets, self.leverage(account, symbol))
+
+    def leg(
+        self,
+        account: SimAccount,
+        position: PositionState,
+        orders: Iterable[SimOrder],
+        *,
+        leverage: int | None = None,
+    ) -> LegMargin:
+        """Margin of one leg with these open orders of its symbol."""
+        market = self._markets[position.symbol]
+        lever = leverage or self.leverage(account, position.symbol)
+        notional = position.quantity * market.mark
+        bids, asks = _opening_notional(orders)
+        size = abs(notional)
+        if position.side is PositionSide.BOTH:
+            worst = max(abs(notional + bids), abs(notional - asks))
+        else:
+            worst = size + bids + asks
+        return LegMargin(
+            notional=notional.quantize(USD_STEP),
+            bids=bids,
+            asks=asks,
+            position_initial=(size / lever).quantize(USD_STEP),
+            open_order_initial=(max(ZERO, worst - size) / lever).quantize(USD_STEP),
+            maintenance=maintenance_margin_usd(market.brackets, size),
+            unrealised=position.unrealised_pnl_usd(market.mark),
+        )
+
+    def legs(self, account: SimAccount) -> list[tuple[PositionState, LegMargin]]:
+        """Every leg with a position or an open order, in the order of symbol and side."""
+        orders: dict[tuple[str, PositionSide], list[SimOrder]] = defaultdict(list)
+        for order in account.open_orders():
+            orders[order.symbol, order.position_side].append(order)
+        keys = {(p.symbol, p.side) for p in account.held()} | set(orders)
+        positions = [account.position(*key) for key in sorted(keys)]
+        return [(p, self.leg(account, p, orders.get((p.symbol, p.side), ()))) for p in positions]
+
+    def summary(self, account: SimAccount) -> MarginSummary:
+        """The account's money."""
+        legs = self.legs(account)
+        cross = [leg for p, leg in legs if not account.isolated(p.symbol)]
+        cross_unrealised = sum((leg.unrealised for leg in cross), ZERO)
+        reserved = sum((leg.position_initial for leg in cross), ZERO)
+        ordered = sum((leg.open_order_initial for _, leg in legs), ZERO)
+        free = account.cross_wallet_usd + cross_unrealised - reserved - ordered
+        certain = account.cross_wallet_usd + min(ZERO, cross_unrealised) - reserved - ordered
+        return MarginSummary(
+            wallet_usd=account.wallet_usd,
+            unrealised_pnl_usd=sum((leg.unrealised for _, leg in legs), ZERO),
+            position_initial_margin_usd=sum((leg.position_initial for _, leg in legs), ZERO),
+            open_order_initial_margin_usd=ordered,
+            maintenance_margin_usd=sum((leg.maintenance for _, leg in legs), ZERO),
+            cross_wallet_usd=account.cross_wallet_usd,
+            cross_unrealised_pnl_usd=cross_unrealised,
+            available_usd=max(ZERO, free),
+            max_withdraw_usd=max(ZERO, certain),
+        )
+
+    def shortfall(self, account: SimAccount, order: SimOrder) -> Decimal:
+        """USD missing to take ``order``, or to put it in the place of the open one of its id.
+
+        0 or less: there is enough.
+
+        An order that raises no initial margin needs nothing. Otherwise the margin it adds and the
+        loss that a fill at its price, beyond mark, would open must be covered by what is
+        available. A market order comes here with the price that is assumed for it.
+        """
+        position = account.position(order.symbol, order.position_side)
+        now = self.leg(account, position, _of_leg(account, position))
+        then = self.leg(account, position, _of_leg(account, position, order))
+        added = then.open_order_initial - now.open_order_initial
+        if added <= 0:
+            return ZERO
+        mark = self._markets[order.symbol].mark
+        open_loss = max(ZERO, order.side.sign * (order.price - mark)) * order.remaining
+        available = self.summary(account).available_usd
+        return added + open_loss.quantize(USD_STEP) - available
+
+    def exceeds_bracket(self, account: SimAccount, order: SimOrder) -> bool:
+        """Whether all orders of its side filled would pass the largest position allowed."""
+        position = account.position(order.symbol, order.position_side)
+        leg = self.leg(account, position, _of_leg(account, position, order))
+        reach = leg.notional + leg.bids if order.side is Side.BUY else leg.notional - leg.asks
+        grows = abs(reach) > abs(leg.notional)
+        return grows and abs(reach) > self.max_notional(account, order.symbol)
+
+    def row(
+        self, account: SimAccount, position: PositionState, leg: LegMargin, liquidation: Decimal
+    ) -> SimPosition:
+        """One position as the exchange shows it."""
+        symbol = position.symbol
+        isolated = account.isolated(symbol)
+        leverage = self.leverage(account, symbol)
+        wallet = position.isolated_wallet_usd
+        return SimPosition(
+            symbol=symbol,
+            position_side=position.side,
+            quantity=position.quantity,
+            entry_price=position.entry_price,
+            break_even_price=position.break_even_price,
+            mark_price=self._markets[symbol].mark,
+            unrealised_pnl_usd=leg.unrealised,
+            notional_usd=leg.notional,
+            liquidation_price=liquidation,
+            leverage=leverage,
+            margin_type=MarginType.ISOLATED if isolated else MarginType.CROSSED,
+            isolated_wallet_usd=wallet,
+            isolated_margin_usd=wallet + leg.unrealised if isolated else ZERO,
+            position_initial_margin_usd=leg.position_initial,
+            open_order_initial_margin_usd=leg.open_order_initial,
+            maintenance_margin_usd=leg.maintenance,
+            bid_notional_usd=leg.bids,
+            ask_notional_usd=leg.asks,
+            max_notional_usd=self.max_notional(account, symbol),
+            adl=_adl(leg),
+            updated_ms=position.updated_ms,
+        )
+
+    def rows(self, account: SimAccount) -> list[SimPosition]:
+        """Every leg that is not flat or has opening orders, in the order of symbol and side."""
+        legs = self.legs(account)
+        return [
+            self.row(account, p, leg, self._liquidation_price(account, p, legs)) for p, leg in legs
+        ]
+
+    def _liquidation_price(
+        self,
+        account: SimAccount,
+        position: PositionState,
+        legs: list[tuple[PositionState, LegMargin]],
+    ) -> Decimal:
+        """Mark price of this symbol at which margin balance equals maintenance margin; 0: none."""
+        if not position.quantity:
+            return ZERO
+        symbol = position.symbol
+        if account.isolated(symbol):
+            together = [(p, leg) for p, leg in legs if p is position]
+            balance = position.isolated_wallet_usd
+        else:
+            together = [(p, leg) for p, leg in legs if p.symbol == symbol]
+            others = [
+                leg for p, leg in legs if p.symbol != symbol and not account.isolated(p.symbol)
+            ]
+            balance = account.cross_wallet_usd
+            balance += sum((leg.unrealised - leg.maintenance for leg in others), ZERO)
+        return liquidation_price(self._markets[symbol], balance, together)
+
+
+def liquidation_price(
+    market: SymbolMarket, balance_usd: Decimal, legs: list[tuple[PositionState, LegMargin]]
+) -> Decimal:
+    """Solve balance + sum(q p - cost) = sum(|q| p ratio - cumulative) for the price p.
+
+    ``legs`` are those of one symbol. The brackets of today's notional are used; 0 where no
+    positive price solves it.
+    """
+    constant, slope = balance_usd, ZERO
+    for position, leg in legs:
+        bracket = bracket_of(market.brackets, abs(leg.notional))
+        held = position.quantity
+        constant += (bracket.cumulative_usd if held else ZERO) - position.cost_usd
+        slope += abs(held) * bracket.maintenance_margin_ratio - held
+    if not slope:
+        return ZERO
+    price = constant / slope
+    return price.quantize(USD_STEP) if price > 0 else ZERO
+
+
+def _opening_notional(orders: Iterable[SimOrder]) -> tuple[Decimal, Decimal]:
+    """USD of buys and of sells that may grow the leg."""
+    bids = asks = ZERO
+    for order in orders:
+        if order.closing:
+            continue
+        notional = (order.remaining * order.price).quantize(USD_STEP)
+        if order.side is Side.BUY:
+            bids += notional
+        else:
+            asks += notional
+    return bids, asks
+
+
+def _of_leg(
+    account: SimAccount, position: PositionState, changed: SimOrder | None = None
+) -> list[SimOrder]:
+    """Open orders of a leg; ``changed`` is added, or takes the place of the one of its id."""
+    orders = {
+        o.order_id: o
+        for o in account.open_orders(position.symbol)
+        if o.position_side is position.side
+    }
+    if changed is not None:
+        orders[changed.order_id] = changed
+    return list(orders.values())
+
+
+def _adl(leg: LegMargin) -> int:
+    """Winners with much leverage are closed out first: 0 for a loser, 4 above 100 % return."""
+    if leg.unrealised <= 0 or not leg.position_initial:
+        return 0
+    return min(_ADL_FULL_QUEUE, 1 + int(3 * leg.unrealised / leg.position_initial))
