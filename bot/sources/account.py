@@ -1,0 +1,54 @@
+"""Positions of a bot read from its own exchange account, with a key that only reads."""
+
+from bot.ports import ReportedPosition, SourceSnapshot, Venue
+
+
+class AccountSource:
+    """The bot's account, seen through the same adapter that reads the hedge account."""
+
+    def __init__(self, name: str, venue: Venue, max_age_ms: int) -> None:
+        self._name = name
+        self._venue = venue
+        self._max_age_ms = max_age_ms
+
+    @property
+    def name(self) -> str:
+        """As the config calls it."""
+        return self._name
+
+    @property
+    def max_age_ms(self) -> int:
+        """Older than this is stale."""
+        return self._max_age_ms
+
+    async def read(self) -> SourceSnapshot:
+        """All open positions of the account; symbols with open orders count as listed.
+
+        Raises:
+            UnreachableError, VenueError, DataError: as the adapter says.
+        """
+        account = await self._venue.account()
+        positions = tuple(
+            ReportedPosition(
+                symbol=symbol,
+                base_quantity=quantity,
+                position_side=position_side,
+                leverage=_leverage(account.margin_rate.get(symbol)),
+                liquidation_price=account.liquidation_price.get(symbol),
+            )
+            for (symbol, position_side), quantity in sorted(account.base_quantity.items())
+        )
+        return SourceSnapshot(
+            source=self._name,
+            timestamp_ms=account.state.timestamp_ms,
+            positions=positions,
+            listed=account.open_order_symbols,
+        )
+
+    async def close(self) -> None:
+        """Give back the adapter's sockets."""
+        await self._venue.close()
+
+
+def _leverage(margin_rate: float | None) -> float | None:
+    return None if not margin_rate else 1 / margin_rate

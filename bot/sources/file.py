@@ -1,0 +1,156 @@
+"""Positions from a JSON file that the bot, or its owner, keeps up to date."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from bot.errors import UnreachableError
+from bot.ports import ReportedPosition, SourceSnapshot
+from risk.errors import DataError, MissingDataError
+
+_KEYS = {"symbol", "side", "base", "entry_price", "leverage"}
+
+
+class FileSource:
+    """Reads ``positions.json`` anew each time; the file's own timestamp says how old it is."""
+
+    def __init__(self, name: str, path: Path, max_age_ms: int) -> None:
+        self._name = name
+        self._path = path
+        self._max_age_ms = max_age_ms
+
+    @property
+    def name(self) -> str:
+        """As the config calls it."""
+        return self._name
+
+    @property
+    def max_age_ms(self) -> int:
+        """Older than this is stale."""
+        return self._max_age_ms
+
+    async def read(self) -> SourceSnapshot:
+        """Positions as the file has them.
+
+        Raises:
+            UnreachableError: there is no such file, or it cannot be read.
+            DataError: it is not what a positions file must be; the message names the field.
+        """
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UnreachableError(
+                f"source {self._name}: cannot read {self._path}: {error.strerror}"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self._path}: not UTF-8 text") from error
+        return parse_positions(text, str(self._path), self._name)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def parse_positions(text: str, where: str, source: str) -> SourceSnapshot:
+    """A positions document as a snapshot.
+
+    Raises:
+        DataError: one line naming ``where``, the field, its value and what is allowed.
+    """
+    try:
+        # Decimal keeps quantities exactly as written.
+        document = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (json.JSONDecodeError, DataError) as error:
+        raise DataError(f"{where}: not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise DataError(f'{where}: must be an object with "timestamp" and "positions"')
+    _only(document, {"timestamp", "positions"}, where)
+    rows = document.get("positions")
+    if not isinstance(rows, list):
+        raise MissingDataError(f"{where}: positions: missing, must be a list ([] when flat)")
+    positions = tuple(_position(row, f"{where}: positions[{i}]") for i, row in enumerate(rows))
+    _refuse_repeated(positions, where)
+    return SourceSnapshot(
+        source=source,
+        timestamp_ms=_timestamp_ms(document.get("timestamp"), where),
+        positions=tuple(p for p in positions if p.base_quantity != 0),
+    )
+
+
+def _refuse_constant(value: str) -> None:
+    raise DataError(f"{value} is no number")
+
+
+def _only(row: Mapping[str, Any], allowed: set[str], where: str) -> None:
+    unknown = sorted(set(row) - allowed)
+    if unknown:
+        raise DataError(
+            f"{where}: {unknown[0]}: unknown key, allowed: {', '.join(sorted(allowed))}"
+        )
+
+
+def _timestamp_ms(value: object, where: str) -> int:
+    form = 'must be UTC like "2026-01-31T12:00:00Z"'
+    if value is None:
+        raise MissingDataError(f"{where}: timestamp: missing, {form}")
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise DataError(f"{where}: timestamp: {value!r}, {form}") from error
+    if moment.tzinfo is None:
+        raise DataError(f"{where}: timestamp: {value!r} has no time zone, {form}")
+    return round(moment.timestamp() * 1000)
+
+
+def _position(row: object, where: str) -> ReportedPosition:
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: must be an object with symbol, side and base")
+    _only(row, _KEYS, where)
+    symbol = row.get("symbol")
+    if not isinstance(symbol, str) or ":" not in symbol or "/" not in symbol:
+        raise DataError(f"{where}: symbol: {symbol!r}, must be like FET/USDT:USDT")
+    side = row.get("side")
+    if side not in ("long", "short"):
+        raise DataError(f"{where}: side: {side!r}, must be long or short")
+    base = _number(row.get("base"), f"{where}: base", "base units, at least 0, without a sign")
+    if base < 0:
+        raise DataError(f"{where}: base: {base}, must not be negative; side tells the direction")
+    return ReportedPosition(
+        symbol=symbol,
+        base_quantity=base if side == "long" else -base,
+        entry_price=_optional(row, "entry_price", where),
+        leverage=_optional(row, "leverage", where),
+    )
+
+
+def _number(value: object, where: str, allowed: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise DataError(f"{where}: {value!r}, must be a number: {allowed}")
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise DataError(f"{where}: {value!r}, must be a number: {allowed}") from error
+    if not number.is_finite() or abs(number) > Decimal("1e15"):
+        raise DataError(f"{where}: {value}, must be finite and plausible: {allowed}")
+    return number
+
+
+def _optional(row: Mapping[str, Any], key: str, where: str) -> float | None:
+    if row.get(key) is None:
+        return None
+    value = float(_number(row[key], f"{where}: {key}", "above 0"))
+    if not (math.isfinite(value) and value > 0):
+        raise DataError(f"{where}: {key}: {row[key]}, must be above 0")
+    return value
+
+
+def _refuse_repeated(positions: tuple[ReportedPosition, ...], where: str) -> None:
+    seen: set[tuple[str, bool]] = set()
+    for position in positions:
+        key = (position.symbol, position.base_quantity >= 0)
+        if key in seen:
+            raise DataError(f"{where}: {position.symbol}: the same symbol and side twice")
+        seen.add(key)
