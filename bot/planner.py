@@ -19,6 +19,8 @@ _ZERO = Decimal(0)
 _ONE = Decimal(1)
 # A trade is a whole number of lots up to the noise of float arithmetic; less than this is noise.
 _LOT_NOISE = Decimal("1e-6")
+# Orders stay a little below the cap: until they are checked, marks move and fees lower equity.
+_CAP_SHARE = Decimal("0.98")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def plan_orders(
     instruments: Mapping[str, Instrument],
     quotes: Mapping[str, Quote],
     own: Mapping[tuple[str, str], Decimal],
+    *,
     identity: PlanIdentity,
     settings: PlanSettings,
 ) -> Plan:
@@ -110,7 +113,10 @@ def plan_orders(
     Args:
         own: our hedges by (symbol, position side), signed base units, exact.
     """
-    intents, closes, opens, skipped = [], [], [], []
+    intents: list[PlannedIntent] = []
+    closes: list[PlannedOrder] = []
+    opens: list[PlannedOrder] = []
+    skipped: list[Skipped] = []
     for leg in proposal.trades:
         cut = _cut_leg(leg, instruments, quotes, own, settings)
         skipped += [Skipped(leg.symbol, reason) for reason in cut.reasons]
@@ -119,7 +125,25 @@ def plan_orders(
         intent_id = f"{identity.cycle_id}:{leg.symbol}"
         for number, (part, quantity) in enumerate(cut.pieces):
             name = f"{'close' if part.reduce_only else 'open'}-{number}"
-            order = _order(leg, intent_id, name, part, quantity, cut, identity, settings)
+            request = OrderRequest(
+                client_id=derive_client_id(
+                    identity.install_key,
+                    account=identity.account,
+                    symbol=leg.symbol,
+                    intent_id=intent_id,
+                    leg=name,
+                    attempt=identity.attempt,
+                ),
+                intent_id=intent_id,
+                symbol=leg.symbol,
+                side=cut.side,
+                quantity=quantity,
+                limit_price=cut.limit,
+                time_in_force=settings.time_in_force,
+                reduce_only=part.reduce_only,
+                position_side=part.position_side,
+            )
+            order = PlannedOrder(request, name, identity.attempt)
             (closes if part.reduce_only else opens).append(order)
         total = sum((quantity for _, quantity in cut.pieces), _ZERO)
         intents.append(PlannedIntent(intent_id, leg.symbol, cut.side.sign * total))
@@ -236,7 +260,7 @@ def _children(
     part: _Part, instrument: Instrument, price: Decimal, settings: PlanSettings
 ) -> list[Decimal] | str:
     """Quantities of the orders of one part, each within every limit, or why there are none."""
-    largest = settings.max_order_usd / price
+    largest = settings.max_order_usd * _CAP_SHARE / price
     if instrument.max_quantity is not None:
         largest = min(largest, instrument.max_quantity)
     largest = _to_step(largest, instrument.lot, ROUND_FLOOR)
@@ -248,7 +272,6 @@ def _children(
     smallest = min(children)
     if smallest < instrument.min_quantity:
         return f"{smallest} is below the venue's smallest quantity {instrument.min_quantity}"
-    # Priced like the checks and the venue price it: at the lower of the two, to be safe.
     if smallest * price < instrument.min_notional_usd:
         return (
             f"{smallest * price:.2f} USD is below the venue's smallest order "
@@ -275,38 +298,6 @@ def split_quantity(quantity: Decimal, largest: Decimal, lot: Decimal) -> list[De
     pieces = [(each + (i < extra)) * lot for i in range(count)]
     pieces[-1] += rest
     return pieces
-
-
-def _order(
-    leg: HedgeLeg,
-    intent_id: str,
-    name: str,
-    part: _Part,
-    quantity: Decimal,
-    cut: _Cut,
-    identity: PlanIdentity,
-    settings: PlanSettings,
-) -> PlannedOrder:
-    client_id = derive_client_id(
-        identity.install_key,
-        account=identity.account,
-        symbol=leg.symbol,
-        intent_id=intent_id,
-        leg=name,
-        attempt=identity.attempt,
-    )
-    request = OrderRequest(
-        client_id=client_id,
-        intent_id=intent_id,
-        symbol=leg.symbol,
-        side=cut.side,
-        quantity=quantity,
-        limit_price=cut.limit,
-        time_in_force=settings.time_in_force,
-        reduce_only=part.reduce_only,
-        position_side=part.position_side,
-    )
-    return PlannedOrder(request, name, identity.attempt)
 
 
 def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:

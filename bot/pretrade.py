@@ -94,33 +94,57 @@ class Denied:
     reason: str
 
 
-_Check = Callable[[OrderRequest, PretradeFacts, PretradeLimits], str | None]
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One order before the checks, and what they read from it."""
+
+    order: OrderRequest
+    facts: PretradeFacts
+    limits: PretradeLimits
+
+    @property
+    def quote(self) -> Quote:
+        return self.facts.quotes[self.order.symbol]
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.facts.instruments[self.order.symbol]
+
+    @property
+    def held(self) -> Decimal:
+        """Our position on the order's side, signed base units."""
+        return self.facts.own.get((self.order.symbol, self.order.position_side), _ZERO)
+
+    @property
+    def notional_usd(self) -> Decimal:
+        """At the limit or the mark price, whichever is larger."""
+        return self.order.quantity * max(self.order.limit_price, _exact(self.quote.mark))
+
+    @property
+    def equity_usd(self) -> float:
+        return self.facts.account.state.equity_usd
+
+
+_Check = Callable[[_Asked], str | None]
 
 
 def check_order(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> Denied | None:
     """The first control that denies the order; None when all accept it."""
+    asked = _Asked(order, facts, limits)
     for control, check in CONTROLS.items():
-        reason = check(order, facts, limits)
+        reason = check(asked)
         if reason is not None:
             return Denied(control, f"{order.symbol}: {reason}")
     return None
 
 
-def _numbers(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    """Finite, positive, and everything that the other checks need is there."""
-    if not (order.quantity.is_finite() and order.quantity > 0):
-        return f"quantity {order.quantity}, must be above 0"
-    if not (order.limit_price.is_finite() and order.limit_price > 0):
-        return f"limit price {order.limit_price}, must be above 0"
-    if order.symbol not in facts.instruments:
-        return "not listed by the venue"
-    quote = facts.quotes.get(order.symbol)
-    if quote is None:
-        return "no price"
-    for name, price in (("mark", quote.mark), ("last", quote.last), ("index", quote.index)):
-        if not (math.isfinite(price) and price > 0):
-            return f"{name} price {price}, must be above 0"
-    state = facts.account.state
+def _numbers(asked: _Asked) -> str | None:
+    """What the order and the account say is finite and positive."""
+    state = asked.facts.account.state
+    if not (asked.order.quantity.is_finite() and asked.order.quantity > 0):
+        return f"quantity {asked.order.quantity}, must be above 0"
+    if not (asked.order.limit_price.is_finite() and asked.order.limit_price > 0):
+        return f"limit price {asked.order.limit_price}, must be above 0"
     if not (math.isfinite(state.equity_usd) and state.equity_usd > 0):
         return f"equity of {state.equity_usd} USD, must be above 0"
     if not math.isfinite(state.available_usd):
@@ -128,18 +152,35 @@ def _numbers(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) 
     return None
 
 
-def _mark_age(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    read_ms = facts.quotes[order.symbol].timestamp_ms
-    return _too_old("mark price", facts.now_ms - read_ms, limits.mark_max_age_ms)
+def _market(asked: _Asked) -> str | None:
+    """The venue lists the symbol, and its prices are finite and positive."""
+    if asked.order.symbol not in asked.facts.instruments:
+        return "not listed by the venue"
+    quote = asked.facts.quotes.get(asked.order.symbol)
+    if quote is None:
+        return "no price"
+    for name, price in (("mark", quote.mark), ("last", quote.last), ("index", quote.index)):
+        if not (math.isfinite(price) and price > 0):
+            return f"{name} price {price}, must be above 0"
+    return None
 
 
-def _positions_age(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    return _too_old("positions", facts.now_ms - facts.positions_ms, limits.positions_max_age_ms)
+def _mark_age(asked: _Asked) -> str | None:
+    read_ms = asked.quote.timestamp_ms
+    return _too_old("mark price", asked.facts.now_ms - read_ms, asked.limits.mark_max_age_ms)
 
 
-def _balance_age(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    age_ms = facts.now_ms - facts.account.state.timestamp_ms
-    return _too_old("balance", age_ms, limits.balance_max_age_ms)
+def _positions_age(asked: _Asked) -> str | None:
+    return _too_old(
+        "positions",
+        asked.facts.now_ms - asked.facts.positions_ms,
+        asked.limits.positions_max_age_ms,
+    )
+
+
+def _balance_age(asked: _Asked) -> str | None:
+    age_ms = asked.facts.now_ms - asked.facts.account.state.timestamp_ms
+    return _too_old("balance", age_ms, asked.limits.balance_max_age_ms)
 
 
 def _too_old(what: str, age_ms: int, max_age_ms: int) -> str | None:
@@ -148,37 +189,43 @@ def _too_old(what: str, age_ms: int, max_age_ms: int) -> str | None:
     return f"{what} {age_ms / 1000:.1f} s old, at most {max_age_ms / 1000:.1f} s is accepted"
 
 
-def _divergence(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    quote = facts.quotes[order.symbol]
+def _divergence(asked: _Asked) -> str | None:
+    quote = asked.quote
     for name, price in (("last", quote.last), ("index", quote.index)):
         distance = abs(price / quote.mark - 1)
-        if distance > limits.max_divergence:
+        if distance > asked.limits.max_divergence:
             return (
                 f"{name} price {price:g} is {distance:.1%} from the mark price {quote.mark:g}, "
-                f"at most {limits.max_divergence:.1%} is accepted"
+                f"at most {asked.limits.max_divergence:.1%} is accepted"
             )
     return None
 
 
-def _collar(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    mark = _exact(facts.quotes[order.symbol].mark)
-    if abs(order.limit_price - mark) <= mark * _exact(limits.collar):
+def _collar(asked: _Asked) -> str | None:
+    mark = _exact(asked.quote.mark)
+    if abs(asked.order.limit_price - mark) <= mark * _exact(asked.limits.collar):
         return None
     return (
-        f"limit price {order.limit_price} is more than {limits.collar:.1%} "
+        f"limit price {asked.order.limit_price} is more than {asked.limits.collar:.1%} "
         f"from the mark price {mark}"
     )
 
 
-def _filters(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    """Tick, lot and size filters; a close may be smaller than an opening, and may end a rest."""
-    instrument = facts.instruments[order.symbol]
+def _filters(asked: _Asked) -> str | None:
+    """Tick, lot and largest quantity; a close may end a rest that is not whole lots."""
+    order, instrument = asked.order, asked.instrument
     if order.limit_price % instrument.tick:
         return f"limit price {order.limit_price} is not a multiple of the tick {instrument.tick}"
     if instrument.max_quantity is not None and order.quantity > instrument.max_quantity:
         return f"quantity {order.quantity} is above the venue's {instrument.max_quantity}"
-    if order.quantity % instrument.lot and not _ends_position(order, facts):
+    if order.quantity % instrument.lot and not _ends_position(asked):
         return f"quantity {order.quantity} is not a multiple of the lot {instrument.lot}"
+    return None
+
+
+def _smallest(asked: _Asked) -> str | None:
+    """Smallest quantity and notional, from which a close is free."""
+    order, instrument = asked.order, asked.instrument
     if order.reduce_only:
         return None
     if order.quantity < instrument.min_quantity:
@@ -189,102 +236,113 @@ def _filters(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) 
     return None
 
 
-def _ends_position(order: OrderRequest, facts: PretradeFacts) -> bool:
-    return order.reduce_only and order.quantity == abs(_held(order, facts))
+def _ends_position(asked: _Asked) -> bool:
+    return asked.order.reduce_only and asked.order.quantity == abs(asked.held)
 
 
-def _notional(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    cap_usd = limits.order_cap_usd(facts.account.state.equity_usd)
-    notional_usd = _notional_usd(order, facts)
+def _notional(asked: _Asked) -> str | None:
+    cap_usd = asked.limits.order_cap_usd(asked.equity_usd)
+    notional_usd = asked.notional_usd
     if notional_usd <= cap_usd:
         return None
     return f"order of {notional_usd:.2f} USD, at most {cap_usd:.2f} USD is allowed"
 
 
-def _allow_list(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    if order.reduce_only or order.symbol in facts.allowed:
+def _allow_list(asked: _Asked) -> str | None:
+    if asked.order.reduce_only or asked.order.symbol in asked.facts.allowed:
         return None
     return "hands-off: a hedge here may only shrink"
 
 
-def _unresolved(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    if any(open_order.symbol == order.symbol for open_order in facts.open_orders):
+def _unresolved(asked: _Asked) -> str | None:
+    if any(open_order.symbol == asked.order.symbol for open_order in asked.facts.open_orders):
         return "an earlier order is not resolved"
     return None
 
 
-def _closes(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
+def _closes(asked: _Asked) -> str | None:
     """Against our position only reduce-only orders, and never more than is held."""
-    expected = ("LONG", "SHORT") if facts.account.hedge_mode else ("BOTH",)
-    if order.position_side not in expected:
-        return f"position side {order.position_side}, the account wants {' or '.join(expected)}"
-    held = _held(order, facts)
-    against = held * order.side.sign < 0
-    if order.reduce_only and not against:
+    expected = ("LONG", "SHORT") if asked.facts.account.hedge_mode else ("BOTH",)
+    if asked.order.position_side not in expected:
+        return (
+            f"position side {asked.order.position_side}, the account wants {' or '.join(expected)}"
+        )
+    held = asked.held
+    against = held * asked.order.side.sign < 0
+    if asked.order.reduce_only and not against:
         return f"nothing to reduce: we hold {held}"
-    if order.reduce_only and order.quantity > abs(held):
-        return f"reduces by {order.quantity}, we hold {held}"
-    if against and not order.reduce_only:
+    if asked.order.reduce_only and asked.order.quantity > abs(held):
+        return f"reduces by {asked.order.quantity}, we hold {held}"
+    if against and not asked.order.reduce_only:
         return f"an order against our position of {held} must be reduce-only"
-    opens = Side.BUY if order.position_side == "LONG" else Side.SELL
-    if order.position_side != "BOTH" and not order.reduce_only and order.side is not opens:
-        return f"a {order.side} cannot open on position side {order.position_side}"
+    opens = Side.BUY if asked.order.position_side == "LONG" else Side.SELL
+    if (
+        asked.order.position_side != "BOTH"
+        and not asked.order.reduce_only
+        and asked.order.side is not opens
+    ):
+        return f"a {asked.order.side} cannot open on position side {asked.order.position_side}"
     return None
 
 
-def _symbol_gross(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    if order.reduce_only:
+def _symbol_gross(asked: _Asked) -> str | None:
+    if asked.order.reduce_only:
         return None
-    cap_usd = _exact(limits.symbol_equity_fraction * facts.account.state.equity_usd)
-    after_usd = _worst_usd(order.symbol, facts) + _notional_usd(order, facts)
+    cap_usd = _exact(asked.limits.symbol_equity_fraction * asked.equity_usd)
+    after_usd = _worst_usd(asked.order.symbol, asked.facts) + asked.notional_usd
     if after_usd <= cap_usd:
         return None
     return f"hedge of {after_usd:.2f} USD at worst, at most {cap_usd:.2f} USD in one symbol"
 
 
-def _hedge_gross(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    if order.reduce_only:
+def _hedge_gross(asked: _Asked) -> str | None:
+    if asked.order.reduce_only:
         return None
-    symbols = {symbol for symbol, _ in facts.own} | {o.symbol for o in facts.open_orders}
-    unpriced = sorted(s for s in symbols if s not in facts.quotes)
+    symbols = {symbol for symbol, _ in asked.facts.own} | {
+        o.symbol for o in asked.facts.open_orders
+    }
+    unpriced = sorted(s for s in symbols if s not in asked.facts.quotes)
     if unpriced:
         return f"the gross of all hedges is not known: no price for {unpriced[0]}"
-    cap_usd = _exact(limits.hedge_gross_equity_fraction * facts.account.state.equity_usd)
-    held_usd = sum((_worst_usd(symbol, facts) for symbol in symbols), _ZERO)
-    after_usd = held_usd + _notional_usd(order, facts)
+    cap_usd = _exact(asked.limits.hedge_gross_equity_fraction * asked.equity_usd)
+    held_usd = sum((_worst_usd(symbol, asked.facts) for symbol in symbols), _ZERO)
+    after_usd = held_usd + asked.notional_usd
     if after_usd <= cap_usd:
         return None
     return f"all hedges {after_usd:.2f} USD at worst, at most {cap_usd:.2f} USD is allowed"
 
 
-def _depth(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    depth_usd = facts.depth_usd.get((order.symbol, order.side))
+def _depth(asked: _Asked) -> str | None:
+    depth_usd = asked.facts.depth_usd.get((asked.order.symbol, asked.order.side))
     if depth_usd is None:
         return None
-    cap_usd = _exact(limits.depth_fraction * depth_usd)
-    notional_usd = _notional_usd(order, facts)
+    cap_usd = _exact(asked.limits.depth_fraction * depth_usd)
+    notional_usd = asked.notional_usd
     if notional_usd <= cap_usd:
         return None
     return f"order of {notional_usd:.2f} USD, the book inside the collar bears {cap_usd:.2f} USD"
 
 
-def _free_margin(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> str | None:
-    if order.reduce_only:
+def _free_margin(asked: _Asked) -> str | None:
+    if asked.order.reduce_only:
         return None
-    state = facts.account.state
-    needed_usd = _margin_usd(order.symbol, _notional_usd(order, facts), facts)
-    for pending in facts.open_orders:
-        if not pending.reduce_only and pending.symbol in facts.quotes:
-            mark = _exact(facts.quotes[pending.symbol].mark)
-            needed_usd += _margin_usd(pending.symbol, pending.quantity * mark, facts)
+    state = asked.facts.account.state
+    needed_usd = _margin_usd(asked.order.symbol, asked.notional_usd, asked.facts)
+    for pending in asked.facts.open_orders:
+        if not pending.reduce_only and pending.symbol in asked.facts.quotes:
+            mark = _exact(asked.facts.quotes[pending.symbol].mark)
+            needed_usd += _margin_usd(pending.symbol, pending.quantity * mark, asked.facts)
     free = (_exact(state.available_usd) - needed_usd) / _exact(state.equity_usd)
-    if free >= _exact(limits.min_free_margin):
+    if free >= _exact(asked.limits.min_free_margin):
         return None
-    return f"{free:.1%} of equity free of margin after it, at least {limits.min_free_margin:.1%}"
+    return (
+        f"{free:.1%} of equity free of margin after it, at least {asked.limits.min_free_margin:.1%}"
+    )
 
 
 CONTROLS: Mapping[str, _Check] = {
     "numbers": _numbers,
+    "market": _market,
     "mark_age": _mark_age,
     "positions_age": _positions_age,
     "balance_age": _balance_age,
@@ -293,6 +351,7 @@ CONTROLS: Mapping[str, _Check] = {
     "unresolved": _unresolved,
     "closes": _closes,
     "filters": _filters,
+    "smallest": _smallest,
     "collar": _collar,
     "order_notional": _notional,
     "symbol_gross": _symbol_gross,
@@ -301,15 +360,6 @@ CONTROLS: Mapping[str, _Check] = {
     "free_margin": _free_margin,
 }
 """Every check by its name, in the order in which they are asked."""
-
-
-def _held(order: OrderRequest, facts: PretradeFacts) -> Decimal:
-    return facts.own.get((order.symbol, order.position_side), _ZERO)
-
-
-def _notional_usd(order: OrderRequest, facts: PretradeFacts) -> Decimal:
-    """At the limit or the mark price, whichever is larger."""
-    return order.quantity * max(order.limit_price, _exact(facts.quotes[order.symbol].mark))
 
 
 def _margin_usd(symbol: str, notional_usd: Decimal, facts: PretradeFacts) -> Decimal:
