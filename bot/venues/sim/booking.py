@@ -151,6 +151,14 @@ class Booker:
             )
         )
 
+    def deliver(self, account: SimAccount, position: PositionState, price: Decimal) -> None:
+        """Close a position outside the market, without fee, as the symbol ends."""
+        realised = position.trade(-position.quantity, price)
+        position.isolated_wallet_usd = position.charges_usd = ZERO
+        position.updated_ms = self.clock.now_ms()
+        settled = IncomeType.DELIVERED_SETTLEMENT
+        self.pay(account, settled, realised, symbol=position.symbol)
+
     def expire_idle_closers(self, name: str, symbol: str) -> None:
         """End resting orders of an account that could only close a position which is gone."""
         account = self._accounts[name]

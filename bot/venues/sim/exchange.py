@@ -94,7 +94,7 @@ class SimulatedExchange:
         self,
         name: str,
         wallet_usd: Decimal,
-        positions: Mapping[tuple[str, PositionSide], HeldPosition],
+        positions: Mapping[tuple[str, str], HeldPosition],
     ) -> SimAccount:
         """Put an account without history in a saved state; a LONG or SHORT leg sets hedge mode.
 
@@ -170,6 +170,20 @@ class SimulatedExchange:
             settle_funding(market, due, rate, accounts, self._booker)
         market.funding_due_ms = next_payment(quote, now_ms)
 
+    def delist(self, symbol: str) -> None:
+        """End the symbol: its orders are cancelled, its positions settled at the last mark price.
+
+        Raises:
+            VenueReject: the exchange has no such symbol.
+        """
+        market = self._markets[symbol]
+        market.trading = False
+        for order in list(market.resting.values()):
+            self._booker.finish(order, OrderStatus.CANCELED)
+        for account in self._accounts.values():
+            for position in account.held(symbol):
+                self._booker.deliver(account, position, market.mark)
+
     def trading(self, symbol: str) -> bool:
         """Whether the symbol was quoted in the last update."""
         return self._markets[symbol].trading
@@ -203,7 +217,7 @@ class SimulatedExchange:
         return self._markets[symbol].filters
 
     def brackets(self, symbol: str) -> list[Bracket]:
-        """Leverage brackets, smallest positions first; none before the first quote."""
+        """Leverage brackets, smallest positions first."""
         return list(self._markets[symbol].brackets)
 
     @property

@@ -54,13 +54,9 @@ class MarginRules:
         self._settings = settings
 
     def leverage(self, account: SimAccount, symbol: str) -> int:
-        """As set by the account, else the default within what the symbol allows."""
-        chosen = account.leverage.get(symbol)
-        if chosen is not None:
-            return chosen
-        brackets = self._markets[symbol].brackets
-        default = self._settings.default_leverage
-        return min(default, max_leverage(brackets)) if brackets else default
+        """As set by the account, else the default, within what the symbol allows."""
+        chosen = account.leverage.get(symbol, self._settings.default_leverage)
+        return min(chosen, max_leverage(self._markets[symbol].brackets))
 
     def max_notional(self, account: SimAccount, symbol: str) -> Decimal:
         """Largest position at the account's leverage, USD."""
@@ -74,10 +70,11 @@ class MarginRules:
         *,
         leverage: int | None = None,
     ) -> LegMargin:
-        """Margin of one leg with these open orders of its symbol."""
+        """Margin of one leg with these open orders; worth its cost while it has no price."""
         market = self._markets[position.symbol]
+        mark = market.mark or position.entry_price
         lever = leverage or self.leverage(account, position.symbol)
-        notional = position.quantity * market.mark
+        notional = position.quantity * mark
         bids, asks = _opening_notional(orders)
         size = abs(notional)
         if position.side is PositionSide.BOTH:
@@ -91,7 +88,7 @@ class MarginRules:
             position_initial=(size / lever).quantize(USD_STEP),
             open_order_initial=(max(ZERO, worst - size) / lever).quantize(USD_STEP),
             maintenance=maintenance_margin_usd(market.brackets, size),
-            unrealised=position.unrealised_pnl_usd(market.mark),
+            unrealised=position.unrealised_pnl_usd(mark) if market.mark else ZERO,
         )
 
     def legs(self, account: SimAccount) -> list[tuple[PositionState, LegMargin]]:

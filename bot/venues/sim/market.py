@@ -25,7 +25,7 @@ class SymbolMarket:
     Attributes:
         trading: quoted in the last update.
         mark: mark price in Decimal, kept from the last quote.
-        brackets: fixed by the daily volume of the first quote.
+        brackets: fixed by the daily volume of the first quote; before it, those of the thinnest.
         funding_due_ms: next payment; None before the first quote.
         resting: open orders of all accounts by order id.
     """
@@ -39,7 +39,7 @@ class SymbolMarket:
         self.quote: Quote | None = None
         self.trading = False
         self.mark = ZERO
-        self.brackets: tuple[Bracket, ...] = ()
+        self.brackets: tuple[Bracket, ...] = brackets_by_volume(0.0)
         self.funding_due_ms: int | None = None
         self.resting: dict[int, SimOrder] = {}
         self._seed = seed
@@ -119,6 +119,8 @@ def _check(quote: Quote) -> None:
         raise DataError(f"{quote.symbol}: daily volume {quote.daily_volume_usd} USD")
     if not math.isfinite(quote.funding_rate):
         raise DataError(f"{quote.symbol}: funding rate {quote.funding_rate}")
+    if not (math.isfinite(quote.funding_interval_hours) and quote.funding_interval_hours > 0):
+        raise DataError(f"{quote.symbol}: funding every {quote.funding_interval_hours} hours")
     volatility = quote.volatility_daily
     if volatility is not None and not (math.isfinite(volatility) and volatility >= 0):
         raise DataError(f"{quote.symbol}: daily volatility {volatility}")

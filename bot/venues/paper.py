@@ -1,0 +1,202 @@
+"""Paper trading: the Venue port over an account of the simulated exchange, in process."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from bot.errors import VenueError
+from bot.orders import (
+    Acknowledged,
+    Fill,
+    OrderOutcome,
+    OrderRequest,
+    OrderState,
+    Rejected,
+)
+from bot.ports import Clock, Quote, VenueAccount
+from bot.venues.sim.account import SimAccount
+from bot.venues.sim.errors import Code, VenueReject
+from bot.venues.sim.exchange import HeldPosition, SimulatedExchange
+from bot.venues.sim.records import (
+    NewOrder,
+    OrderStatus,
+    OrderType,
+    PositionSide,
+    SimOrder,
+    SimTrade,
+    TimeInForce,
+)
+from risk.book import AccountState
+from risk.instrument import Instrument
+
+_STATES = {
+    OrderStatus.NEW: OrderState.LIVE,
+    OrderStatus.PARTIALLY_FILLED: OrderState.PARTIAL,
+    OrderStatus.FILLED: OrderState.FILLED,
+    OrderStatus.CANCELED: OrderState.CANCELED,
+    OrderStatus.EXPIRED: OrderState.EXPIRED,
+    OrderStatus.EXPIRED_IN_MATCH: OrderState.EXPIRED,
+}
+
+
+class PaperVenue:
+    """One account of a simulated exchange that is fed with prices by ``refresh``."""
+
+    def __init__(self, exchange: SimulatedExchange, account: SimAccount) -> None:
+        self.exchange = exchange
+        self._account = account
+
+    @property
+    def account_name(self) -> str:
+        """As the config calls it."""
+        return self._account.name
+
+    def refresh(self, quotes: Mapping[str, Quote]) -> None:
+        """New prices at the clock's time; a symbol left out does not trade until it is back.
+
+        Quotes of symbols that this venue does not list are left aside.
+
+        Raises:
+            DataError: a quote that cannot be used.
+        """
+        listed = self.exchange.instruments
+        self.exchange.update_market({s: q for s, q in quotes.items() if s in listed})
+
+    async def account(self) -> VenueAccount:
+        """Positions and money now.
+
+        Raises:
+            VenueError: something is held in a symbol that has no price yet.
+        """
+        exchange, account = self.exchange, self._account
+        rows = [p for p in exchange.positions(account) if p.quantity]
+        unpriced = [p.symbol for p in rows if not p.mark_price]
+        if unpriced:
+            raise VenueError(f"{account.name}: no price yet for {unpriced[0]}, which is held")
+        money = exchange.margin(account)
+        return VenueAccount(
+            state=AccountState(
+                name=account.name,
+                equity_usd=float(money.margin_balance_usd),
+                available_usd=float(money.available_usd),
+                initial_margin_usd=float(money.initial_margin_usd),
+                maintenance_margin_usd=float(money.maintenance_margin_usd),
+                timestamp_ms=exchange.clock.now_ms(),
+            ),
+            base_quantity={(p.symbol, p.position_side.value): p.quantity for p in rows},
+            margin_rate={
+                symbol: 1.0 / exchange.symbol_config(account, symbol).leverage
+                for symbol in exchange.instruments
+            },
+            liquidation_price={
+                p.symbol: float(p.liquidation_price) for p in rows if p.liquidation_price
+            },
+            open_order_client_ids=frozenset(o.client_id for o in exchange.open_orders(account)),
+            hedge_mode=account.hedge_mode,
+        )
+
+    async def place(self, order: OrderRequest) -> OrderOutcome:
+        """Send once; a duplicate of an open order is answered with that order's state."""
+        new = NewOrder(
+            symbol=order.symbol,
+            side=order.side,
+            type=OrderType.LIMIT,
+            quantity=order.quantity,
+            price=order.limit_price,
+            time_in_force=TimeInForce(order.time_in_force),
+            client_id=order.client_id,
+            # In hedge mode the position side already says that an order closes.
+            reduce_only=order.reduce_only and order.position_side == PositionSide.BOTH,
+            position_side=PositionSide(order.position_side),
+        )
+        try:
+            return _acknowledged(self.exchange.place(self._account, new))
+        except VenueReject as refusal:
+            if refusal.code == Code.DUPLICATE_CLIENT_ID:
+                existing = await self.find(order.symbol, order.client_id)
+                if existing is not None:
+                    return existing
+            return Rejected(order.client_id, str(refusal.code), refusal.message)
+
+    async def find(self, symbol: str, client_id: str) -> OrderOutcome | None:
+        """The order by its client id; None when there is none.
+
+        Raises:
+            VenueError: the venue does not list the symbol.
+        """
+        try:
+            found = self.exchange.find_order(self._account, symbol, client_id=client_id)
+        except VenueReject as refusal:
+            if refusal.code == Code.NO_SUCH_ORDER:
+                return None
+            raise VenueError(f"{symbol}: {refusal}") from refusal
+        return _acknowledged(found)
+
+    async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
+        """All executions since then, oldest first.
+
+        Raises:
+            VenueError: the venue does not list the symbol.
+        """
+        every = len(self._account.trades)
+        try:
+            trades = self.exchange.trades(self._account, symbol, start_ms=since_ms, limit=every)
+        except VenueReject as refusal:
+            raise VenueError(f"{symbol}: {refusal}") from refusal
+        return [_fill(trade) for trade in trades]
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_paper_venue(
+    instruments: Iterable[Instrument],
+    clock: Clock,
+    name: str,
+    wallet_usd: Decimal,
+    positions: Mapping[tuple[str, str], HeldPosition] | None = None,
+    *,
+    leverage: int | None = None,
+    seed: int = 0,
+) -> PaperVenue:
+    """A paper venue with one account, new or in a saved state.
+
+    ``positions`` holds signed base units and entry price by symbol and position side. ``leverage``
+    applies to every symbol, within what its brackets allow; without it the exchange's default.
+
+    Raises:
+        ValueError: the positions are of both position modes.
+        VenueReject: a position in a symbol that is not among ``instruments``.
+    """
+    exchange = SimulatedExchange(instruments, clock, seed)
+    account = exchange.open_account(name, api_key=name, api_secret="", wallet_usd=wallet_usd)
+    exchange.restore_account(name, wallet_usd, positions or {})
+    if leverage is not None:
+        account.leverage.update(dict.fromkeys(exchange.instruments, leverage))
+    return PaperVenue(exchange, account)
+
+
+def _acknowledged(order: SimOrder) -> Acknowledged:
+    filled = order.filled_quantity
+    return Acknowledged(
+        client_id=order.client_id,
+        venue_order_id=str(order.order_id),
+        state=_STATES[order.status],
+        filled_quantity=filled,
+        average_price=order.average_price if filled else None,
+    )
+
+
+def _fill(trade: SimTrade) -> Fill:
+    return Fill(
+        trade_id=str(trade.trade_id),
+        venue_order_id=str(trade.order_id),
+        client_id=trade.client_id,
+        symbol=trade.symbol,
+        side=trade.side,
+        quantity=trade.quantity,
+        price=trade.price,
+        fee_usd=trade.fee_usd,
+        realised_pnl_usd=trade.realised_pnl_usd,
+        maker=trade.maker,
+        timestamp_ms=trade.timestamp_ms,
+    )
