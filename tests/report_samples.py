@@ -22,13 +22,13 @@ HEDGES = ("BTC", "ETH", "NEAR", "ICP", "GRT", "AKT")
 OTHERS = ("AR", "AIOZ", "ARKM", "VIRTUAL")
 PRICES = {"BTC": 84210.5, "ETH": 2210.4, "FET": 0.6123, "TAO": 311.2, "AIOZ": 0.00003412}
 LIMITS = {
-    "token_usd": 12000.0,
-    "hedge_gross_usd": 30000.0,
-    "net_usd": 20000.0,
+    "token_usd": 26000.0,
+    "hedge_gross_usd": 75000.0,
+    "net_usd": 28000.0,
     "cluster_net_usd": 18000.0,
-    "beta_net_usd": 15000.0,
-    "cae_usd": 15000.0,
-    "turnover_daily_usd": 40000.0,
+    "beta_net_usd": 32000.0,
+    "cae_usd": 62000.0,
+    "turnover_daily_usd": 90000.0,
     "adv_share": 0.01,
     "margin_use": 0.5,
     "sector_net_usd": None,
@@ -127,12 +127,12 @@ def _use(cae: float, gross: float, hedges: dict[str, float]) -> dict[str, float]
     net = gross + sum(hedges.values())
     hedge_gross = sum(map(abs, hedges.values()))
     return {
-        "token_usd": gross * 0.32 / 12000.0,
-        "hedge_gross_usd": hedge_gross / 30000.0,
-        "net_usd": abs(net) / 20000.0,
+        "token_usd": gross * 0.32 / 26000.0,
+        "hedge_gross_usd": hedge_gross / 75000.0,
+        "net_usd": abs(net) / 28000.0,
         "cluster_net_usd": abs(net) * 0.6 / 18000.0,
-        "beta_net_usd": abs(net) * 1.1 / 15000.0,
-        "cae_usd": cae / 15000.0,
+        "beta_net_usd": abs(net) * 1.1 / 32000.0,
+        "cae_usd": cae / 62000.0,
         "turnover_daily_usd": 0.31,
         "adv_share": 0.12,
         "margin_use": hedge_gross / 60000.0 / 5 / 0.5,

@@ -18,9 +18,9 @@ def contribution_chart(documents: Sequence[Document]) -> Chart | None:
     ordered = sorted(contributions, key=lambda symbol: (contributions[symbol], symbol))
     bots, hedges = roles(document)
     groups = [
-        ("Bot", [s for s in ordered if s in bots], "bot", ""),
-        ("Hedge", [s for s in ordered if s in hedges and s not in bots], "hedge", "/"),
-        ("Other", [s for s in ordered if s not in bots | hedges], "third", "."),
+        ("● bot", [s for s in ordered if s in bots], "bot"),
+        ("▼ hedge", [s for s in ordered if s in hedges and s not in bots], "hedge"),
+        ("other", [s for s in ordered if s not in bots | hedges], "third"),
     ]
     place = {symbol: i for i, symbol in enumerate(ordered)}
     traces = [
@@ -30,14 +30,13 @@ def contribution_chart(documents: Sequence[Document]) -> Chart | None:
             place=place,
             values=contributions,
             colour=colour,
-            pattern=pattern,
         )
-        for name, members, colour, pattern in groups
+        for name, members, colour in groups
         if members
     ]
-    ticks = [inert(words.base(symbol)) for symbol in ordered]
+    ticks = _marked(ordered, document)
     ground = layout(max(260, 110 + 26 * len(ordered))) | {
-        "xaxis": {"title": {"text": "USD a day"}, **axis(), "zeroline": True},
+        "xaxis": {"title": {"text": "USD a day"}, "tickformat": ",", **axis(), "zeroline": True},
         "yaxis": {"tickvals": list(range(len(ordered))), "ticktext": ticks, **axis(grid=False)},
         "barmode": "overlay",
         "hovermode": "closest",
@@ -65,7 +64,6 @@ def _bars(
     place: Mapping[str, int],
     values: Mapping[str, float],
     colour: str,
-    pattern: str,
 ) -> Figure:
     return {
         "type": "bar",
@@ -77,10 +75,7 @@ def _bars(
             f"{inert(words.base(s))}: {words.signed(values[s])} USD a day" for s in members
         ],
         "hoverinfo": "text",
-        "marker": {
-            "color": f"var(--{colour})",
-            "pattern": {"shape": pattern, "fgcolor": "var(--surface)", "size": 6, "solidity": 0.2},
-        },
+        "marker": {"color": f"var(--{colour})"},
     }
 
 
@@ -124,7 +119,13 @@ def correlation_chart(documents: Sequence[Document]) -> Chart | None:
     ticks = {"tickvals": list(range(size)), "ticktext": labels, **axis(grid=False)}
     ground = layout(min(1100, 200 + 26 * size)) | {
         "xaxis": ticks | {"tickangle": -90, "constrain": "domain"},
-        "yaxis": ticks | {"autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
+        "yaxis": ticks
+        | {
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "constraintoward": "top",
+        },
         "shapes": _cluster_frames(symbols, correlation.get("clusters") or ()),
         "hovermode": "closest",
     }
@@ -146,7 +147,7 @@ def roles(document: Document) -> tuple[set[str], set[str]]:
 def _marked(symbols: Sequence[str], document: Document) -> list[str]:
     bots, hedges = roles(document)
     if not bots and not hedges:
-        bots = {str(symbol) for symbol in document["correlation"].get("held") or ()}
+        bots = {str(symbol) for symbol in (document.get("correlation") or {}).get("held") or ()}
     signs = {(True, True): " ◆", (True, False): " ●", (False, True): " ▼", (False, False): ""}
     return [inert(words.base(s)) + signs[s in bots, s in hedges] for s in symbols]
 

@@ -170,9 +170,14 @@ def _caps_sentence(document: Document) -> str:
     if state.breaches:
         told = "; ".join(words.breach_sentence(breach) for breach in state.breaches)
         return f"The book is over {_count(len(state.breaches), 'cap')}: {told}."
-    if not state.cap_use:
+    known = {cap: use for cap, use in state.cap_use.items() if use is not None}
+    if not known:
         return "No cap was measured."
-    return f"The book is inside every cap ({len(state.cap_use)} measured)."
+    tightest = max(known, key=lambda cap: known[cap])
+    return (
+        f"{_count(len(known), 'cap')} measured, none exceeded; "
+        f"the tightest is {words.cap_label(tightest)} at {words.percent(known[tightest])}."
+    )
 
 
 def _stopped_sentence(document: Document) -> str:

@@ -18,6 +18,7 @@ class CapRow:
     limit: str
     use: str
     use_before: str
+    share: float | None
     width: float
     over: bool
     known: bool
@@ -83,15 +84,15 @@ class CycleRow:
 
 @dataclass(frozen=True, slots=True)
 class TroubleRow:
-    """A cycle that found a cap exceeded, or that did not trade when it might have."""
+    """A cycle that found a cap exceeded, or that was stopped; None where caps were not measured."""
 
     time: str
     cycle_id: str
     status: str
     status_words: str
     reason: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
+    before: tuple[str, ...] | None
+    after: tuple[str, ...] | None
 
 
 def cap_rows(document: Document) -> list[CapRow]:
@@ -111,6 +112,7 @@ def cap_rows(document: Document) -> list[CapRow]:
                 limit=words.cap_value(cap, limit),
                 use=words.percent(use),
                 use_before=words.percent(words.number(before.get(cap))),
+                share=use,
                 width=min(100.0, max(0.0, (use or 0.0) / 1.2 * 100)),
                 over=cap in over,
                 known=use is not None,
@@ -155,7 +157,7 @@ def _book_row(
         trade=words.signed(words.number(leg.get("trade_usd")) or None),
         hedge=words.signed(hedge) if hedge else words.ABSENT,
         net=words.signed(net),
-        mark=words.amount(words.number(leg.get("mark_price"))),
+        mark=words.price(words.number(leg.get("mark_price"))),
         contribution=words.signed(words.number(contributions.get(symbol))),
         crowding=words.ABSENT if score is None else f"{score:+.1f}".replace("-", words.MINUS),
         is_bot=bool(bot),
@@ -180,7 +182,7 @@ def _order_row(document: Document, order: Document) -> OrderRow:
     average = _average_price(fills)
     fees = [words.exact(fill.get("fee_usd")) for fill in fills]
     known = [fee for fee in fees if fee is not None]
-    fee_text = words.amount(float(sum(known))) if known and len(known) == len(fees) else None
+    fee_text = f"{sum(known):,.4f}" if known and len(known) == len(fees) else None
     return OrderRow(
         time=words.clock_text(document, "%m-%d %H:%M"),
         cycle_id=words.plain(document.get("cycle_id", "")),
@@ -190,7 +192,7 @@ def _order_row(document: Document, order: Document) -> OrderRow:
         quantity=words.plain(order.get("quantity", "")),
         filled=words.plain(order.get("filled_quantity", "")),
         limit=words.plain(order.get("limit_price", "")),
-        average=words.ABSENT if average is None else words.amount(float(average)),
+        average=words.price(None if average is None else float(average)),
         slip=_slip(document, order, average),
         fee=fee_text or words.ABSENT,
         state=words.plain(order.get("state", "")),
@@ -256,10 +258,7 @@ def trouble_rows(documents: Sequence[Document]) -> list[TroubleRow]:
     """Cycles with a breach, and those held, denied or halted, the newest first."""
     rows = []
     for document in reversed(documents):
-        before, after = (
-            tuple(words.breach_sentence(b) for b in document.get(f"breaches_{when}") or ())
-            for when in ("before", "after")
-        )
+        before, after = (_breaches_told(document, when) for when in ("before", "after"))
         status = str(document.get("status", ""))
         if before or after or status in STOPPED:
             rows.append(
@@ -274,6 +273,13 @@ def trouble_rows(documents: Sequence[Document]) -> list[TroubleRow]:
                 )
             )
     return rows
+
+
+def _breaches_told(document: Document, when: str) -> tuple[str, ...] | None:
+    breaches = document.get(f"breaches_{when}") or ()
+    if not breaches and not document.get(f"cap_use_{when}"):
+        return None
+    return tuple(words.breach_sentence(breach) for breach in breaches)
 
 
 def proposal_facts(documents: Sequence[Document]) -> list[tuple[str, str]]:
@@ -310,7 +316,10 @@ def proposal_facts(documents: Sequence[Document]) -> list[tuple[str, str]]:
 
 def _trade_cost(figure: Any) -> str:
     parts = [figure(key) for key in ("fee_usd", "spread_usd", "impact_usd")]
-    return " + ".join(words.money(part) for part in parts)
+    if any(part is None for part in parts):
+        return " + ".join(words.money(part) for part in parts)
+    told = " + ".join(words.money(part).removesuffix(" USD") for part in parts)
+    return f"{told} = {words.money(sum(parts))}"
 
 
 def carry_words(carry_usd_per_day: float | None) -> str:

@@ -16,11 +16,13 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 def exposure_chart(documents: Sequence[Document]) -> Chart | None:
     """Gross of the bot and of the hedges, and the cap on the latter."""
     traces = [
-        _line(documents, "Bot gross", _column(documents, "bot_gross_usd"), "bot", 0),
-        _line(documents, "Hedge gross", _column(documents, "hedge_gross_usd"), "hedge", 1),
+        _line(documents, "Bot gross", _column(documents, "bot_gross_usd"), "bot"),
+        _line(documents, "Hedge gross", _column(documents, "hedge_gross_usd"), "hedge", mark=1),
         _cap_line(documents, "hedge_gross_usd", "Cap on hedge gross"),
     ]
     note = "Sum of absolute positions, USD."
+    if any(str(document.get("status")) in STOPPED for document in documents):
+        note += " In every chart, dotted verticals mark cycles held, denied or halted."
     return _time_chart(
         key="exposure", title="Exposure", note=note, documents=documents, traces=traces, unit="USD"
     )
@@ -28,11 +30,14 @@ def exposure_chart(documents: Sequence[Document]) -> Chart | None:
 
 def volatility_chart(documents: Sequence[Document]) -> Chart | None:
     """Daily volatility of the bot alone, and of the book before and after each cycle's trades."""
-    parts = [("Bot alone", "unhedged", "bot"), ("Before trades", "before", "third")]
-    parts.append(("After trades", "after", "hedge"))
+
+    def column(when: str) -> list[float | None]:
+        return _column(documents, f"volatility_{when}_daily_usd")
+
     traces = [
-        _line(documents, name, _column(documents, f"volatility_{key}_daily_usd"), colour, place)
-        for place, (name, key, colour) in enumerate(parts)
+        _line(documents, "Bot alone", column("unhedged"), "bot"),
+        _line(documents, "Before trades", column("before"), "third", mark=2, dash="dot"),
+        _line(documents, "After trades", column("after"), "hedge", mark=1),
     ]
     note = "One standard deviation of a day's profit and loss, USD."
     return _time_chart(
@@ -47,9 +52,13 @@ def volatility_chart(documents: Sequence[Document]) -> Chart | None:
 
 def cae_chart(documents: Sequence[Document]) -> Chart | None:
     """Correlation-adjusted exposure against its cap."""
+
+    def column(when: str) -> list[float | None]:
+        return _column(documents, f"cae_{when}_usd")
+
     traces = [
-        _line(documents, "Before trades", _column(documents, "cae_before_usd"), "third", 1),
-        _line(documents, "After trades", _column(documents, "cae_after_usd"), "hedge", 2),
+        _line(documents, "Before trades", column("before"), "third", mark=2, dash="dot"),
+        _line(documents, "After trades", column("after"), "hedge", mark=1),
         _cap_line(documents, "cae_usd", "Cap"),
     ]
     note = "The BTC position that would be as volatile as the whole book, USD."
@@ -71,7 +80,9 @@ def cap_use_chart(documents: Sequence[Document]) -> Chart | None:
         uses = [state.cap_use.get(cap) for state in states]
         shown = [None if use is None else 100 * use for use in uses]
         colour = _LINE_COLOURS[place % len(_LINE_COLOURS)]
-        trace = _line(documents, inert(words.cap_label(cap)), shown, colour, place)
+        dash = _DASHES[place % len(_DASHES)]
+        name = inert(words.cap_label(cap))
+        trace = _line(documents, name, shown, colour, mark=place, dash=dash)
         traces.append(trace and trace | {"hovertemplate": "%{fullData.name}: %{y:,.0f} %"})
     note = "What each cycle left behind, as a share of the cap; above the line at 100 % is over."
     chart = _time_chart(
@@ -83,6 +94,7 @@ def cap_use_chart(documents: Sequence[Document]) -> Chart | None:
         unit="% of cap",
     )
     if chart is not None:
+        chart.figure["layout"]["yaxis"]["autorangeoptions"] = {"include": 110}
         chart.figure["layout"]["shapes"].append(
             rule({"xref": "paper", "x0": 0, "x1": 1, "y0": 100, "y1": 100}, "bad", 2)
         )
@@ -103,7 +115,9 @@ def _line(
     name: str,
     values: Sequence[float | None],
     colour: str,
-    place: int,
+    *,
+    mark: int = 0,
+    dash: str = "solid",
 ) -> Figure | None:
     if all(value is None for value in values):
         return None
@@ -114,15 +128,15 @@ def _line(
         "x": _times(documents),
         "y": list(values),
         "connectgaps": False,
-        "line": {"color": f"var(--{colour})", "width": 2.2, "dash": _DASHES[place % len(_DASHES)]},
-        "marker": {"size": 6, "symbol": _SYMBOLS[place % len(_SYMBOLS)]},
+        "line": {"color": f"var(--{colour})", "width": 2.2, "dash": dash},
+        "marker": {"size": 6, "symbol": _SYMBOLS[mark % len(_SYMBOLS)]},
         "hovertemplate": "%{fullData.name}: %{y:,.0f} USD",
     }
 
 
 def _cap_line(documents: Sequence[Document], cap: str, name: str) -> Figure | None:
     limits = [words.number((d.get("limits") or {}).get(cap)) for d in documents]
-    trace = _line(documents, name, limits, "bad", 1)
+    trace = _line(documents, name, limits, "bad", dash="dash")
     return trace and trace | {"mode": "lines" if len(documents) > 1 else "markers"}
 
 
@@ -153,6 +167,4 @@ def _time_chart(
         "shapes": shapes,
         "hovermode": "x unified",
     }
-    if stops:
-        note += " Dotted verticals mark cycles that were held, denied or halted."
     return Chart(key, title, note, {"data": present, "layout": ground})

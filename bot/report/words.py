@@ -1,7 +1,7 @@
 """Numbers, names and times of a cycle as people read them; no markup, no colour."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -93,7 +93,19 @@ def signed(value: float | None) -> str:
     """USD without the unit and with its sign, ``+1,200``: for positions and trades."""
     if value is None:
         return ABSENT
-    return f"+{amount(value)}" if value > 0 else amount(value)
+    text = _grouped(value, 0) if abs(value) >= 9.995 else amount(value)
+    return f"+{text}" if value > 0 else text
+
+
+def price(value: float | None) -> str:
+    """Six significant digits, at least two decimals: ``84,210.50``, ``0.6123``."""
+    if value is None:
+        return ABSENT
+    if value == 0:
+        return "0.00"
+    digits = min(12, max(2, 5 - math.floor(math.log10(abs(value)))))
+    whole, _, decimals = _grouped(value, digits).partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def short_amount(value: float | None) -> str:
@@ -173,3 +185,41 @@ def breach_sentence(breach: Mapping[str, Any]) -> str:
     if breach.get("curable") is False:
         text += ", which no allowed hedge can lower"
     return text
+
+
+def kilo(value: float | None) -> str:
+    """Five characters and a sign at most, for narrow columns: ``850``, ``73.6k``, ``1.2m``."""
+    if value is None:
+        return ABSENT
+    size = abs(value)
+    for unit, scale in (("b", 1e9), ("m", 1e6), ("k", 1e3)):
+        if size >= scale * 0.9995:
+            return f"{_grouped(value / scale, 0 if size >= scale * 99.95 else 1)}{unit}"
+    return _grouped(value, 0)
+
+
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "_usd": usd,
+    "_timestamp_ms": lambda value: f"{clock_text({'timestamp_ms': value})} UTC",
+    "_fraction": percent,
+    "_seconds": lambda value: f"{value:,.10g} s",
+    "_ms": lambda value: f"{value:,.10g} ms",
+}
+
+
+def named_value(key: str, value: object) -> tuple[str, str]:
+    """``("equity", "60,000 USD")`` for ``equity_usd: 60000``: the unit is read from the name."""
+    figure = number(value)
+    if figure is not None:
+        for suffix, tell in _UNITS.items():
+            if key.endswith(suffix):
+                return plain(key.removesuffix(suffix).replace("_", " ")), tell(figure)
+        return plain(key.replace("_", " ")), f"{figure:.10g}"
+    name = plain(key.replace("_", " "))
+    if value is None or isinstance(value, float):
+        return name, ABSENT
+    if isinstance(value, bool):
+        return name, "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return name, ", ".join(plain(item) for item in value) or ABSENT
+    return name, plain(value)

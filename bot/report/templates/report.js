@@ -27,6 +27,7 @@
     var layout = figure.layout;
     layout.font.size = 11;
     layout.margin = { l: 44, r: 8, t: 8, b: 36 };
+    layout.height += 20 * Math.max(0, figure.data.length - 3);
     if (figure.data[0].type === "heatmap") {
       var size = figure.data[0].z.length;
       figure.data[0].texttemplate = "";
@@ -35,7 +36,7 @@
       figure.data[0].colorbar.yanchor = "bottom";
       figure.data[0].colorbar.title = { text: "" };
       layout.font.size = size > 16 ? 9 : 10;
-      layout.height = width + 90;
+      layout.height = width + 40;
     }
   }
 
