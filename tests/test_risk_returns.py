@@ -1,0 +1,129 @@
+"""Log returns and liquidity: gaps stay gaps, and two denominations are never one history."""
+
+import re
+
+import numpy as np
+import pytest
+
+from risk.errors import DataError, MissingDataError
+from risk.exclusion import Excluded, selection
+from risk.liquidity import average_daily_volume_usd, liquidity_filter
+from risk.returns import HOUR_MS, BarPanel, faulty_closes, log_returns, utc, without_faults
+
+START_MS = 1_735_689_600_000  # 2025-01-01T00:00Z
+NAN = float("nan")
+
+
+def panel(
+    closes: dict[str, list[float]], volumes: dict[str, list[float]] | None = None
+) -> BarPanel:
+    close = np.array(list(closes.values())).T
+    volume = np.ones_like(close) if volumes is None else np.array(list(volumes.values())).T
+    open_ms = START_MS + HOUR_MS * np.arange(len(close))
+    return BarPanel(tuple(closes), open_ms, close, volume)
+
+
+def test_returns_by_hand() -> None:
+    returns = log_returns(panel({"A": [1.0, 2.0, 1.0], "B": [4.0, 4.0, 8.0]}))
+    assert returns == pytest.approx(np.log([[2.0, 1.0], [0.5, 2.0]]))
+
+
+def test_a_gap_gives_no_return_on_either_side_of_it() -> None:
+    returns = log_returns(panel({"A": [1.0, NAN, 1.1, 1.2]}))
+    assert np.isnan(returns[:2, 0]).all()
+    assert returns[2, 0] == pytest.approx(np.log(1.2 / 1.1))
+
+
+@pytest.mark.parametrize("bars", [0, 1])
+def test_too_few_bars_give_no_rows(bars: int) -> None:
+    close = np.ones((bars, 2))
+    short = BarPanel(("A", "B"), START_MS + HOUR_MS * np.arange(bars), close, close)
+    assert log_returns(short).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("closes", "said"),
+    [
+        ([1.0, 0.0, 1.0], "close is 0 at 2025-01-01T01:00Z"),
+        ([1.0, -2.0, 1.0], "close is -2 at 2025-01-01T01:00Z"),
+        ([1.0, 1.0, float("inf")], "close is inf at 2025-01-01T02:00Z"),
+        ([1.0, 10.5, 10.5], "close goes from 1 to 10.5 in one bar at 2025-01-01T01:00Z"),
+        ([1000.0, 990.0, 0.99], "close goes from 990 to 0.99 in one bar at 2025-01-01T02:00Z"),
+        ([1.0, NAN, 1000.0], "close goes from 1 to 1000 across 2 bars"),
+        ([1.0, 50.0, 0.0], "close goes from 1 to 50"),
+        ([1.0, 0.0, 50.0], "close is 0"),
+    ],
+)
+def test_an_unusable_close_names_symbol_and_time(closes: list[float], said: str) -> None:
+    bars = panel({"GOOD": [1.0, 1.1, 1.2], "FET/USDT:USDT": closes})
+    with pytest.raises(DataError, match=re.escape(f"FET/USDT:USDT: {said}")):
+        log_returns(bars)
+    kept, excluded = without_faults(bars)
+    assert kept.symbols == ("GOOD",)
+    assert [item.symbol for item in excluded] == ["FET/USDT:USDT"]
+    assert excluded[0].reason.startswith(said)
+    assert log_returns(kept).shape == (2, 1)
+
+
+def test_large_but_possible_moves_and_missing_bars_are_no_fault() -> None:
+    assert faulty_closes(panel({"A": [1.0, 9.9, 1.0], "B": [NAN, NAN, NAN]})) == ()
+
+
+def test_a_panel_without_faults_is_handed_through() -> None:
+    bars = panel({"A": [1.0, 2.0]})
+    assert without_faults(bars) == (bars, ())
+
+
+def test_subset_keeps_the_order_asked_for_and_refuses_strangers() -> None:
+    bars = panel({"A": [1.0, 2.0], "B": [3.0, 4.0]}, {"A": [5.0, 6.0], "B": [7.0, 8.0]})
+    part = bars.subset(["B", "A"])
+    assert part.symbols == ("B", "A")
+    assert part.close[0].tolist() == [3.0, 1.0]
+    assert part.quote_volume_usd[1].tolist() == [8.0, 6.0]
+    with pytest.raises(MissingDataError, match="no bars of C"):
+        bars.subset(["A", "C"])
+
+
+def test_utc_is_written_to_the_minute() -> None:
+    assert utc(START_MS + 61 * 60_000) == "2025-01-01T01:01Z"
+
+
+def test_selection_keeps_order_and_the_first_reason() -> None:
+    chosen = selection(["C", "A", "B"], [Excluded("A", "one"), Excluded("A", "two")])
+    assert chosen.kept == ("C", "B")
+    assert chosen.excluded == (Excluded("A", "one"),)
+
+
+def test_average_daily_volume_counts_only_bars_that_are_there() -> None:
+    bars = panel(
+        {"A": [1.0, 1.0, 1.0], "B": [1.0, 1.0, 1.0], "C": [NAN, NAN, NAN]},
+        {"A": [100.0, 200.0, 300.0], "B": [NAN, NAN, 50.0], "C": [NAN, NAN, NAN]},
+    )
+    volume = average_daily_volume_usd(bars)
+    assert volume[:2].tolist() == [24 * 200.0, 24 * 50.0]
+    assert np.isnan(volume[2])
+
+
+def test_average_daily_volume_forgets_what_is_older() -> None:
+    old, new = [1000.0] * 24, [10.0] * 24
+    bars = panel({"A": [1.0] * 48}, {"A": old + new})
+    assert average_daily_volume_usd(bars, days=1)[0] == 240.0
+    assert average_daily_volume_usd(bars, days=2)[0] == 24 * 505.0
+
+
+def test_the_liquidity_floor_says_why() -> None:
+    bars = panel({"A": [1.0], "B": [1.0], "C": [1.0]}, {"A": [1e6 / 24], "B": [1000.0], "C": [NAN]})
+    chosen = liquidity_filter(bars)
+    assert chosen.kept == ("A",)
+    assert chosen.excluded == (
+        Excluded("B", "trades 24,000 USD a day, below the floor of 1,000,000"),
+        Excluded("C", "no volume known in the last 30 days"),
+    )
+
+
+def test_unusable_volumes_and_days_are_refused() -> None:
+    bars = panel({"A": [1.0, 1.0]}, {"A": [1.0, -1.0]})
+    with pytest.raises(DataError, match=re.escape("A: volume is -1 USD at 2025-01-01T01:00Z")):
+        average_daily_volume_usd(bars)
+    with pytest.raises(DataError, match="at least 1"):
+        average_daily_volume_usd(bars, days=0)
