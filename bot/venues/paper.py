@@ -13,9 +13,9 @@ from bot.orders import (
     Rejected,
 )
 from bot.ports import Clock, Quote, VenueAccount
-from bot.venues.sim.account import SimAccount
+from bot.venues.sim.account import HeldPosition, SimAccount
 from bot.venues.sim.errors import Code, VenueReject
-from bot.venues.sim.exchange import HeldPosition, SimulatedExchange
+from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import (
     NewOrder,
     OrderStatus,

@@ -5,6 +5,7 @@ lost in an average: cost changes by what was paid, and realised PnL is what clos
 less the released share of the cost, rounded to ``USD_STEP``; the remainder stays in the cost.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -86,6 +87,8 @@ class PositionState:
 
 
 PositionKey = tuple[str, PositionSide]
+HeldPosition = tuple[Decimal, Decimal]
+"""Signed base units, and entry price."""
 
 
 @dataclass(slots=True)
@@ -174,3 +177,28 @@ def settle_isolated(
     opened = abs(after) if flipped else max(ZERO, abs(after) - abs(before))
     if opened:
         position.isolated_wallet_usd += (opened * price / leverage).quantize(USD_STEP)
+
+
+def restore(
+    account: SimAccount,
+    wallet_usd: Decimal,
+    positions: Mapping[tuple[str, str], HeldPosition],
+    now_ms: int,
+) -> None:
+    """Put an account without history in a saved state; a LONG or SHORT leg sets hedge mode.
+
+    Raises:
+        ValueError: the account has traded, or the legs do not fit one position mode.
+    """
+    if account.orders or account.income or account.held():
+        raise ValueError(f"account {account.name!r} has a history and cannot be restored")
+    sides = {PositionSide(side) for _, side in positions}
+    if PositionSide.BOTH in sides and len(sides) > 1:
+        raise ValueError(f"account {account.name!r}: positions of both position modes")
+    for (symbol, side), (quantity, entry_price) in sorted(positions.items()):
+        position = account.position(symbol, PositionSide(side))
+        position.quantity = quantity
+        position.cost_usd = (quantity * entry_price).quantize(USD_STEP)
+        position.updated_ms = now_ms
+    account.hedge_mode = bool(sides - {PositionSide.BOTH})
+    account.initial_usd = account.wallet_usd = wallet_usd.quantize(USD_STEP)

@@ -49,6 +49,22 @@ class OrderEntry:
         Raises:
             VenueReject: refused; nothing has changed.
         """
+        order, limit = self.check(account, new)
+        order_id = self._ids.next_order()
+        order = replace(
+            order,
+            order_id=order_id,
+            priority=order_id,
+            client_id=order.client_id or f"x-{order_id}",
+        )
+        return self._matcher.take(order, limit)
+
+    def check(self, account: SimAccount, new: NewOrder) -> tuple[SimOrder, Decimal]:
+        """The order as it would be taken, id 0, and the worst price it may take; nothing changes.
+
+        Raises:
+            VenueReject: it would be refused.
+        """
         market = self._markets[new.symbol]
         market.require_trading()
         check_form(market.filters, new, market.mark)
@@ -64,14 +80,7 @@ class OrderEntry:
             raise reject(Code.MAX_OPEN_ORDERS)
         if order.time_in_force is TimeInForce.GTX and self._would_match(order):
             raise reject(Code.POST_ONLY_REJECTED)
-        order_id = self._ids.next_order()
-        order = replace(
-            order,
-            order_id=order_id,
-            priority=order_id,
-            client_id=order.client_id or f"x-{order_id}",
-        )
-        return self._matcher.take(order, limit)
+        return order, limit
 
     def amend(
         self,

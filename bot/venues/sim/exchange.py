@@ -13,7 +13,7 @@ from types import MappingProxyType
 from bot.orders import Side
 from bot.ports import Clock, Quote
 from bot.venues.sim import history, modes
-from bot.venues.sim.account import SimAccount
+from bot.venues.sim.account import HeldPosition, SimAccount, restore
 from bot.venues.sim.booking import Booker, Ids
 from bot.venues.sim.entry import OrderEntry
 from bot.venues.sim.errors import Code, VenueReject, reject
@@ -33,7 +33,6 @@ from bot.venues.sim.records import (
     MarginType,
     NewOrder,
     OrderStatus,
-    PositionSide,
     SimOrder,
     SimPosition,
     SimTrade,
@@ -42,9 +41,6 @@ from bot.venues.sim.records import (
 from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeCounters, ExchangeSettings
 from risk.errors import DataError
 from risk.instrument import Instrument
-
-HeldPosition = tuple[Decimal, Decimal]
-"""Signed base units, and entry price."""
 
 
 class SimulatedExchange:
@@ -103,18 +99,11 @@ class SimulatedExchange:
             VenueReject: the exchange has no such symbol.
         """
         account = self._accounts.get(name)
-        if account is None or account.orders or account.income or account.positions:
-            raise ValueError(f"account {name!r} cannot be restored: unknown, or it has a history")
-        sides = {PositionSide(side) for _, side in positions}
-        if PositionSide.BOTH in sides and len(sides) > 1:
-            raise ValueError(f"account {name!r}: positions of both position modes")
-        for (symbol, side), (quantity, entry_price) in sorted(positions.items()):
-            position = account.position(self._markets[symbol].symbol, PositionSide(side))
-            position.quantity = quantity
-            position.cost_usd = (quantity * entry_price).quantize(USD_STEP)
-            position.updated_ms = self.clock.now_ms()
-        account.hedge_mode = bool(sides - {PositionSide.BOTH})
-        account.initial_usd = account.wallet_usd = wallet_usd.quantize(USD_STEP)
+        if account is None:
+            raise ValueError(f"account {name!r} is unknown")
+        for symbol, _ in positions:
+            self.filters(symbol)  # refuses an unknown symbol before anything changes
+        restore(account, wallet_usd, positions, self.clock.now_ms())
         return account
 
     def account(self, name: str) -> SimAccount:
@@ -240,6 +229,15 @@ class SimulatedExchange:
         except VenueReject:
             self.counters.rejected += 1
             raise
+
+    def check(self, account: SimAccount, order: NewOrder) -> SimOrder:
+        """The order as ``place`` would take it, with id 0; it is neither placed nor counted.
+
+        Raises:
+            VenueReject: it would be refused.
+        """
+        self.expire_countdowns()
+        return self._entry.check(account, order)[0]
 
     def amend(
         self,
