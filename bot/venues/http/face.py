@@ -1,0 +1,148 @@
+"""What every endpoint works on: the exchange, the market it plays, and one request."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.feeds.tape import Tape
+from bot.ports import Clock, Quote
+from bot.venues.http.params import Params
+from bot.venues.http.wire import Json, decimals_of, fixed, to_step
+from bot.venues.sim.account import SimAccount
+from bot.venues.sim.errors import VenueReject
+from bot.venues.sim.exchange import SimulatedExchange
+from risk.instrument import Instrument
+
+_SYMBOL = "^[A-Z0-9-_.]{1,40}$"
+ANNOUNCED_MS = 24 * 3_600_000  # a coming listing is shown a day ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One contract under the exchange's own name, ``FETUSDT``."""
+
+    market_id: str
+    instrument: Instrument
+    price_places: int
+    quantity_places: int
+
+    @property
+    def symbol(self) -> str:
+        """The unified symbol."""
+        return self.instrument.symbol
+
+    def price(self, value: float) -> str:
+        """A price rounded to the tick."""
+        return fixed(to_step(value, self.instrument.tick), self.price_places)
+
+    def quantity(self, value: float) -> str:
+        """A quantity rounded to the lot."""
+        return fixed(to_step(value, self.instrument.lot), self.quantity_places)
+
+
+def listed(instrument: Instrument) -> Listed:
+    """The contract with its exchange name and the decimals of its numbers."""
+    return Listed(
+        market_id=f"{instrument.base}{instrument.quote}",
+        instrument=instrument,
+        price_places=decimals_of(instrument.tick),
+        quantity_places=decimals_of(instrument.lot),
+    )
+
+
+@dataclass(slots=True)
+class Preferences:
+    """Settings of an account that the matching core has no use for."""
+
+    multi_assets: bool = False
+    fee_burn: bool = False
+
+
+class Face:
+    """The exchange and its tape, with symbols translated to Binance's and back."""
+
+    def __init__(
+        self,
+        exchange: SimulatedExchange,
+        tape: Tape,
+        clock: Clock,
+        themes: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """``themes``: what ``underlyingSubType`` says of a contract, by unified symbol."""
+        self.exchange = exchange
+        self.tape = tape
+        self.clock = clock
+        self.themes = dict(themes or {})
+        self._by_symbol = {s: listed(one) for s, one in exchange.instruments.items()}
+        self._preferences: dict[str, Preferences] = {}
+        self._by_id = {one.market_id: one for one in self._by_symbol.values()}
+
+    def contracts(self, now_ms: int) -> list[Listed]:
+        """All that are listed, or announced, at this moment."""
+        horizon = now_ms + ANNOUNCED_MS
+        return [
+            one
+            for one in self._by_symbol.values()
+            if one.instrument.listed_at_ms is None or one.instrument.listed_at_ms <= horizon
+        ]
+
+    def by_symbol(self, symbol: str) -> Listed:
+        """The contract of a unified symbol that the exchange knows."""
+        return self._by_symbol[symbol]
+
+    def market(self, params: Params, name: str = "symbol") -> Listed:
+        """The contract that the request names.
+
+        Raises:
+            VenueReject: none is named (-1102) or there is no such (-1121).
+        """
+        found = self._by_id.get(params.text(name, _SYMBOL))
+        if found is None or found not in self.contracts(self.clock.now_ms()):
+            raise VenueReject(-1121, "Invalid symbol.", 400)
+        return found
+
+    def optional_market(self, params: Params) -> Listed | None:
+        """The contract that the request names, None when it names none."""
+        return None if params.optional("symbol") is None else self.market(params)
+
+    def quote(self, one: Listed) -> Quote | None:
+        """The market as the exchange last matched it; None while there is none."""
+        try:
+            return self.exchange.quote(one.symbol)
+        except VenueReject:
+            return None
+
+    def preferences(self, account: SimAccount) -> Preferences:
+        """What the account chose that changes no trade."""
+        return self._preferences.setdefault(account.name, Preferences())
+
+    def quoted(self, one: Listed | None) -> list[tuple[Listed, Quote]]:
+        """The contract named, or all, as far as there is a market.
+
+        Raises:
+            VenueReject: the one named has no market now.
+        """
+        if one is not None:
+            return [(one, self.exchange.quote(one.symbol))]
+        found = [(each, self.quote(each)) for each in self.contracts(self.clock.now_ms())]
+        return [(each, quote) for each, quote in found if quote is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One public request."""
+
+    params: Params
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCall:
+    """One request of a known account."""
+
+    params: Params
+    now_ms: int
+    account: SimAccount
+
+
+PublicHandler = Callable[[Face, Call], Json]
+SignedHandler = Callable[[Face, SignedCall], Json]
