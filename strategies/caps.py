@@ -1,0 +1,229 @@
+"""The caps of one decision as one table: what each measures, its limit, its place in line.
+
+Rows come in blocks, in this order: the size of each token, weighted sums of the whole book,
+weighted sums of hedge sizes, correlation-adjusted exposure, turnover, the size of each trade.
+Everything is USD.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.book import FloatArray
+from strategies.inputs import HedgeChoices, HedgeFacts
+
+_RELATIVE_TOLERANCE = 5e-10  # half of what the check of caps forgives
+_TOLERANCE_USD = 1e-9
+
+
+class Tier(IntEnum):
+    """Who yields when not every cap can be met: the lowest first."""
+
+    TRADE = 1
+    BOOK = 2
+    SIZE = 3
+    NEVER = 4
+
+
+TIERS = {
+    "turnover_daily_usd": Tier.TRADE,
+    "adv_share": Tier.TRADE,
+    "net_usd": Tier.BOOK,
+    "sector_net_usd": Tier.BOOK,
+    "cluster_net_usd": Tier.BOOK,
+    "beta_net_usd": Tier.BOOK,
+    "cae_usd": Tier.BOOK,
+    "hedge_gross_usd": Tier.SIZE,
+    "cluster_gross_usd": Tier.SIZE,
+    "token_usd": Tier.SIZE,
+    "margin_use": Tier.NEVER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CapTable:
+    """C rows of caps over N symbols.
+
+    Attributes:
+        names: (C) which field of RiskLimits a row belongs to.
+        limits: (C,) USD; infinite where no allowed hedge moves the row.
+        bot, current: (N,) the bot's positions and the hedges now.
+        has_token, has_cae, has_turnover, has_trade: which of the blocks of fixed size exist.
+        book_rows: (R, N) weights a of the rows |aᵀx|.
+        hedge_rows: (Q, N) weights w, at least 0, of the rows wᵀ|h|.
+        root: (N, N) C with ‖Cx‖ the correlation-adjusted exposure.
+    """
+
+    names: tuple[str, ...]
+    limits: FloatArray
+    bot: FloatArray
+    current: FloatArray
+    has_token: bool
+    book_rows: FloatArray
+    hedge_rows: FloatArray
+    root: FloatArray
+    has_cae: bool
+    has_turnover: bool
+    has_trade: bool
+
+    @property
+    def blocks(self) -> dict[str, slice]:
+        """Where each block's rows are; an absent block has an empty slice."""
+        n = len(self.bot)
+        sizes = {
+            "token": n * self.has_token,
+            "book": len(self.book_rows),
+            "hedge": len(self.hedge_rows),
+            "cae": int(self.has_cae),
+            "turnover": int(self.has_turnover),
+            "trade": n * self.has_trade,
+        }
+        ends = np.cumsum(list(sizes.values())).tolist()
+        return {
+            name: slice(end - size, end)
+            for (name, size), end in zip(sizes.items(), ends, strict=True)
+        }
+
+    @property
+    def tiers(self) -> NDArray[np.int64]:
+        """(C,) tier of each row."""
+        return np.array([TIERS[name] for name in self.names], dtype=np.int64)
+
+    def values(self, hedge_usd: FloatArray) -> FloatArray:
+        """What every row measures when the hedges are ``hedge_usd`` (..., N): (..., C), USD."""
+        held = self.bot + hedge_usd
+        trade = np.abs(hedge_usd - self.current)
+        parts = []
+        if self.has_token:
+            parts.append(np.abs(held))
+        parts.append(np.abs(held @ self.book_rows.T))
+        parts.append(np.abs(hedge_usd) @ self.hedge_rows.T)
+        if self.has_cae:
+            parts.append(np.linalg.norm(held @ self.root.T, axis=-1, keepdims=True))
+        if self.has_turnover:
+            parts.append(np.sum(trade, axis=-1, keepdims=True))
+        if self.has_trade:
+            parts.append(trade)
+        return np.concatenate(parts, axis=-1)
+
+    def change(self, step_usd: FloatArray) -> FloatArray:
+        """(C,) the most that each row can change when each h_i moves by at most ``step_usd``.
+
+        |a|ᵀs for weighted sums, and Σ s_i‖C_i‖ (triangle inequality) for the cone.
+        """
+        parts = []
+        if self.has_token:
+            parts.append(step_usd)
+        parts.append(np.abs(self.book_rows) @ step_usd)
+        parts.append(self.hedge_rows @ step_usd)
+        if self.has_cae:
+            parts.append(np.atleast_1d(np.linalg.norm(self.root, axis=0) @ step_usd))
+        if self.has_turnover:
+            parts.append(np.atleast_1d(np.sum(step_usd)))
+        if self.has_trade:
+            parts.append(step_usd)
+        return np.concatenate(parts)
+
+    def by_cap(
+        self, rows: FloatArray, reduce: Callable[[FloatArray], np.floating]
+    ) -> dict[str, float]:
+        """``rows`` (C,) gathered by cap name."""
+        names = np.array(self.names)
+        return {name: float(reduce(rows[names == name])) for name in dict.fromkeys(self.names)}
+
+
+def excess(values: FloatArray, limits: FloatArray) -> FloatArray:
+    """max(value − limit, 0) in USD, 0 within rounding of the limit; shapes broadcast."""
+    over = values - limits
+    forgiven = _TOLERANCE_USD + _RELATIVE_TOLERANCE * np.where(np.isfinite(limits), limits, 0.0)
+    return np.where(over > forgiven, over, 0.0)
+
+
+def cap_table(
+    facts: HedgeFacts,
+    choices: HedgeChoices,
+    root: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> CapTable:
+    """The caps that are set, over hedges within ``lower`` and ``upper`` (N,).
+
+    A row that no allowed hedge can move gets an infinite limit: it is the bot's own matter. A
+    token cap that cannot be met by hedges of the allowed signs is widened to what can.
+    """
+    limits, n = choices.limits, len(facts.symbols)
+    movable = upper > lower
+    book = _book_rows(facts, choices)
+    gross = _hedge_rows(facts, choices)
+    names: list[str] = []
+    values: list[FloatArray] = []
+
+    def add(cap: str, row_limits: FloatArray) -> None:
+        names.extend([cap] * len(row_limits))
+        values.append(row_limits)
+
+    if limits.token_usd is not None:
+        add("token_usd", _token_limits(limits.token_usd, facts.bot_usd, lower, upper))
+    for cap, weights, limit in book + gross:
+        add(cap, np.array([limit if np.any(weights[movable]) else np.inf]))
+    if limits.cae_usd is not None:
+        add("cae_usd", np.array([limits.cae_usd if np.any(movable) else np.inf]))
+    if limits.turnover_daily_usd is not None:
+        left = max(limits.turnover_daily_usd - facts.turnover_used_usd, 0.0)
+        add("turnover_daily_usd", np.array([left]))
+    if limits.adv_share is not None:
+        add("adv_share", limits.adv_share * facts.adv_usd)
+    return CapTable(
+        names=tuple(names),
+        limits=np.concatenate([*values, np.zeros(0)]),
+        bot=facts.bot_usd,
+        current=facts.hedge_usd,
+        has_token=limits.token_usd is not None,
+        book_rows=np.array([w for _, w, _ in book]).reshape(len(book), n),
+        hedge_rows=np.array([w for _, w, _ in gross]).reshape(len(gross), n),
+        root=root,
+        has_cae=limits.cae_usd is not None,
+        has_turnover=limits.turnover_daily_usd is not None,
+        has_trade=limits.adv_share is not None,
+    )
+
+
+_Row = tuple[str, FloatArray, float]
+
+
+def _book_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
+    limits, rows = choices.limits, list[_Row]()
+    if limits.net_usd is not None:
+        rows.append(("net_usd", np.ones(len(facts.symbols)), limits.net_usd))
+    if limits.sector_net_usd is not None:
+        rows.append(("sector_net_usd", facts.in_sector.astype(float), limits.sector_net_usd))
+    if limits.cluster_net_usd is not None:
+        rows += [("cluster_net_usd", w, limits.cluster_net_usd) for w in _cluster_rows(facts)]
+    if limits.beta_net_usd is not None:
+        rows.append(("beta_net_usd", facts.beta_btc, limits.beta_net_usd))
+    return rows
+
+
+def _hedge_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
+    limits, rows = choices.limits, list[_Row]()
+    if limits.hedge_gross_usd is not None:
+        rows.append(("hedge_gross_usd", np.ones(len(facts.symbols)), limits.hedge_gross_usd))
+    if limits.cluster_gross_usd is not None:
+        rows += [("cluster_gross_usd", w, limits.cluster_gross_usd) for w in _cluster_rows(facts)]
+    if limits.margin_use is not None:
+        margin = limits.margin_use * max(facts.equity_usd, 0.0)
+        rows.append(("margin_use", facts.initial_margin_rate, margin))
+    return rows
+
+
+def _cluster_rows(facts: HedgeFacts) -> list[FloatArray]:
+    present = np.unique(facts.cluster[facts.cluster >= 0])
+    return [(facts.cluster == k).astype(float) for k in present.tolist()]
+
+
+def _token_limits(cap: float, bot: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    nearest_to_zero = np.clip(0.0, bot + lower, bot + upper)
+    return np.where(upper > lower, np.maximum(cap, np.abs(nearest_to_zero)), np.inf)

@@ -1,0 +1,123 @@
+"""Facts and choices are checked once, before any formula sees them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.errors import OptimizationError
+from strategies.inputs import HedgeChoices, HedgeFacts
+
+_ANY = ("bot_usd", "hedge_usd", "beta_btc", "funding_daily", "crowding")
+_NOT_NEGATIVE = (
+    "min_trade_usd",
+    "half_spread",
+    "taker_fee",
+    "funding_daily_se",
+    "initial_margin_rate",
+)
+_POSITIVE = ("price_usd", "lot_usd", "adv_usd")
+_KINDS = {"may_hedge": np.bool_, "in_sector": np.bool_, "cluster": np.integer}
+_SYMMETRY = 1e-9
+
+
+def check_facts(facts: HedgeFacts) -> None:
+    """Shapes, finite numbers, signs, and a symmetric covariance with positive variances.
+
+    A covariance that is not positive definite is found later, by its Cholesky factor.
+
+    Raises:
+        OptimizationError: names the field, the symbol where there is one, and the value.
+    """
+    symbols = facts.symbols
+    if not symbols:
+        raise OptimizationError("symbols: there are none")
+    if len(set(symbols)) != len(symbols):
+        raise OptimizationError("symbols: one is listed twice")
+    for name in _ANY:
+        _check_vector(name, getattr(facts, name), symbols, lowest=-np.inf)
+    for name in _NOT_NEGATIVE:
+        _check_vector(name, getattr(facts, name), symbols, lowest=0.0)
+    for name in _POSITIVE:
+        _check_vector(name, getattr(facts, name), symbols, lowest=np.nextafter(0.0, 1.0))
+    for name, kind in _KINDS.items():
+        values = getattr(facts, name)
+        if values.shape != (len(symbols),) or not np.issubdtype(values.dtype, kind):
+            raise OptimizationError(
+                f"{name}: shape {values.shape} of {values.dtype}, must be ({len(symbols)},) "
+                f"of {kind.__name__}"
+            )
+    _check_scalars(facts)
+    _check_covariance(facts)
+
+
+def check_choices(choices: HedgeChoices) -> None:
+    """Every tuning number and cap is finite and at least 0, the two horizons above 0.
+
+    Raises:
+        OptimizationError: names the field and the value.
+    """
+    for name in (
+        "risk_aversion",
+        "impact",
+        "estimation_uncertainty",
+        "carry_risk",
+        "crowding_charge",
+    ):
+        _check_number(name, getattr(choices, name), above=False)
+    for name in ("horizon_days", "holding_days"):
+        _check_number(name, getattr(choices, name), above=True)
+    for name in type(choices.limits).__dataclass_fields__:
+        limit = getattr(choices.limits, name)
+        if limit is not None:
+            _check_number(f"limits.{name}", limit, above=False)
+
+
+def _check_scalars(facts: HedgeFacts) -> None:
+    _check_number("volatility_btc_daily", facts.volatility_btc_daily, above=True)
+    _check_number("turnover_used_usd", facts.turnover_used_usd, above=False)
+    _check_number("risk_equity_usd", facts.risk_equity_usd, above=bool(np.any(facts.bot_usd)))
+    if not np.isfinite(facts.equity_usd):
+        raise OptimizationError(f"equity_usd: {facts.equity_usd} is not a finite number")
+
+
+def _check_number(name: str, value: float, *, above: bool) -> None:
+    if not np.isfinite(value) or value < 0 or (above and value == 0):
+        wanted = "above 0" if above else "at least 0"
+        raise OptimizationError(f"{name}: {value}, must be finite and {wanted}")
+
+
+def _check_vector(
+    name: str, values: NDArray[Any], symbols: tuple[str, ...], *, lowest: float
+) -> None:
+    if values.shape != (len(symbols),):
+        raise OptimizationError(f"{name}: shape {values.shape}, must be ({len(symbols)},)")
+    wrong = ~np.isfinite(values) | (values < lowest)
+    if np.any(wrong):
+        i = int(np.argmax(wrong))
+        wanted = "finite"
+        if lowest == 0:
+            wanted += " and at least 0"
+        elif lowest > 0:
+            wanted += " and above 0"
+        raise OptimizationError(f"{name}: {symbols[i]} has {values[i]}, must be {wanted}")
+
+
+def _check_covariance(facts: HedgeFacts) -> None:
+    covariance, n = facts.covariance_daily, len(facts.symbols)
+    if covariance.shape != (n, n):
+        raise OptimizationError(f"covariance_daily: shape {covariance.shape}, must be ({n}, {n})")
+    if not np.all(np.isfinite(covariance)):
+        i, j = np.argwhere(~np.isfinite(covariance))[0]
+        raise OptimizationError(
+            f"covariance_daily: {facts.symbols[i]} with {facts.symbols[j]} has "
+            f"{covariance[i, j]}, must be finite"
+        )
+    variance = np.diag(covariance)
+    if np.any(variance <= 0):
+        i = int(np.argmin(variance))
+        raise OptimizationError(
+            f"covariance_daily: {facts.symbols[i]} has variance {variance[i]}, must be above 0"
+        )
+    if float(np.max(np.abs(covariance - covariance.T))) > _SYMMETRY * float(np.max(variance)):
+        raise OptimizationError("covariance_daily: not symmetric")

@@ -1,0 +1,115 @@
+"""One cost model, read by the hedge problem, by lot rounding and by the account of a proposal.
+
+Sources: the square-root law of impact (Almgren, Thum, Hauptmann, Li 2005; Tóth et al. 2011), by
+which trading a share q of a day's volume moves the price by Y·σ·√q, so that trading z USD costs
+Y·σ·|z|^{3/2}/√ADV; perpetual funding, by which longs pay shorts φ a day.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from risk.book import FloatArray
+from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.proposal import CostEstimate
+
+
+@dataclass(frozen=True, slots=True)
+class CostModel:
+    """What hedges cost; arrays of shape (N,), fractions of notional unless said.
+
+    Attributes:
+        fee: of a crossing trade.
+        half_spread: of a crossing trade.
+        impact_per_root_usd: b = Y·σ/√ADV, so that impact costs b·|z|^{3/2} USD.
+        funding_daily: φ, what longs pay a day.
+        funding_risk_daily: κ_f·s_φ, charged a day on either side.
+        squeeze: c, charged once over the horizon on shorts.
+        horizon_days: τ.
+        holding_days: T_hold; a trade's cost counts by τ/T_hold.
+    """
+
+    fee: FloatArray
+    half_spread: FloatArray
+    impact_per_root_usd: FloatArray
+    funding_daily: FloatArray
+    funding_risk_daily: FloatArray
+    squeeze: FloatArray
+    horizon_days: float
+    holding_days: float
+
+    @property
+    def trade_weight(self) -> float:
+        """τ/T_hold: the part of a trade's cost that the horizon bears."""
+        return self.horizon_days / self.holding_days
+
+    def linear_trade(self) -> FloatArray:
+        """Fee and half-spread as the objective weighs them, per USD of |z|, shape (N,)."""
+        return self.trade_weight * (self.fee + self.half_spread)
+
+    def impact_trade(self) -> FloatArray:
+        """Impact as the objective weighs it, per USD^{3/2} of |z|^{3/2}, shape (N,)."""
+        return self.trade_weight * self.impact_per_root_usd
+
+    def linear_hedge(self) -> FloatArray:
+        """Coefficient of h in the objective: τφ, and half of the squeeze charge's −h, (N,)."""
+        return self.horizon_days * self.funding_daily - 0.5 * self.squeeze
+
+    def absolute_hedge(self) -> FloatArray:
+        """Coefficient of |h|: τκ_f·s_φ, and the other half of the charge: (−h)₊ = (|h|−h)/2."""
+        return self.horizon_days * self.funding_risk_daily + 0.5 * self.squeeze
+
+    def objective_usd(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> FloatArray:
+        """Cost terms of the objective, USD over the horizon.
+
+        τφᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊ + (τ/T_hold)·(aᵀ|z| + bᵀ|z|^{3/2}).
+
+        Args:
+            hedge_usd: hedges held after the trade, signed, (..., N).
+            trade_usd: signed, (..., N).
+
+        Returns:
+            (...); NaN where an argument has one.
+        """
+        size = np.abs(trade_usd)
+        cost: FloatArray = (
+            hedge_usd @ self.linear_hedge()
+            + np.abs(hedge_usd) @ self.absolute_hedge()
+            + size @ self.linear_trade()
+            + size**1.5 @ self.impact_trade()
+        )
+        return cost
+
+    def estimate(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> CostEstimate:
+        """What is expected to be paid: the trade once in full, and carry of the hedges per day.
+
+        Args:
+            hedge_usd, trade_usd: as in ``objective_usd``, shape (N,).
+        """
+        size = np.abs(trade_usd)
+        return CostEstimate(
+            fee_usd=float(self.fee @ size),
+            spread_usd=float(self.half_spread @ size),
+            impact_usd=float(self.impact_per_root_usd @ size**1.5),
+            carry_usd_per_day=float(self.funding_daily @ hedge_usd),
+        )
+
+
+def cost_model(facts: HedgeFacts, choices: HedgeChoices) -> CostModel:
+    """The cost model of these facts and choices.
+
+    b_i = Y·σ_i/√ADV_i; c_i = κ·σ_i·√τ·max(−C̄_i, 0), the squeeze risk of shorts where the
+    crowd is short already.
+    """
+    volatility = np.sqrt(np.diag(facts.covariance_daily))
+    squeeze = choices.crowding_charge * np.sqrt(choices.horizon_days) * volatility
+    return CostModel(
+        fee=facts.taker_fee,
+        half_spread=facts.half_spread,
+        impact_per_root_usd=choices.impact * volatility / np.sqrt(facts.adv_usd),
+        funding_daily=facts.funding_daily,
+        funding_risk_daily=choices.carry_risk * facts.funding_daily_se,
+        squeeze=squeeze * np.maximum(-facts.crowding, 0.0),
+        horizon_days=choices.horizon_days,
+        holding_days=choices.holding_days,
+    )

@@ -1,0 +1,87 @@
+"""When the caps exclude each other: which yield, and by how little.
+
+Each cap may be exceeded by a slack. The slacks of the strictest tier are made as small as can be
+and held there, then those of the next, down to the caps on trading, which therefore yield first
+(lexicographic goal programming; Charnes, Cooper 1961). Signs, hands-off symbols and margin never
+yield. No cap on the book may end further over than it is already, so that standing still is
+always among the answers and whatever is done is an improvement.
+"""
+
+import cvxpy as cp
+import numpy as np
+
+from risk.book import FloatArray
+from strategies.caps import Tier, excess
+from strategies.model import HedgeModel
+from strategies.problem import CapConstraints, Shape, Unsolved, require_dpp, run
+
+_EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
+
+
+class ElasticProblem:
+    """One compiled problem that minimises weighted slacks. Not to be shared between threads."""
+
+    def __init__(self, shape: Shape) -> None:
+        blocks = shape.blocks()
+        self._slack = {name: cp.Variable(count) for name, count in blocks.items()}
+        self._room = {name: cp.Parameter(count, nonneg=True) for name, count in blocks.items()}
+        self._weight = {name: cp.Parameter(count, nonneg=True) for name, count in blocks.items()}
+        self._body = CapConstraints(shape, self._slack)
+        constraints = list(self._body.constraints)
+        for name, slack in self._slack.items():
+            constraints += [slack >= 0, slack <= self._room[name]]
+        total = sum(self._weight[name] @ slack for name, slack in self._slack.items())
+        self._problem = cp.Problem(cp.Minimize(total), constraints)
+        require_dpp(self._problem)
+
+    def least_slack(
+        self, model: HedgeModel, room: FloatArray, weight: FloatArray
+    ) -> FloatArray | Unsolved:
+        """Slacks (C,) USD within ``room`` (C,) with the least Σ weight·slack over the caps."""
+        self._body.fill(model, model.caps.limits)
+        for name, rows in model.caps.blocks.items():
+            if name in self._room:
+                self._room[name].value = room[rows] / model.unit_usd
+                self._weight[name].value = weight[rows]
+        status = run(self._problem)
+        if status != cp.OPTIMAL:
+            return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
+        slack = np.zeros(len(room))
+        for name, variable in self._slack.items():
+            slack[model.caps.blocks[name]] = np.asarray(variable.value) * model.unit_usd
+        return np.clip(slack, 0.0, room)
+
+
+def eased_limits(problem: ElasticProblem, model: HedgeModel) -> FloatArray | Unsolved:
+    """Limits (C,) USD that can be met: the caps themselves where no slack is needed.
+
+    Where margin is over its cap and cannot come down without making another breach worse, the
+    others have to give way, for margin never does.
+    """
+    caps = model.caps
+    now = caps.values(model.current)
+    over = excess(now, caps.limits)
+    most = now + caps.change(model.upper - model.lower)
+    never = caps.tiers == Tier.NEVER
+    room = np.where(never, 0.0, np.where(caps.tiers == Tier.TRADE, most, over))
+    eased = _tier_by_tier(problem, model, room)
+    if isinstance(eased, Unsolved) and eased.infeasible and np.any(over[never]):
+        eased = _tier_by_tier(problem, model, np.where(never, 0.0, most))
+    return eased
+
+
+def _tier_by_tier(
+    problem: ElasticProblem, model: HedgeModel, room: FloatArray
+) -> FloatArray | Unsolved:
+    caps, ease = model.caps, _EASE * model.unit_usd
+    room = np.where(np.isfinite(caps.limits), room, 0.0)
+    for tier in (Tier.SIZE, Tier.BOOK, Tier.TRADE):
+        rows = (caps.tiers == tier) & (room > 0)
+        if not np.any(rows):
+            continue
+        slack = problem.least_slack(model, room, rows.astype(float))
+        if isinstance(slack, Unsolved):
+            return slack
+        needed = np.where(slack > ease, slack + ease, 0.0)
+        room = np.where(rows, needed, room)
+    return caps.limits + room

@@ -1,0 +1,198 @@
+"""From the solver's fractions to whole lots, without leaving the caps.
+
+The caps are tightened by the most that rounding can change them, the problem is solved again and
+every trade is rounded to its nearest lot: inside the caps by construction. A search of single and
+paired steps then improves on it. Standing still is always a candidate. Where the tightened caps
+leave nothing (books of a few hundred dollars), the untightened solution is rounded and searched.
+
+A trade is a whole number of lots, at least the venue's minimum, or closes a hedge to exactly
+zero, which may be smaller; no trade turns a hedge round.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.book import FloatArray
+from strategies.caps import excess
+from strategies.model import HedgeModel
+
+_WHOLE = 1e-6  # of a lot: nearer than this to a whole number is whole
+_ROUNDS = 60
+_PAIR_ROUNDS = 4
+_MOST_PAIRS = 8_000
+_WORTH = 1e-6  # of the unit of money: a smaller gain over standing still is none
+_TIER_WEIGHT = 1e3  # a dollar over a stricter cap counts so much more in the search
+
+
+@dataclass(frozen=True, slots=True)
+class Lots:
+    """Hedges in whole lots.
+
+    Attributes:
+        hedge_usd: (N,) after the trades; exactly the current hedges where nothing is better.
+        objective_usd: J there.
+    """
+
+    hedge_usd: FloatArray
+    objective_usd: float
+
+
+def smallest_trade_usd(model: HedgeModel) -> FloatArray:
+    """(N,) the smallest trade that is not a close: whole lots that reach the venue's minimum."""
+    return np.maximum(np.ceil(model.min_trade_usd / model.lot_usd - _WHOLE), 1.0) * model.lot_usd
+
+
+def tightened(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
+    """Limits (C,) within which any solution can be rounded to lots inside ``limits``.
+
+    Every hedge that may move is off by at most half of its smallest trade. A cap on trades that
+    is tighter than that becomes 0, for no trade needs no rounding; None when another cap is.
+    """
+    step = np.where(model.upper > model.lower, 0.5 * smallest_trade_usd(model), 0.0)
+    tight = limits - model.caps.change(step)
+    blocks = model.caps.blocks
+    for name in ("turnover", "trade"):
+        tight[blocks[name]] = np.maximum(tight[blocks[name]], 0.0)
+    return None if np.any(tight < 0) else tight
+
+
+def nearest_lots(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
+    """Hedges (N,) USD that whole-lot trades reach, each nearest to ``hedge_usd``."""
+    trade = hedge_usd - model.current
+    lots, least = np.abs(trade) / model.lot_usd, smallest_trade_usd(model) / model.lot_usd
+    whole = np.where(lots < least, np.where(lots < 0.5 * least, 0.0, least), np.rint(lots))
+    rounded = model.current + np.sign(trade) * whole * model.lot_usd
+    shrinking = trade * model.current < 0
+    nearer_closed = np.abs(hedge_usd) <= np.abs(hedge_usd - rounded)
+    rounded = _zero_is_zero(model, np.where(shrinking & nearer_closed, 0.0, rounded))
+    return np.where(_allowed(model, rounded), rounded, model.current)
+
+
+def best_lots(model: HedgeModel, limits: FloatArray, starts: Iterable[FloatArray]) -> Lots:
+    """The best hedge in lots that a bounded search from the best of ``starts`` (each (N,)) finds.
+
+    Best is: no cap made worse, then least over ``limits`` (C,), then least J. Standing still is
+    always a candidate, and wins unless the gain is more than a hair.
+    """
+    judge = _Judge(model, limits)
+    rounded = np.array(list(starts))
+    found = np.array([model.current, judge.searched(rounded[judge.best(rounded)])])
+    worse, over, objective = judge.marks(found)
+    hair = _WORTH * model.unit_usd
+    cures = over[1] < over[0] - hair
+    pays = over[1] <= over[0] and objective[1] < objective[0] - hair
+    chosen = 1 if worse[1] == 0 and (cures or pays) else 0
+    return Lots(found[chosen], float(objective[chosen]))
+
+
+class _Judge:
+    """Compares hedges of one decision, many at a time."""
+
+    def __init__(self, model: HedgeModel, limits: FloatArray) -> None:
+        self._model, self._limits = model, limits
+        self._no_worse = np.maximum(limits, model.caps.values(model.current))
+        self._weights = _TIER_WEIGHT ** (model.caps.tiers - 1.0)
+        self._movable = np.flatnonzero(model.upper > model.lower)
+
+    def marks(self, hedges: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Of each of (M, N): USD made worse, weighted USD over the limits, J; lower is better."""
+        values = self._model.caps.values(hedges)
+        worse = np.sum(excess(values, self._no_worse), axis=-1)
+        over = excess(values, self._limits) @ self._weights
+        return worse, over, self._model.objective_usd(hedges)
+
+    def best(self, hedges: FloatArray) -> int:
+        """Index of the best of (M, N); the first among equals."""
+        worse, over, objective = self.marks(hedges)
+        return int(np.lexsort((objective, over, worse))[0])
+
+    def searched(self, start: FloatArray) -> FloatArray:
+        """Walk from ``start`` as long as a step in one symbol improves it, else in two."""
+        here, pairs_left = start, _PAIR_ROUNDS
+        for _ in range(_ROUNDS):
+            there = self._step(here, self._singles(here))
+            if there is None and pairs_left:
+                pairs_left -= 1
+                there = self._step(here, self._pairs(here))
+            if there is None:
+                break
+            here = there
+        return here
+
+    def _step(self, here: FloatArray, candidates: FloatArray) -> FloatArray | None:
+        """The best of ``candidates`` (M, N) where it beats ``here``."""
+        if not len(candidates):
+            return None
+        pool = np.vstack([here, candidates])
+        best = self.best(pool)
+        return None if best == 0 else pool[best]
+
+    def _singles(self, here: FloatArray) -> FloatArray:
+        """Every hedge that differs in one symbol: a step up or down, no trade, or closed."""
+        down, up = self._one_step(here)
+        ends = (down, up, self._model.current, np.zeros_like(here))
+        candidates = [self._changed(here, end, self._movable) for end in ends]
+        return np.vstack(candidates)
+
+    def _pairs(self, here: FloatArray) -> FloatArray:
+        """Every hedge that differs by a step in each of two symbols, if they are not too many."""
+        count = len(self._movable)
+        if count < 2 or 2 * count * (count - 1) > _MOST_PAIRS:
+            return np.empty((0, len(here)))
+        first, second = np.triu_indices(count, k=1)
+        steps = self._one_step(here)
+        candidates = []
+        for end in steps:
+            once = self._changed(here, end, self._movable[first], keep_all=True)
+            for other in steps:
+                twice = once.copy()
+                rows = np.arange(len(twice))
+                twice[rows, self._movable[second]] = other[self._movable[second]]
+                candidates.append(twice)
+        return np.vstack(candidates)
+
+    def _one_step(self, here: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(N,) each hedge one step further down, and up; where none is allowed, where it is."""
+        return _stepped(self._model, here, -1.0), _stepped(self._model, here, 1.0)
+
+    @staticmethod
+    def _changed(
+        here: FloatArray, end: FloatArray, symbols: NDArray[np.int64], *, keep_all: bool = False
+    ) -> FloatArray:
+        """One row for each of ``symbols``, with that symbol alone moved to ``end``."""
+        if not keep_all:
+            symbols = symbols[end[symbols] != here[symbols]]
+        rows = np.repeat(here[None], len(symbols), axis=0)
+        rows[np.arange(len(symbols)), symbols] = end[symbols]
+        return rows
+
+
+def _stepped(model: HedgeModel, here: FloatArray, sign: float) -> FloatArray:
+    """(N,) hedges with each trade one lot further in the direction of ``sign``.
+
+    Trades below the minimum are stepped over, and a step that would cross zero closes.
+    """
+    trade = (here - model.current) / model.lot_usd
+    least = smallest_trade_usd(model) / model.lot_usd
+    up = np.floor(sign * trade + _WHOLE) + 1.0  # in lots, counted along sign
+    too_small = np.abs(up) < least - _WHOLE
+    up = np.where(too_small, np.where(up <= 0.0, 0.0, least), up)
+    there = model.current + sign * up * model.lot_usd
+    there = np.where(up == 0.0, model.current, there)
+    crosses = (model.current != 0) & (there * model.current <= 0)
+    there = _zero_is_zero(model, np.where(crosses, 0.0, there))
+    return np.where(_allowed(model, there), there, here)
+
+
+def _zero_is_zero(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
+    """Exactly 0 what floating point leaves of a hedge that was closed in whole lots."""
+    return np.where(np.abs(hedge_usd) < _WHOLE * model.lot_usd, 0.0, hedge_usd)
+
+
+def _allowed(model: HedgeModel, hedge_usd: FloatArray) -> NDArray[np.bool_]:
+    """(N,) within the bounds, to a hair of a lot."""
+    slack = _WHOLE * model.lot_usd
+    return (hedge_usd >= model.lower - slack) & (hedge_usd <= model.upper + slack)

@@ -1,0 +1,196 @@
+"""The least-cost hedge that respects every cap, and beyond the caps as much as pays.
+
+With λ = 0 it is the cheapest way back under the caps; with λ above 0 it also takes away the risk
+that is cheaper to hedge than to bear.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from risk.book import FloatArray
+from strategies.caps import excess
+from strategies.checks import check_choices, check_facts
+from strategies.costs import cost_model
+from strategies.elastic import ElasticProblem, eased_limits
+from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.lots import Lots, best_lots, nearest_lots, tightened
+from strategies.model import HedgeModel, hedge_model, unwinding
+from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
+from strategies.proposal import HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason, RiskState
+from strategies.sentence import proposal_sentence
+from strategies.state import risk_state
+
+_MOST_COMPILED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was found: hedges in lots, the solution before rounding, and how it came about."""
+
+    lots: Lots
+    relaxed: Relaxed
+    status: str
+
+
+class MinimumRisk:
+    """Hedges by convex optimisation; keeps compiled problems, so not to be shared by threads."""
+
+    def __init__(self) -> None:
+        self._hard: dict[Shape, HedgeProblem] = {}
+        self._elastic: dict[Shape, ElasticProblem] = {}
+
+    @property
+    def name(self) -> str:
+        """As it is called in the config."""
+        return "minimum_risk"
+
+    def decide(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeProposal | NoHedge:
+        """The least-cost hedge, or the reason for none.
+
+        The same facts and choices give the same answer, whatever was decided before. Where the
+        bot is flat, hedges that are left are closed whatever they cost, as fast as the caps on
+        trading allow.
+
+        Raises:
+            OptimizationError: a fact or a choice is malformed; names the field.
+        """
+        check_facts(facts)
+        check_choices(choices)
+        before = risk_state(facts, choices, facts.hedge_usd)
+        bot_flat, hedges_flat = not np.any(facts.bot_usd), not np.any(facts.hedge_usd)
+        if bot_flat and hedges_flat:
+            detail = "the bot holds nothing and no hedge is open"
+            return self._none(facts, NoHedgeReason.FLAT, detail, before)
+        model = hedge_model(*(unwinding(facts, choices) if bot_flat else (facts, choices)))
+        if not np.any(model.upper > model.lower):
+            detail = "no symbol is left to hedge with: every one is hands-off or not eligible"
+            return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, before)
+        plan = self._plan(model)
+        if isinstance(plan, Unsolved):
+            return self._unsolved(facts, plan, before)
+        if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
+            return self._standing_still(facts, before)
+        return self._proposal(facts, choices, model, plan, before)
+
+    def _plan(self, model: HedgeModel) -> _Plan | Unsolved:
+        problem = self._hard_problem(shape_of(model))
+        limits, eased = model.caps.limits, False
+        relaxed = problem.solve(model, limits)
+        if isinstance(relaxed, Unsolved):
+            failure = relaxed
+            found = eased_limits(self._elastic_problem(shape_of(model)), model)
+            if isinstance(found, Unsolved):
+                return found
+            if np.array_equal(found, limits):  # the caps can be met: it was the solver that failed
+                return Unsolved(infeasible=False, status=failure.status)
+            limits, eased = found, True
+            relaxed = problem.solve(model, limits)
+            if isinstance(relaxed, Unsolved):
+                return Unsolved(infeasible=False, status=relaxed.status)
+        starts, notes = [nearest_lots(model, relaxed.hedge_usd)], [relaxed.status]
+        tight = None if eased else tightened(model, limits)
+        guarded = None if tight is None else problem.solve(model, tight)
+        if isinstance(guarded, Relaxed):
+            starts.append(nearest_lots(model, guarded.hedge_usd))
+        else:
+            notes.append("caps eased" if eased else "rounded without margin")
+        return _Plan(best_lots(model, limits, starts), relaxed, ", ".join(notes))
+
+    def _hard_problem(self, shape: Shape) -> HedgeProblem:
+        if shape not in self._hard:
+            _make_room(self._hard)
+            self._hard[shape] = HedgeProblem(shape)
+        return self._hard[shape]
+
+    def _elastic_problem(self, shape: Shape) -> ElasticProblem:
+        if shape not in self._elastic:
+            _make_room(self._elastic)
+            self._elastic[shape] = ElasticProblem(shape)
+        return self._elastic[shape]
+
+    def _proposal(
+        self,
+        facts: HedgeFacts,
+        choices: HedgeChoices,
+        model: HedgeModel,
+        plan: _Plan,
+        before: RiskState,
+    ) -> HedgeProposal:
+        target = plan.lots.hedge_usd
+        trade = target - facts.hedge_usd
+        after = risk_state(facts, choices, target)
+        cost = cost_model(facts, choices).estimate(target, trade)
+        slacks = _slacks(facts, choices, model, target)
+        return HedgeProposal(
+            strategy=self.name,
+            timestamp_ms=facts.timestamp_ms,
+            legs=_legs(facts, target),
+            before=before,
+            after=after,
+            cost=cost,
+            shadow_prices=model.caps.by_cap(plan.relaxed.duals, np.sum),
+            slacks_usd=slacks,
+            objective_relaxed=plan.relaxed.objective_usd,
+            objective_lots=plan.lots.objective_usd,
+            solver_status=plan.status,
+            sentence=proposal_sentence(
+                facts, target, before=before, after=after, cost=cost, slacks_usd=slacks
+            ),
+        )
+
+    def _unsolved(self, facts: HedgeFacts, plan: Unsolved, before: RiskState) -> NoHedge:
+        if plan.infeasible:
+            detail = "the caps exclude each other and no allowed hedge brings any of them closer"
+            return self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
+        detail = f"held: the solver ended with {plan.status}, which is never acted on"
+        return self._none(facts, NoHedgeReason.SOLVER_FAILED, detail, before)
+
+    def _standing_still(self, facts: HedgeFacts, before: RiskState) -> NoHedge:
+        if not np.any(facts.bot_usd):
+            detail = "the bot is flat, but no trade that the caps allow closes a hedge now"
+            return self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
+        if before.breaches:
+            caps = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
+            detail = f"no allowed trade brings {caps} closer to its cap without harm to another"
+            return self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
+        detail = "every cap holds and no trade takes away more risk than it costs"
+        return self._none(facts, NoHedgeReason.NOT_WORTH_IT, detail, before)
+
+    def _none(
+        self, facts: HedgeFacts, reason: NoHedgeReason, detail: str, state: RiskState
+    ) -> NoHedge:
+        return NoHedge(self.name, facts.timestamp_ms, reason, detail, state)
+
+
+def _make_room(compiled: dict[Shape, HedgeProblem] | dict[Shape, ElasticProblem]) -> None:
+    """Drop the oldest problem before one too many is kept."""
+    if len(compiled) >= _MOST_COMPILED:
+        del compiled[next(iter(compiled))]
+
+
+def _slacks(
+    facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel, target: FloatArray
+) -> dict[str, float]:
+    """By cap, how far it must be raised for the trades to fit; only those that must."""
+    over = excess(model.caps.values(target), model.caps.limits)
+    slacks = {cap: usd for cap, usd in model.caps.by_cap(over, np.max).items() if usd > 0}
+    turnover = choices.limits.turnover_daily_usd
+    if turnover is not None and not model.caps.has_turnover:  # left out to close hedges
+        traded = facts.turnover_used_usd + float(np.sum(np.abs(target - facts.hedge_usd)))
+        if traded > turnover:
+            slacks["turnover_daily_usd"] = traded - turnover
+    return slacks
+
+
+def _legs(facts: HedgeFacts, target: FloatArray) -> tuple[HedgeLeg, ...]:
+    return tuple(
+        HedgeLeg(
+            symbol=facts.symbols[i],
+            current_usd=float(facts.hedge_usd[i]),
+            target_usd=float(target[i]),
+            trade_usd=float(target[i] - facts.hedge_usd[i]),
+            price_usd=float(facts.price_usd[i]),
+        )
+        for i in np.flatnonzero((facts.hedge_usd != 0) | (target != 0)).tolist()
+    )

@@ -1,0 +1,152 @@
+"""The hedge problem of one decision in exact numbers, before any solver: bounds, risk, costs, caps.
+
+    J(h) = (λτ/2E)·(xᵀΣx + ρ(σᵀ|x|)²) + costs(h, z),      x = p + h,  z = h − h₀
+
+λτ/2E turns variance into USD (half of λ times variance per USD of equity E, over τ days).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from risk.book import FloatArray
+from risk.errors import OptimizationError
+from strategies.caps import CapTable, cap_table
+from strategies.costs import CostModel, cost_model
+from strategies.inputs import HedgeChoices, HedgeFacts
+
+_LEG_REACH = 2.0
+"""No leg grows beyond this many times what alone would carry the whole risk of the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeModel:
+    """One decision; arrays (N,) in USD unless said.
+
+    Attributes:
+        bot, current: p and h₀.
+        lower, upper: bounds of h. They hold both h₀ and 0, and never both signs once h₀ has one:
+            a trade closes a hedge at most, it never turns it round.
+        covariance: (N, N), daily.
+        root: (N, N), ‖root x‖ is the correlation-adjusted exposure in USD of BTC.
+        volatility: daily.
+        volatility_btc: daily.
+        risk_per_usd: λτ/2E.
+        uncertainty: ρ.
+        costs, caps: as their modules say.
+        lot_usd, min_trade_usd: from the facts.
+        unit_usd: the power of ten in which the solver counts money.
+    """
+
+    bot: FloatArray
+    current: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    covariance: FloatArray
+    root: FloatArray
+    volatility: FloatArray
+    volatility_btc: float
+    risk_per_usd: float
+    uncertainty: float
+    costs: CostModel
+    caps: CapTable
+    lot_usd: FloatArray
+    min_trade_usd: FloatArray
+    unit_usd: float
+
+    def objective_usd(self, hedge_usd: FloatArray) -> FloatArray:
+        """J at hedges (..., N), USD over the horizon: (...)."""
+        held = self.bot + hedge_usd
+        variance = np.einsum("...i,ij,...j->...", held, self.covariance, held, optimize=True)
+        spread = np.abs(held) @ self.volatility
+        risk = self.risk_per_usd * (variance + self.uncertainty * spread**2)
+        total: FloatArray = risk + self.costs.objective_usd(hedge_usd, hedge_usd - self.current)
+        return total
+
+
+def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
+    """The model of checked facts and choices.
+
+    Raises:
+        OptimizationError: the covariance is not positive definite.
+    """
+    covariance = 0.5 * (facts.covariance_daily + facts.covariance_daily.T)
+    try:
+        cholesky = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError as error:
+        smallest = float(np.linalg.eigvalsh(covariance)[0])
+        raise OptimizationError(
+            f"covariance_daily: not positive definite, smallest eigenvalue {smallest:.3g}"
+        ) from error
+    root: FloatArray = cholesky.T / facts.volatility_btc_daily
+    volatility = np.sqrt(np.diag(covariance))
+    lower, upper = _bounds(facts, volatility, shorts_only=choices.shorts_only)
+    return HedgeModel(
+        bot=facts.bot_usd,
+        current=facts.hedge_usd,
+        lower=lower,
+        upper=upper,
+        covariance=covariance,
+        root=root,
+        volatility=volatility,
+        volatility_btc=facts.volatility_btc_daily,
+        risk_per_usd=choices.risk_aversion * choices.horizon_days / (2.0 * facts.risk_equity_usd),
+        uncertainty=choices.estimation_uncertainty,
+        costs=cost_model(facts, choices),
+        caps=cap_table(facts, choices, root, lower, upper),
+        lot_usd=facts.lot_usd,
+        min_trade_usd=facts.min_trade_usd,
+        unit_usd=_unit_usd(facts),
+    )
+
+
+def unwinding(facts: HedgeFacts, choices: HedgeChoices) -> tuple[HedgeFacts, HedgeChoices]:
+    """Facts and choices of the problem that closes hedges whose bot is flat.
+
+    With nothing to hedge, a hedge is a bet: costs are left out (they fall due some day anyway,
+    and a carry that is received is no reason to stay), nothing may grow, the turnover cap gives
+    way, and the least risk within what the daily volumes allow is no hedge at all. The hedges
+    themselves stand in for E.
+    """
+    none = np.zeros(len(facts.symbols))
+    unwound = replace(
+        facts,
+        half_spread=none,
+        taker_fee=none,
+        funding_daily=none,
+        funding_daily_se=none,
+        crowding=none,
+        may_hedge=np.zeros(len(facts.symbols), dtype=np.bool_),
+        risk_equity_usd=float(np.sum(np.abs(facts.hedge_usd))),
+    )
+    urgent = replace(
+        choices,
+        risk_aversion=max(choices.risk_aversion, 1.0),
+        impact=0.0,
+        estimation_uncertainty=0.0,
+        limits=replace(choices.limits, turnover_daily_usd=None),
+    )
+    return unwound, urgent
+
+
+def _bounds(
+    facts: HedgeFacts, volatility: FloatArray, *, shorts_only: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Bounds of h: shrink only where hands are off, short elsewhere, long where that is chosen."""
+    current = facts.hedge_usd
+    reach = _LEG_REACH * float(volatility @ np.abs(facts.bot_usd)) / volatility
+    reach = np.maximum(reach, np.abs(current))
+    short = np.where(facts.may_hedge & (current <= 0), -reach, np.minimum(current, 0.0))
+    may_be_long = facts.may_hedge & (current >= 0) & (not shorts_only)
+    long = np.where(may_be_long, reach, np.maximum(current, 0.0))
+    return short, long
+
+
+def _unit_usd(facts: HedgeFacts) -> float:
+    """1,000 for a book of about 100,000 USD, and in the same proportion for others.
+
+    Conic solvers lose digits when money runs to millions beside returns of a few percent; counted
+    so that a book is some hundreds they keep them, whatever the size of the account.
+    """
+    size = float(np.sum(np.abs(facts.bot_usd)) + np.sum(np.abs(facts.hedge_usd)))
+    return float(10.0 ** (np.round(np.log10(max(size, 1e-6))) - 2.0))
