@@ -26,7 +26,7 @@ class Clustering:
         labels: (N,) cluster of each token, 0 to C - 1, numbered by first appearance among the
             tokens; a token alone is a cluster of its own.
         names: (C,) each cluster is called after its most typical member, the symbol with the
-            highest mean correlation to the others.
+            highest mean correlation to the others (the first by name of equals).
         threshold: lowest mean correlation between two groups that were still merged.
     """
 
@@ -159,5 +159,7 @@ def _names(
     for k in range(int(labels.max()) + 1):
         members = np.flatnonzero(labels == k)
         typical = correlation[np.ix_(members, members)].sum(axis=1)
-        names.append(symbols[int(members[np.argmax(typical)])])
+        # Two members are equally typical of a pair: then the first by name, in whatever order.
+        best = members[typical >= typical.max() - 1e-12]
+        names.append(min(symbols[i] for i in best.tolist()))
     return tuple(names)
