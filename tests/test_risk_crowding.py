@@ -1,0 +1,382 @@
+"""Funding and crowding: intervals, pinned rates, staleness, and never a zero for the unknown."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from risk.book import FloatArray
+from risk.crowding import CrowdingReport, TokenCrowding, crowding, robust_z
+from risk.errors import DataError
+from risk.estimate import CovarianceEstimate, estimate_from
+from risk.funding import (
+    FundingSeries,
+    excess_annual,
+    funding_annual,
+    funding_daily,
+    is_pinned,
+    time_weights,
+)
+from risk.returns import HOUR_MS, utc
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+NOW_MS = 1_750_000_000_000 // (24 * HOUR_MS) * (24 * HOUR_MS)
+BASE_8H = 0.0001
+
+
+def series(
+    rates: list[float] | FloatArray,
+    hours: float | list[float] = 8.0,
+    symbol: str = "A",
+    end_ms: int = NOW_MS,
+    substitute: bool = False,
+) -> FundingSeries:
+    """Payments that end at ``end_ms``, each after its own interval."""
+    rate = np.asarray(rates, dtype=np.float64)
+    interval = np.broadcast_to(np.asarray(hours, dtype=np.float64), rate.shape).copy()
+    after = np.concatenate([np.cumsum(interval[::-1])[::-1][1:], [0.0]])
+    time_ms = end_ms - np.round(after * HOUR_MS).astype(np.int64)
+    return FundingSeries(symbol, time_ms, rate, interval, substitute)
+
+
+def excess(daily: float, hours: float = 8.0) -> float:
+    """The rate for an interval that pays ``daily`` above neutral."""
+    return BASE_8H * hours / 8 + daily * hours / 24
+
+
+def estimate(symbols: list[str], correlation: FloatArray | None = None) -> CovarianceEstimate:
+    n = len(symbols)
+    if correlation is None:
+        correlation = np.full((n, n), 0.5) + 0.5 * np.eye(n)
+    return estimate_from(symbols, np.full(n, 0.05), correlation, observed_bars=np.full(n, 1000.0))
+
+
+def known(report: CrowdingReport, symbol: str) -> TokenCrowding:
+    token = report.of(symbol)
+    assert token is not None
+    return token
+
+
+def number(value: float | None) -> float:
+    assert value is not None
+    return value
+
+
+def test_a_rate_is_annualised_over_its_own_interval() -> None:
+    for hours in (1.0, 2.0, 4.0, 8.0):
+        neutral = series([BASE_8H * hours / 8], hours)
+        assert funding_annual(neutral)[0] == pytest.approx(0.1095)
+        assert is_pinned(neutral).all()
+        assert excess_annual(neutral)[0] == 0
+    assert excess_annual(series([-0.0003]))[0] == pytest.approx(-0.0003 * 1095 - 0.1095)
+
+
+def test_rates_told_to_eight_decimals_are_pinned() -> None:
+    assert is_pinned(series([0.0000125, 0.00001251, 0.00001249], 1.0)).tolist() == [
+        True,
+        False,
+        False,
+    ]
+    assert is_pinned(series([0.00001], 1.0)).tolist() == [False]
+
+
+def test_weights_count_time_and_not_payments() -> None:
+    """Eight hourly payments weigh as the one that settles the same eight hours."""
+    hourly = time_weights(series([0.0] * 16, 1.0), 24.0)
+    mixed = time_weights(series([0.0] * 9, [8.0] + [1.0] * 8), 24.0)
+    assert hourly[:8].sum() == pytest.approx(mixed[0])
+    assert hourly[8:] == pytest.approx(mixed[1:])
+    assert hourly.sum() == pytest.approx(1.0)
+
+
+def test_weights_halve_with_the_half_life() -> None:
+    weights = time_weights(series([0.0] * 10, 8.0), 24.0)
+    assert weights[-4] / weights[-1] == pytest.approx(0.5)
+
+
+def test_equal_intervals_equal_pandas() -> None:
+    rng = np.random.default_rng(0)
+    rates = rng.normal(0, 1e-4, 200)
+    found = funding_daily(series(rates, 8.0), NOW_MS, half_life_hours=24.0)
+    assert found is not None
+    theirs = pd.Series(rates * 3).ewm(halflife=3)
+    assert found.rate_daily == pytest.approx(theirs.mean().iloc[-1])
+    assert found.standard_error == pytest.approx(theirs.std(bias=True).iloc[-1])
+
+
+def test_what_longs_pay_a_day() -> None:
+    steady = funding_daily(series([0.0002] * 30), NOW_MS)
+    assert steady is not None
+    assert steady.rate_daily == pytest.approx(0.0006)
+    assert steady.standard_error == pytest.approx(0.0, abs=1e-12)
+    hourly = funding_daily(series([0.0002 / 8] * 240, 1.0, substitute=True), NOW_MS)
+    assert hourly is not None
+    assert hourly.rate_daily == pytest.approx(0.0006)
+    assert hourly.substitute
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rates=st.lists(st.floats(-0.003, 0.003), min_size=3, max_size=60),
+    cuts=st.lists(st.sampled_from([1.0, 2.0, 4.0, 8.0]), min_size=60, max_size=60),
+)
+def test_the_daily_rate_lies_between_its_payments(rates: list[float], cuts: list[float]) -> None:
+    paid = series(rates, cuts[: len(rates)])
+    found = funding_daily(paid, NOW_MS)
+    assert found is not None
+    daily = paid.rate * 24 / paid.interval_hours
+    assert daily.min() - 1e-12 <= found.rate_daily <= daily.max() + 1e-12
+    assert 0 <= found.standard_error <= np.ptp(daily) + 1e-12
+
+
+def test_unknown_carry_is_none_and_not_zero() -> None:
+    paid = series([0.0001] * 30)
+    assert funding_daily(None, NOW_MS) is None
+    assert funding_daily(paid, NOW_MS + 25 * HOUR_MS) is None
+    assert funding_daily(paid, NOW_MS + 24 * HOUR_MS) is not None
+    assert funding_daily(series([0.0001] * 2), NOW_MS) is None
+    assert funding_daily(paid, int(paid.time_ms[0]) - 1) is None
+
+
+def test_payments_of_the_future_are_not_seen() -> None:
+    past = series([0.0001] * 30)
+    later = series([0.0001] * 30 + [0.05] * 3, end_ms=NOW_MS + 24 * HOUR_MS)
+    assert funding_daily(later, NOW_MS) == funding_daily(past, NOW_MS)
+    symbols = ["A", "B"]
+    flags = np.array([True, True])
+    reports = [
+        crowding({"A": s, "B": s}, estimate(symbols), in_sector=flags, now_ms=NOW_MS)
+        for s in (past, later)
+    ]
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize(
+    ("times", "rates", "hours", "said"),
+    [
+        ([1, 2], [0.1], [8.0, 8.0], "differ in length"),
+        ([2, 2], [0.1, 0.1], [8.0, 8.0], "must increase, at 1970-01-01T00:00Z"),
+        ([1, 2], [0.1, np.nan], [8.0, 8.0], "funding rate nan for 8.0 hours"),
+        ([1, 2], [0.1, 0.1], [0.0, 8.0], "funding rate 0.1 for 0.0 hours"),
+        ([1, 2], [0.1, 0.1], [8.0, np.nan], "for nan hours"),
+    ],
+)
+def test_unusable_payments_are_refused(
+    times: list[int], rates: list[float], hours: list[float], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        FundingSeries("A", np.array(times), np.array(rates), np.array(hours))
+
+
+def test_robust_z_by_hand() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0, 100.0])
+    z = robust_z(values, np.ones(5, dtype=bool))
+    assert z == pytest.approx((values - 3) / 1.4826)
+    assert robust_z(np.array([1.0, 1.0, np.nan]), np.array([True, True, False]))[:2].tolist() == [
+        0,
+        0,
+    ]
+    assert np.isnan(robust_z(np.array([1.0, np.nan]), np.array([True, False]))[1])
+    assert np.isnan(robust_z(np.array([1.0]), np.array([False]))).all()
+
+
+def report_of(
+    daily: dict[str, FloatArray], benchmarks: tuple[str, ...] = (), **more: dict[str, float]
+) -> CrowdingReport:
+    """Crowding from yearly excess paid day by day, three payments each."""
+    symbols = list(daily)
+    funding = {s: series([excess(x) for x in np.repeat(d, 3)], symbol=s) for s, d in daily.items()}
+    flags = np.array([s not in benchmarks for s in symbols])
+    return crowding(
+        funding, estimate(symbols), in_sector=flags, now_ms=NOW_MS,
+        open_interest_usd=more.get("open_interest_usd"), adv_usd=more.get("adv_usd"),
+    )  # fmt: skip
+
+
+def test_the_score_against_the_formula() -> None:
+    rng = np.random.default_rng(1)
+    daily = {s: rng.normal(0, 1e-3, 60) for s in "ABCDE"}
+    report = report_of(daily)
+    final, own = {}, {}
+    for s, d in daily.items():
+        f = pd.Series(365 * np.repeat(d, 3))
+        score = f.ewm(halflife=3).mean()
+        final[s] = score.iloc[-1]
+        past = score.ewm(halflife=90)
+        own[s] = (score.iloc[-1] - past.mean().iloc[-1]) / past.std(bias=True).iloc[-1]
+    values = np.array(list(final.values()))
+    middle = np.median(values)
+    spread = 1.4826 * np.median(np.abs(values - middle))
+    for s in daily:
+        token = known(report, s)
+        sector = (final[s] - middle) / spread
+        assert token.score_annual == pytest.approx(final[s], rel=1e-9)
+        assert token.z_own == pytest.approx(own[s], rel=1e-9)
+        assert token.z_sector == pytest.approx(sector, rel=1e-9)
+        assert token.crowding == pytest.approx(np.clip((sector + own[s]) / 2, -4, 4), rel=1e-9)
+        assert token.z_open_interest is None
+        assert token.unknown is None
+    assert report.breadth == pytest.approx((values > 0).mean())
+
+
+def test_no_dispersion_gives_zero_and_not_infinity() -> None:
+    report = report_of({s: np.full(30, 0.001) for s in "ABC"})
+    for token in report.tokens:
+        assert (token.z_sector, token.z_own, token.crowding) == (0.0, 0.0, 0.0)
+    pinned = report_of({s: np.zeros(30) for s in "ABC"})
+    assert all(token.pinned and token.score_annual == 0 for token in pinned.tokens)
+    assert pinned.breadth == 0.0
+
+
+def test_crowded_longs_are_positive_and_crowded_shorts_negative() -> None:
+    calm = np.random.default_rng(2).normal(0, 1e-4, 30)
+    hot, cold = calm.copy(), calm.copy()
+    hot[-3:] += 0.003
+    cold[-3:] -= 0.003
+    report = report_of({"HOT": hot, "COLD": cold, "X": calm, "Y": calm + 1e-5, "Z": calm - 1e-5})
+    assert number(known(report, "HOT").crowding) > 2
+    assert number(known(report, "COLD").crowding) < -2
+    assert -2 < number(known(report, "X").crowding) < 2
+
+
+def test_crowding_is_clipped_before_open_interest_counts() -> None:
+    calm = np.random.default_rng(3).normal(0, 1e-4, 60)
+    hot = calm.copy()
+    hot[-1] += 0.05
+    daily = {"HOT": hot, "B": calm, "C": calm + 1e-5, "D": calm - 1e-5, "E": calm + 2e-5}
+    plain = known(report_of(daily), "HOT")
+    assert plain.crowding == 4.0
+    volumes = dict.fromkeys(daily, 1e6)
+    interest = {"HOT": 5e6, "B": 1e6, "C": 2e6, "D": 3e6, "E": 4e6}
+    loaded = known(report_of(daily, open_interest_usd=interest, adv_usd=volumes), "HOT")
+    assert loaded.z_open_interest == pytest.approx(2 / 1.4826)
+    assert loaded.crowding == pytest.approx(4 * (1 + 1 / 1.4826))
+    low = {"HOT": 1e6, "B": 5e6, "C": 2e6, "D": 3e6, "E": 4e6}
+    assert known(report_of(daily, open_interest_usd=low, adv_usd=volumes), "HOT").crowding == 4.0
+
+
+def test_cluster_crowding_weighs_by_positive_correlation_and_open_interest() -> None:
+    rng = np.random.default_rng(4)
+    daily = {s: rng.normal(0, 1e-3, 60) for s in ("A", "B", "C", "BTC")}
+    symbols = list(daily)
+    correlation = np.array(
+        [[1, 0.8, -0.3, 0.5], [0.8, 1, 0.1, 0.5], [-0.3, 0.1, 1, 0.2], [0.5, 0.5, 0.2, 1]]
+    )
+    funding = {s: series([excess(x) for x in np.repeat(d, 3)]) for s, d in daily.items()}
+    report = crowding(
+        funding,
+        estimate(symbols, correlation),
+        in_sector=np.array([True, True, True, False]),
+        now_ms=NOW_MS,
+        open_interest_usd={"A": 1e6, "B": 3e6, "BTC": 1e9},  # C unknown: the median, 3e6
+    )
+    c = {s: number(known(report, s).crowding) for s in symbols}
+    assert known(report, "A").cluster_crowding == pytest.approx(
+        (c["A"] * 1 + 0.8 * c["B"] * 3) / (1 + 0.8 * 3)
+    )
+    assert known(report, "C").cluster_crowding == pytest.approx(
+        (c["C"] * 3 + 0.1 * c["B"] * 3) / (3 + 0.1 * 3)
+    )
+    both = report.cluster_crowding(["B", "NONE"])
+    assert both[0] == pytest.approx(
+        (0.8 * c["A"] + 3 * c["B"] + 0.1 * 3 * c["C"]) / (0.8 + 3 + 0.1 * 3)
+    )
+    assert np.isnan(both[1])
+
+
+def test_the_unknown_is_named_and_takes_its_peers_cluster() -> None:
+    rng = np.random.default_rng(5)
+    good = {s: series(rng.normal(1e-4, 1e-4, 90), symbol=s) for s in "ABC"}
+    funding = good | {
+        "OLD": series([0.0003] * 90, end_ms=NOW_MS - 30 * HOUR_MS),
+        "NEW": series([0.0003] * 9),
+        "PIN": series([BASE_8H] * 90, substitute=True),
+    }
+    symbols = [*funding, "NONE"]
+    everything = np.ones(len(symbols), dtype=bool)
+    report = crowding(funding, estimate(symbols), in_sector=everything, now_ms=NOW_MS)
+    reasons = {t.symbol: t.unknown for t in report.tokens if t.unknown}
+    assert reasons == {
+        "OLD": f"last funding payment {utc(NOW_MS - 30 * HOUR_MS)} is 30 hours old",
+        "NEW": "only 3.0 days of funding, needs 7",
+        "PIN": "only the base rate stands in for its funding",
+        "NONE": "no funding series",
+    }
+    for symbol in reasons:
+        token = known(report, symbol)
+        assert (token.crowding, token.score_annual, token.z_own, token.pinned) == (None,) * 4
+        assert token.cluster_crowding is not None
+    alone = crowding(
+        good, estimate(["A", "B", "C"]), in_sector=np.ones(3, dtype=bool), now_ms=NOW_MS
+    )
+    for symbol in "ABC":  # the unknown do not disturb what is known
+        assert known(report, symbol).crowding == pytest.approx(known(alone, symbol).crowding)
+
+
+def test_without_any_funding_nothing_is_known() -> None:
+    report = crowding({}, estimate(["A"]), in_sector=np.array([True]), now_ms=NOW_MS)
+    assert report.breadth is None
+    assert report.tokens[0].cluster_crowding is None
+    assert report.of("B") is None
+
+
+def test_a_benchmark_alone_has_nothing_to_compare_with() -> None:
+    paid = series(np.random.default_rng(6).normal(1e-4, 1e-4, 90))
+    report = crowding({"BTC": paid}, estimate(["BTC"]), in_sector=np.array([False]), now_ms=NOW_MS)
+    assert report.tokens[0].crowding is None
+    assert "no token of the sector" in str(report.tokens[0].unknown)
+
+
+def test_persistence_is_a_share_of_time() -> None:
+    # Of the last 7 days: 4 days above neutral in 8-hour payments, then 3 days below by the hour,
+    # hard enough that the score is below.
+    rates = [excess(0.001)] * 30 + [excess(0.001)] * 12 + [excess(-0.01, 1.0)] * 72
+    hours = [8.0] * 42 + [1.0] * 72
+    funding = {"A": series(rates, hours)}
+    report = crowding(funding, estimate(["A"]), in_sector=np.array([True]), now_ms=NOW_MS)
+    assert number(report.tokens[0].score_annual) < 0
+    assert report.tokens[0].persistence == pytest.approx(3 / 7)
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("inf")])
+def test_unusable_open_interest_is_refused(bad: float) -> None:
+    with pytest.raises(DataError, match="A: open interest"):
+        report_of({"A": np.zeros(30)}, open_interest_usd={"A": bad})
+
+
+def test_the_sector_mask_must_fit() -> None:
+    with pytest.raises(DataError, match="in_sector"):
+        crowding({}, estimate(["A"]), in_sector=np.ones(2, dtype=bool), now_ms=NOW_MS)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="../shared is not here")
+def test_real_funding_of_two_venues() -> None:
+    paid = pd.read_parquet(SHARED / "market" / "funding.parquet")
+    paid = paid[paid.venue == "hyperliquid"].sort_values("timestamp")
+    funding = {
+        str(symbol): FundingSeries(
+            str(symbol),
+            rows.timestamp.astype("datetime64[ms, UTC]").astype("int64").to_numpy(np.int64),
+            rows.rate.to_numpy(np.float64),
+            rows.interval_hours.to_numpy(np.float64),
+        )
+        for symbol, rows in paid.groupby("symbol")
+    }
+    now_ms = int(pd.Timestamp("2025-05-12", tz="UTC").timestamp() * 1000)
+    symbols = sorted(funding)
+    flags = np.array([not s.startswith(("BTC", "ETH", "SOL")) for s in symbols])
+    report = crowding(funding, estimate(symbols), in_sector=flags, now_ms=now_ms)
+    assert [t.unknown for t in report.tokens] == [None] * len(symbols)
+    assert all(abs(number(t.crowding)) <= 4 for t in report.tokens)
+    assert any(t.pinned for t in report.tokens)
+    late = crowding(
+        funding,
+        estimate(symbols),
+        in_sector=flags,
+        now_ms=int(pd.Timestamp("2025-08-20", tz="UTC").timestamp() * 1000),
+    )
+    assert "hours old" in str(known(late, "FET/USDC:USDC").unknown)
+    assert known(late, "BTC/USDC:USDC").score_annual is not None
