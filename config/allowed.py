@@ -79,9 +79,17 @@ def known_values(target: Target, field: str) -> list[str]:
     return found
 
 
+def union_members(target: Target) -> tuple[type[BaseModel], ...]:
+    """The models that an entry of a list may be."""
+    item = _unwrap(get_args(target.kind)[0], ())
+    return tuple(get_args(item.kind))
+
+
 def allowed(target: Target) -> str:
     """What may stand at this place."""
-    text = next((note.text for note in notes(target) if note.text), "") or _by_type(target)
+    text = next((note.text for note in reversed(notes(target)) if note.text), "") or _by_type(
+        target
+    )
     if not target.nullable:
         return text
     meaning = next((note.null for note in notes(target) if note.null), "")
@@ -131,7 +139,7 @@ def _unwrap(annotation: Any, facts: tuple[Any, ...]) -> Target:
     while True:
         if get_origin(annotation) is Annotated:
             annotation, *more = get_args(annotation)
-            facts += tuple(_flat(more))
+            facts = (*_flat(more), *facts)  # the innermost first
         elif get_origin(annotation) in (Union, types.UnionType):
             members = [a for a in get_args(annotation) if a is not type(None)]
             if len(members) == len(get_args(annotation)):

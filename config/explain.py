@@ -71,7 +71,11 @@ def _with_hint(value: object, target: Target) -> str:
         if value in (later := [v for note in notes(target) for v in note.later]):
             return f"not available in this version; available: {_bare(target)}"
         values = [*literal_values(target), *later]
-        close = difflib.get_close_matches(value.lower(), values, n=1) if len(values) > 1 else []
+        close = (
+            difflib.get_close_matches(value.lower(), values, n=1)
+            if len(literal_values(target)) > 1
+            else []
+        )
         if close and close[0] not in later:
             return f"{allowed(target)}; did you mean {close[0]}?"
     return allowed(target)

@@ -45,7 +45,7 @@ class Settings(Strict):
         description="`propose`: proposals are journaled and printed, no order is placed. "
         "`auto`: proposals are executed.",
     )
-    state_dir: FilePath = Field(
+    state_dir: Annotated[FilePath, Note("the path of a folder")] = Field(
         description="Folder of journal, log and lock; the engine knows its hedges from it.",
     )
     venue: VenueSettings

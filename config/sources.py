@@ -14,7 +14,7 @@ Age = Annotated[float, Field(ge=1, le=86_400), Note(unit="seconds")]
 class AccountSource(Access):
     """An exchange account in which a bot trades, read with a key that may only read."""
 
-    kind: Literal["account"]
+    kind: Literal["account"] = Field(description="What kind of source it is.")
     name: Name = Field(description="Name of the source in journal and reports.")
     exchange: Exchange = Field(description="The exchange, by ccxt's id.")
     account: Name | None = Field(
@@ -41,9 +41,9 @@ class AccountSource(Access):
 class FileSource(Strict):
     """A JSON file that a bot or its owner keeps up to date."""
 
-    kind: Literal["file"]
+    kind: Literal["file"] = Field(description="What kind of source it is.")
     name: Name = Field(description="Name of the source in journal and reports.")
-    path: FilePath = Field(description="The positions file.")
+    path: Annotated[FilePath, Note("the path of a file")] = Field(description="The positions file.")
     max_age_seconds: Age = Field(
         default=300.0, description="A file whose own timestamp is older means that no cycle runs."
     )
