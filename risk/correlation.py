@@ -1,6 +1,5 @@
 """Correlation as traders read it: clusters, an order for heatmaps, and beta to a benchmark."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -137,14 +136,6 @@ def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
     error[b] = 0.0
     value[b] = 1.0
     return Beta(benchmark, value, error, rho.copy())
-
-
-def mean_correlation(correlation: FloatArray) -> float:
-    """Mean over all pairs of different tokens; 0 for fewer than two tokens."""
-    n = len(correlation)
-    if n < 2:
-        return 0.0
-    return math.fsum(correlation[np.triu_indices(n, 1)].tolist()) / (n * (n - 1) / 2)
 
 
 def _by_first_appearance(raw: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.correlation import beta, cluster, correlation_of, mean_correlation
+from risk.correlation import beta, cluster, correlation_of
 from risk.covariance import mean_ewma_covariance
 from risk.errors import EstimationError, MissingDataError
 from risk.estimate import CovarianceEstimate, estimate_from
@@ -138,8 +138,3 @@ def test_the_error_of_beta_covers_the_truth_on_independent_returns() -> None:
     within = np.array(distances)
     assert 0.60 < (within < 1).mean() < 0.76
     assert (within < 2).mean() > 0.92
-
-
-def test_mean_correlation() -> None:
-    assert mean_correlation(blocks([2, 1], 0.9, 0.3)) == pytest.approx(0.5)
-    assert mean_correlation(np.ones((1, 1))) == 0.0

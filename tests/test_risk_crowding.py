@@ -359,7 +359,9 @@ def test_real_funding_of_two_venues() -> None:
     funding = {
         str(symbol): FundingSeries(
             str(symbol),
-            rows.timestamp.astype("datetime64[ms, UTC]").astype("int64").to_numpy(np.int64),
+            np.asarray(
+                rows.timestamp.astype("datetime64[ms, UTC]").astype("int64"), dtype=np.int64
+            ),
             rows.rate.to_numpy(np.float64),
             rows.interval_hours.to_numpy(np.float64),
         )
