@@ -1,0 +1,238 @@
+"""ccxt's documents as the engine's own types, in base units and Decimal. Pure.
+
+Nothing is filled in: a field that is missing or not a number raises and names itself.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from bot.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
+from risk.book import AccountState
+from risk.errors import DataError, MissingDataError
+
+Document = Mapping[str, Any]
+
+_DOLLARS = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
+_DONE = {
+    "canceled": OrderState.CANCELED,
+    "canceling": OrderState.LIVE,
+    "expired": OrderState.EXPIRED,
+    "rejected": OrderState.REJECTED,
+}
+
+
+def decimal_of(document: Document, field: str, what: str) -> Decimal:
+    """A finite number as the decimal that the venue wrote.
+
+    Raises:
+        MissingDataError: it is not there.
+        DataError: it is no finite number.
+    """
+    value = document.get(field)
+    if value is None or value == "":
+        raise MissingDataError(f"{what}: no {field}")
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise DataError(f"{what}: {field} is {value!r}, not a number")
+    return number
+
+
+def optional_decimal(document: Document, field: str, what: str) -> Decimal | None:
+    """The same, None where it is not there."""
+    return None if document.get(field) in (None, "") else decimal_of(document, field, what)
+
+
+def contract_size(market: Document) -> Decimal:
+    """Base units of one contract.
+
+    Raises:
+        DataError: the market is no linear perpetual.
+    """
+    symbol = market.get("symbol")
+    if not (market.get("swap") and market.get("linear")):
+        raise DataError(f"{symbol}: not a linear perpetual")
+    return decimal_of(market, "contractSize", f"market {symbol}")
+
+
+def read_order(raw: object, client_id: str, size: Decimal) -> Acknowledged | None:
+    """The state of an order as the venue tells it; None where the document does not prove it.
+
+    Args:
+        raw: ccxt's order.
+        client_id: the id that it must carry.
+        size: base units of one contract.
+    """
+    if not isinstance(raw, dict) or not raw.get("id") or raw.get("clientOrderId") != client_id:
+        return None
+    what = f"order {client_id}"
+    try:
+        filled = decimal_of(raw, "filled", what) * size
+        amount = decimal_of(raw, "amount", what) * size
+        average = optional_decimal(raw, "average", what)
+    except DataError:
+        return None
+    state = _state(raw.get("status"), filled, amount)
+    if state is None:
+        return None
+    return Acknowledged(client_id, str(raw["id"]), state, filled, average or None)
+
+
+def _state(status: object, filled: Decimal, amount: Decimal) -> OrderState | None:
+    if not isinstance(status, str):
+        return None
+    if status == "open":
+        return OrderState.PARTIAL if filled > 0 else OrderState.LIVE
+    if status == "closed":
+        return OrderState.FILLED if filled >= amount else OrderState.EXPIRED
+    state = _DONE.get(status)
+    return OrderState.PARTIAL if state is OrderState.LIVE and filled > 0 else state
+
+
+def read_fill(raw: Document, symbol: str, size: Decimal) -> Fill:
+    """One execution.
+
+    Raises:
+        DataError: something that it needs is missing or no number.
+    """
+    what = f"{symbol}: trade {raw.get('id')}"
+    for field in ("id", "order", "side", "timestamp"):
+        if raw.get(field) in (None, ""):
+            raise MissingDataError(f"{what}: no {field}")
+    info = raw.get("info")
+    details = info if isinstance(info, dict) else {}
+    return Fill(
+        trade_id=str(raw["id"]),
+        venue_order_id=str(raw["order"]),
+        client_id=str(details.get("clientOrderId") or ""),
+        symbol=symbol,
+        side=Side(raw["side"]),
+        quantity=decimal_of(raw, "amount", what) * size,
+        price=decimal_of(raw, "price", what),
+        fee_usd=_fee_usd(raw, what),
+        realised_pnl_usd=optional_decimal(details, "realizedPnl", what),
+        maker=raw.get("takerOrMaker") == "maker",
+        timestamp_ms=int(raw["timestamp"]),
+    )
+
+
+def _fee_usd(raw: Document, what: str) -> Decimal | None:
+    """None where it is not told, or paid in something that is no dollar."""
+    fee = raw.get("fee")
+    if not isinstance(fee, dict) or fee.get("currency") not in _DOLLARS:
+        return None
+    return optional_decimal(fee, "cost", what)
+
+
+def read_positions(
+    rows: Iterable[Document], markets: Mapping[str, Document]
+) -> dict[tuple[str, str], Decimal]:
+    """Signed base units by (symbol, position side), without the flat ones.
+
+    Raises:
+        DataError: a row lacks its size or side, or is in a market that is not linear.
+    """
+    held: dict[tuple[str, str], Decimal] = {}
+    for row in rows:
+        symbol = str(row.get("symbol"))
+        what = f"position in {symbol}"
+        contracts = decimal_of(row, "contracts", what)
+        if contracts == 0:
+            continue
+        if symbol not in markets:
+            raise DataError(f"{what}: the venue lists no such market")
+        side = row.get("side")
+        if side not in ("long", "short"):
+            raise DataError(f"{what}: side is {side!r}, neither long nor short")
+        key = symbol, side.upper() if row.get("hedged") else "BOTH"
+        if key in held:
+            raise DataError(f"{what}: told twice")
+        sign = 1 if side == "long" else -1
+        held[key] = sign * abs(contracts) * contract_size(markets[symbol])
+    return held
+
+
+def liquidation_prices(rows: Iterable[Document]) -> dict[str, float]:
+    """By symbol, of the rows that have one."""
+    found = {}
+    for row in rows:
+        price = row.get("liquidationPrice")
+        if isinstance(price, int | float) and math.isfinite(price) and price > 0:
+            found[str(row["symbol"])] = float(price)
+    return found
+
+
+def margin_rates(leverages: Mapping[str, Document]) -> dict[str, float]:
+    """Initial margin as a fraction of notional by symbol; the dearer side where they differ."""
+    rates = {}
+    for symbol, row in leverages.items():
+        told = [row.get("longLeverage"), row.get("shortLeverage")]
+        usable = [x for x in told if isinstance(x, int | float) and x >= 1]
+        if usable:
+            rates[symbol] = 1 / min(usable)
+    return rates
+
+
+def read_money(
+    balance: Document, positions: Sequence[Document], name: str, currency: str, now_ms: int
+) -> AccountState:
+    """Equity and margins of an account, USD.
+
+    Raises:
+        DataError: something is missing or no number.
+    """
+    info = balance.get("info")
+    what = f"account {name}"
+    if isinstance(info, dict) and "totalMarginBalance" in info:
+        return AccountState(
+            name=name,
+            equity_usd=float(decimal_of(info, "totalMarginBalance", what)),
+            available_usd=float(decimal_of(info, "availableBalance", what)),
+            initial_margin_usd=float(decimal_of(info, "totalInitialMargin", what)),
+            maintenance_margin_usd=float(decimal_of(info, "totalMaintMargin", what)),
+            timestamp_ms=now_ms,
+        )
+    wallet = balance.get(currency)
+    if not isinstance(wallet, dict):
+        raise MissingDataError(f"{what}: no balance in {currency}")
+    open_rows = [row for row in positions if row.get("contracts")]
+
+    def total(field: str) -> Decimal:
+        amounts = (decimal_of(r, field, f"position in {r.get('symbol')}") for r in open_rows)
+        return sum(amounts, Decimal(0))
+
+    return AccountState(
+        name=name,
+        equity_usd=float(decimal_of(wallet, "total", what) + total("unrealizedPnl")),
+        available_usd=float(decimal_of(wallet, "free", what)),
+        initial_margin_usd=float(total("initialMargin")),
+        maintenance_margin_usd=float(total("maintenanceMargin")),
+        timestamp_ms=now_ms,
+    )
+
+
+def order_arguments(order: OrderRequest, size: Decimal, *, binance: bool) -> dict[str, Any]:
+    """Arguments of ccxt's ``create_order`` for a limit order."""
+    params: dict[str, Any] = {"clientOrderId": order.client_id}
+    if order.time_in_force == "GTX":
+        params["postOnly"] = True
+    else:
+        params["timeInForce"] = order.time_in_force
+    if order.position_side == "BOTH":
+        params["reduceOnly"] = order.reduce_only
+    elif binance:
+        params["positionSide"] = order.position_side  # the venue takes no reduceOnly beside it
+    else:
+        params |= {"hedged": True, "reduceOnly": order.reduce_only}
+    return {
+        "symbol": order.symbol,
+        "type": "limit",
+        "side": order.side.value,
+        "amount": float(order.quantity / size),
+        "price": float(order.limit_price),
+        "params": params,
+    }

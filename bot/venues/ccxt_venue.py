@@ -1,0 +1,250 @@
+"""The account that holds the hedges, on a real exchange, through ccxt.
+
+It reads, it sends limit orders, and that is all: leverage, margin mode and position mode are read
+and never changed, and no request that changes anything is ever repeated.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from bot.errors import UnreachableError, VenueError
+from bot.orders import (
+    Fill,
+    OrderOutcome,
+    OrderRequest,
+    Rejected,
+    UnknownOutcome,
+)
+from bot.ports import Clock, VenueAccount
+from bot.venues.ccxt_reading import (
+    contract_size,
+    liquidation_prices,
+    margin_rates,
+    order_arguments,
+    read_fill,
+    read_money,
+    read_order,
+    read_positions,
+)
+from bot.venues.ccxt_wire import CcxtWire, broken_call_errors
+from bot.venues.outcomes import Meaning, Reply, classify, describe, meaning_of, reply_code
+from risk.errors import DataError
+
+_PAGE = 1000
+_WEEK_MS = 7 * 86_400_000
+_SETTINGS_MAX_AGE_MS = 60_000
+
+
+class CcxtVenue:
+    """One account behind a ``ccxt.async_support`` client, which it takes over and closes."""
+
+    def __init__(
+        self, exchange: Any, account_name: str, clock: Clock, *, currency: str = "USDT"
+    ) -> None:
+        """Takes over ``exchange``, a client with the account's key.
+
+        Raises:
+            SafetyError: the client would repeat orders or print secrets.
+        """
+        self._wire = CcxtWire(exchange)
+        self._exchange = exchange
+        self._name = account_name
+        self._clock = clock
+        self._currency = currency
+        self._hedge_mode: bool | None = None
+        self._margin_rate: dict[str, float] = {}
+        self._settings_ms: int | None = None
+
+    @property
+    def account_name(self) -> str:
+        """As the config calls it."""
+        return self._name
+
+    async def close(self) -> None:
+        """Gives back sockets."""
+        await self._wire.close()
+
+    async def _load_markets(self) -> None:
+        # Without them ccxt guesses contract sizes.
+        if not self._exchange.markets:
+            await self._wire.read("markets", self._exchange.load_markets)
+
+    async def _read(self, doing: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        await self._load_markets()
+        return await self._wire.read(doing, call)
+
+    async def account(self) -> VenueAccount:
+        """Positions and money now, stamped with the moment before they were asked for.
+
+        Raises:
+            UnreachableError, VenueError: the venue does not answer, or with an error.
+            DataError: something in the answer is missing or no number.
+        """
+        now_ms = self._clock.now_ms()
+        await self._read_settings(now_ms)
+        balance = await self._read("balance", self._exchange.fetch_balance)
+        rows = await self._read("positions", self._exchange.fetch_positions)
+        orders = await self._read("open orders", self._open_orders)
+        positions: list[Mapping[str, Any]] = [row for row in rows if isinstance(row, dict)]
+        hedge_mode = self._hedge_mode
+        if hedge_mode is None:
+            hedge_mode = any(row.get("hedged") for row in positions)
+        return VenueAccount(
+            state=read_money(balance, positions, self._name, self._currency, now_ms),
+            base_quantity=read_positions(positions, self._exchange.markets),
+            margin_rate=self._margin_rate or _position_margin_rates(positions),
+            liquidation_price=liquidation_prices(positions),
+            open_order_client_ids=frozenset(
+                str(o["clientOrderId"]) for o in orders if o.get("clientOrderId")
+            ),
+            hedge_mode=hedge_mode,
+            open_order_symbols=frozenset(str(o["symbol"]) for o in orders),
+        )
+
+    async def _open_orders(self) -> Any:
+        # Without a symbol ccxt refuses unless told that the price of the request is known.
+        options = self._exchange.options.setdefault("fetchOpenOrders", {})
+        if isinstance(options, dict):
+            options["warnWithoutSymbol"] = False
+        return await self._exchange.fetch_open_orders()
+
+    async def _read_settings(self, now_ms: int) -> None:
+        """Position mode and leverages, read again each minute."""
+        read_ms = self._settings_ms
+        if read_ms is not None and 0 <= now_ms - read_ms < _SETTINGS_MAX_AGE_MS:
+            return
+        if self._exchange.has.get("fetchPositionMode"):
+            mode = await self._read("position mode", self._exchange.fetch_position_mode)
+            if not isinstance(mode, dict) or not isinstance(mode.get("hedged"), bool):
+                raise DataError(f"account {self._name}: the position mode is not told")
+            self._hedge_mode = mode["hedged"]
+        if self._exchange.has.get("fetchLeverages"):
+            leverages = await self._read("leverages", self._exchange.fetch_leverages)
+            self._margin_rate = margin_rates(leverages)
+        self._settings_ms = now_ms
+
+    async def place(self, order: OrderRequest) -> OrderOutcome:
+        """Sends once; whatever happens is the outcome."""
+        try:
+            arguments = await self._arguments(order)
+            size = await self._contract_size(order.symbol)
+        except (DataError, UnreachableError, VenueError) as error:
+            return Rejected(order.client_id, "not-sent", str(error))
+        raw, reply = await self._wire.observe(lambda: self._exchange.create_order(**arguments))
+        if reply is None:
+            known = read_order(raw, order.client_id, size)
+            reason = "the reply does not prove that the order exists"
+            return known or UnknownOutcome(order.client_id, reason)
+        code, _ = reply_code(reply.body)
+        if meaning_of(self._wire.venue, code) is Meaning.EXISTS:
+            found = await self.find(order.symbol, order.client_id)
+            reason = f"{describe(reply)}, yet it is not found"
+            return found or UnknownOutcome(order.client_id, reason)
+        return classify(self._wire.venue, order.client_id, reply)
+
+    async def _arguments(self, order: OrderRequest) -> dict[str, Any]:
+        """Checked arguments: what ccxt sends is exactly what was asked for.
+
+        Raises:
+            DataError: it would not be.
+        """
+        size = await self._contract_size(order.symbol)
+        binance = self._wire.venue.startswith("binance")
+        arguments = order_arguments(order, size, binance=binance)
+        exchange = self._exchange
+        for name, to_precision, wanted in (
+            ("amount", exchange.amount_to_precision, order.quantity / size),
+            ("price", exchange.price_to_precision, order.limit_price),
+        ):
+            if not _fits(to_precision, order.symbol, arguments[name], wanted):
+                raise DataError(f"{order.symbol}: {name} {wanted} does not fit the venue's steps")
+        return arguments
+
+    async def _contract_size(self, symbol: str) -> Decimal:
+        """Base units of one contract.
+
+        Raises:
+            DataError: there is no such linear market.
+            UnreachableError, VenueError: the markets cannot be read.
+        """
+        await self._load_markets()
+        if symbol not in self._exchange.markets:
+            raise DataError(f"{symbol}: the venue lists no such market")
+        return contract_size(self._exchange.markets[symbol])
+
+    async def find(self, symbol: str, client_id: str) -> OrderOutcome | None:
+        """The order by its client id; None when the venue says that it has none.
+
+        An answer that is neither is an unknown outcome; so is none at all.
+        """
+        try:
+            size = await self._contract_size(symbol)
+        except (DataError, UnreachableError, VenueError) as error:
+            return UnknownOutcome(client_id, str(error))
+        raw, reply = await self._wire.observe(
+            lambda: self._exchange.fetch_order("", symbol, {"clientOrderId": client_id})
+        )
+        if reply is None:
+            known = read_order(raw, client_id, size)
+            return known or UnknownOutcome(client_id, "the reply does not tell the order")
+        if self._says_absent(reply):
+            return None
+        return UnknownOutcome(client_id, describe(reply))
+
+    def _says_absent(self, reply: Reply) -> bool:
+        code, _ = reply_code(reply.body)
+        return meaning_of(self._wire.venue, code) is Meaning.ABSENT
+
+    async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
+        """Executions in this account since then, oldest first, each once.
+
+        Raises:
+            UnreachableError, VenueError: the venue does not answer, or with an error.
+            DataError: an execution cannot be read, or not all can be got.
+        """
+        found: dict[str, Fill] = {}
+        start_ms, now_ms = since_ms, self._clock.now_ms()
+        while True:
+            end_ms = start_ms + _WEEK_MS - 1
+            page = await self._page(symbol, start_ms, end_ms if end_ms < now_ms else None)
+            new = [fill for fill in page if fill.trade_id not in found]
+            found.update((fill.trade_id, fill) for fill in new)
+            if len(page) >= _PAGE:
+                if not new:
+                    raise DataError(f"{symbol}: more than {_PAGE} trades in one millisecond")
+                start_ms = max(fill.timestamp_ms for fill in page)
+            elif end_ms < now_ms:
+                start_ms = end_ms + 1
+            else:
+                break
+        return sorted(found.values(), key=lambda fill: fill.timestamp_ms)
+
+    async def _page(self, symbol: str, start_ms: int, end_ms: int | None) -> list[Fill]:
+        params = {} if end_ms is None else {"until": end_ms}
+        size = await self._contract_size(symbol)
+        rows = await self._read(
+            "trades",
+            lambda: self._exchange.fetch_my_trades(symbol, start_ms, _PAGE, params),
+        )
+        return [read_fill(row, symbol, size) for row in rows]
+
+
+def _fits(
+    to_precision: Callable[[str, float], str], symbol: str, value: float, wanted: Decimal
+) -> bool:
+    """ccxt would send exactly this number."""
+    try:
+        return Decimal(to_precision(symbol, value)) == wanted
+    except broken_call_errors():
+        return False  # below the venue's smallest, for instance
+
+
+def _position_margin_rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """From open positions, where the exchange has no list of leverages."""
+    rates = {}
+    for row in rows:
+        leverage = row.get("leverage")
+        if isinstance(leverage, int | float) and leverage >= 1:
+            rates[str(row["symbol"])] = 1 / leverage
+    return rates
