@@ -127,6 +127,7 @@ def _facts(cycles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "cap_time": "" if capped is None else words.clock_text(capped),
         "book_rows": [] if booked is None else rows.book_rows(booked),
         "book_time": "" if booked is None else words.clock_text(booked),
+        "book_proposed": booked is not None and str(booked.get("status")) == "proposed",
         "proposal": rows.proposal_facts(cycles),
         "proposal_sentence": _proposal_sentence(cycles),
         "cost": _cost_facts(cycles),
