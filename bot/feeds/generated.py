@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.feeds.array_tape import ArrayTape
 from bot.feeds.generated_market import CHUNK_HOURS, MarketChunk, MarketModel, funding_rate
 from bot.feeds.generated_universe import UNIVERSE, TokenSpec
-from bot.feeds.tape import DAY_MS, ArrayTape, FundingTrack, HourlyBars, OpenInterestSeries
+from bot.feeds.series import FundingTrack, HourlyBars, OpenInterestSeries
+from bot.feeds.tape import DAY_MS
 from risk.book import FloatArray
 from risk.errors import DataError
 from risk.returns import HOUR_MS

@@ -48,9 +48,10 @@ class BarRows:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Row ``index`` cannot be used: ``column`` and what is wrong with its value."""
+    """Row ``index`` at ``time_ms`` cannot be used: ``column`` and what is wrong with its value."""
 
     index: int
+    time_ms: int
     column: str
     problem: str
 
@@ -70,15 +71,20 @@ def is_linear_symbol(symbol: str) -> bool:
 def time_faults(time_ms: NDArray[np.int64]) -> list[Fault]:
     """Times out of any sense, off the hour, or given twice; ``time_ms`` (K,) is sorted."""
     faults = [
-        Fault(int(k), "timestamp", f"is {int(time_ms[k])} ms since 1970, not a time of trading")
+        Fault(
+            int(k),
+            int(time_ms[k]),
+            "timestamp",
+            f"is {int(time_ms[k])} ms since 1970, not a time of trading",
+        )
         for k in np.flatnonzero((time_ms < EARLIEST_MS) | (time_ms >= LATEST_MS))
     ]
     faults += [
-        Fault(int(k), "timestamp", "is not on a full hour")
+        Fault(int(k), int(time_ms[k]), "timestamp", "is not on a full hour")
         for k in np.flatnonzero(time_ms % HOUR_MS)
     ]
     faults += [
-        Fault(int(k) + 1, "timestamp", "is there twice")
+        Fault(int(k) + 1, int(time_ms[k + 1]), "timestamp", "is there twice")
         for k in np.flatnonzero(np.diff(time_ms) == 0)
     ]
     return faults
@@ -92,23 +98,34 @@ def value_faults(rows: BarRows) -> list[Fault]:
         values = getattr(rows, column)
         bad = np.flatnonzero(~(np.isfinite(values) & (values > 0.0)))
         faults += [
-            Fault(int(k), column, f"is {float(values[k])!r}, must be a number above 0") for k in bad
+            Fault(
+                int(k),
+                int(rows.time_ms[k]),
+                column,
+                f"is {float(values[k])!r}, must be a number above 0",
+            )
+            for k in bad
         ]
     bad = np.flatnonzero(~(np.isfinite(rows.volume) & (rows.volume >= 0.0)))
     faults += [
-        Fault(int(k), "volume", f"is {float(rows.volume[k])!r}, must be a number of at least 0")
+        Fault(
+            int(k),
+            int(rows.time_ms[k]),
+            "volume",
+            f"is {float(rows.volume[k])!r}, must be a number of at least 0",
+        )
         for k in bad
     ]
     top, bottom = np.maximum(rows.open, rows.close), np.minimum(rows.open, rows.close)
     for k in np.flatnonzero(rows.high < rows.low):
         problem = f"is {float(rows.high[k])!r}, below the low of {float(rows.low[k])!r}"
-        faults.append(Fault(int(k), "high", problem))
+        faults.append(Fault(int(k), int(rows.time_ms[k]), "high", problem))
     for k in np.flatnonzero((rows.high < top) & (rows.high >= rows.low)):
         problem = f"is {float(rows.high[k])!r}, below the open or close of {float(top[k])!r}"
-        faults.append(Fault(int(k), "high", problem))
+        faults.append(Fault(int(k), int(rows.time_ms[k]), "high", problem))
     for k in np.flatnonzero((rows.low > bottom) & (rows.high >= rows.low)):
         problem = f"is {float(rows.low[k])!r}, above the open or close of {float(bottom[k])!r}"
-        faults.append(Fault(int(k), "low", problem))
+        faults.append(Fault(int(k), int(rows.time_ms[k]), "low", problem))
     return faults
 
 
@@ -120,6 +137,7 @@ def move_faults(rows: BarRows) -> list[Fault]:
     return [
         Fault(
             int(k) + 1,
+            int(rows.time_ms[k + 1]),
             "close",
             f"is {float(close[k + 1])!r} after {float(close[k])!r}, more than {LARGEST_MOVE:g} "
             "times: a redenomination needs an alias, anything else is a wrong price",
@@ -140,7 +158,7 @@ def first_fault(symbol: str, rows: BarRows) -> str | None:
     if not faults:
         return None
     fault = min(faults, key=lambda one: one.index)
-    return f"{fault.column} of {symbol} at {iso(int(rows.time_ms[fault.index]))} {fault.problem}"
+    return f"{fault.column} of {symbol} at {iso(fault.time_ms)} {fault.problem}"
 
 
 def good_rows(rows: BarRows) -> tuple[BarRows, list[Fault]]:

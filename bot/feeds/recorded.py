@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bot.feeds.array_tape import ArrayTape
 from bot.feeds.quality import BarRows
 from bot.feeds.recorded_files import (
     FundingRows,
@@ -31,14 +32,8 @@ from bot.feeds.recorded_files import (
     read_instrument_rows,
     read_open_interest,
 )
-from bot.feeds.tape import (
-    BASE_RATE_8H,
-    DAY_MS,
-    ArrayTape,
-    FundingTrack,
-    HourlyBars,
-    OpenInterestSeries,
-)
+from bot.feeds.series import FundingTrack, HourlyBars, OpenInterestSeries
+from bot.feeds.tape import BASE_RATE_8H, DAY_MS
 from config.aliases import Aliases
 from risk.book import FloatArray
 from risk.errors import MissingDataError

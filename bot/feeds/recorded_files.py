@@ -18,7 +18,8 @@ from bot.feeds.quality import (
     time_faults,
     value_faults,
 )
-from bot.feeds.tape import DAY_MS, OpenInterestSeries
+from bot.feeds.series import OpenInterestSeries
+from bot.feeds.tape import DAY_MS
 from config.aliases import Aliases
 from risk.book import FloatArray
 from risk.errors import DataError
@@ -196,7 +197,7 @@ def _checked(path: Path, symbol: str, rows: BarRows, aliases: Aliases | None) ->
         known = [
             fault.index
             for fault in move_faults(rows)
-            if any(abs(rows.time_ms[fault.index] - day) <= 2 * DAY_MS for day in days)
+            if any(abs(fault.time_ms - day) <= 2 * DAY_MS for day in days)
         ]
         if known:
             rows = rows.take(np.arange(known[-1], len(rows), dtype=np.int64))
@@ -226,7 +227,7 @@ def _funding_problem(rows: FundingRows) -> str | None:
     who = f"{rows.venue} {rows.symbol}"
     if faults := time_faults(rows.time_ms):
         fault = min(faults, key=lambda one: one.index)
-        return f"timestamp of {who} at {iso(int(rows.time_ms[fault.index]))} {fault.problem}"
+        return f"timestamp of {who} at {iso(fault.time_ms)} {fault.problem}"
     bad = np.flatnonzero(~(np.abs(rows.rate) <= LARGEST_RATE))
     if len(bad):
         return (

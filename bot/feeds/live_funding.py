@@ -1,0 +1,119 @@
+"""Settled funding through ccxt, kept in memory and asked for again only when a payment is due."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.feeds.quality import iso
+from bot.feeds.recorded_files import FUNDING_HOURS, LARGEST_RATE, STAMP_JITTER_MS
+from bot.logs import Logger
+from bot.ports import Clock
+from bot.venues.ccxt_market import number, reading
+from risk.book import FloatArray
+from risk.crowding import FundingSeries
+from risk.returns import HOUR_MS
+
+PAGE_ROWS = 100  # every exchange allows that many
+BINANCE_PAGE_ROWS = 1000
+
+
+@dataclass
+class _Known:
+    """Payments of one symbol, the time from which they were asked for, and when to ask again."""
+
+    from_ms: int
+    time_ms: NDArray[np.int64]
+    rate: FloatArray
+    ask_again_ms: int
+
+
+class FundingLoader:
+    """The settled payments of one exchange."""
+
+    def __init__(self, exchange: Any, clock: Clock, log: Logger) -> None:
+        self._exchange = exchange
+        self._clock = clock
+        self._log = log
+        self._known: dict[str, _Known] = {}
+
+    async def load(
+        self, symbol: str, start_ms: int, end_ms: int, interval_hours: float
+    ) -> FundingSeries | None:
+        """Payments with start_ms <= time < end_ms; None where there is none.
+
+        ``interval_hours`` is the length of the running interval, for a payment whose own cannot
+        be told from its distance to the one before.
+
+        Raises:
+            UnreachableError, VenueError, DataError: as ``reading`` says.
+        """
+        now_ms = self._clock.now_ms()
+        known = self._known.get(symbol)
+        if known is None or start_ms < known.from_ms:
+            known = _Known(start_ms, np.empty(0, dtype=np.int64), np.empty(0), 0)
+            self._known[symbol] = known
+        if now_ms >= known.ask_again_ms:
+            # A day more, so that the first payment has one before it.
+            since_ms = known.from_ms - 24 * HOUR_MS
+            if len(known.time_ms):
+                since_ms = int(known.time_ms[-1]) + 1
+            time_ms, rate = await self._download(symbol, since_ms, now_ms)
+            later = time_ms > (known.time_ms[-1] if len(known.time_ms) else 0)
+            known.time_ms = np.concatenate([known.time_ms, time_ms[later]])
+            known.rate = np.concatenate([known.rate, rate[later]])
+            known.ask_again_ms = (now_ms // HOUR_MS + 1) * HOUR_MS
+        hours = intervals(known.time_ms, interval_hours)
+        inside = (known.time_ms >= start_ms) & (known.time_ms < min(end_ms, now_ms + 1))
+        if not inside.any():
+            return None
+        return FundingSeries(symbol, known.time_ms[inside], known.rate[inside], hours[inside])
+
+    async def _download(
+        self, symbol: str, since_ms: int, now_ms: int
+    ) -> tuple[NDArray[np.int64], FloatArray]:
+        """Payments from since_ms to now_ms, sorted, each time once; what cannot be right is
+        dropped with a log event."""
+        binance = self._exchange.id in ("binance", "binanceusdm")
+        page = BINANCE_PAGE_ROWS if binance else PAGE_ROWS
+        found: dict[int, float] = {}
+        while since_ms <= now_ms:
+            with reading(self._exchange.id, f"funding history of {symbol}"):
+                rows = await self._exchange.fetch_funding_rate_history(
+                    symbol, since=since_ms, limit=page
+                )
+                told = [(int(row["timestamp"]), number(row["fundingRate"])) for row in rows]
+            fresh = [(time_ms, rate) for time_ms, rate in told if since_ms <= time_ms <= now_ms]
+            for time_ms, rate in fresh:
+                if rate is None or abs(rate) > LARGEST_RATE:
+                    self._log.warning(
+                        "funding_dropped", symbol=symbol, payment=iso(time_ms), rate=str(rate)
+                    )
+                else:
+                    found[_on_the_hour(time_ms)] = rate
+            if not fresh:
+                break
+            since_ms = max(time_ms for time_ms, _ in fresh) + 1
+        times = sorted(found)
+        return np.array(times, dtype=np.int64), np.array([found[t] for t in times], dtype=float)
+
+
+def intervals(time_ms: NDArray[np.int64], running_hours: float) -> FloatArray:
+    """(K,) hours that each payment settles: its distance to the one before, where that is 1, 2, 4
+    or 8 hours; else the same as the payment after it, and ``running_hours`` for the last."""
+    hours = np.full(len(time_ms), np.nan)
+    gaps = np.diff(time_ms) / HOUR_MS
+    fits = np.isin(gaps, FUNDING_HOURS)
+    hours[1:][fits] = gaps[fits]
+    following = running_hours
+    for k in range(len(hours) - 1, -1, -1):
+        if np.isnan(hours[k]):
+            hours[k] = following
+        following = float(hours[k])
+    return hours
+
+
+def _on_the_hour(time_ms: int) -> int:
+    nearest = (time_ms + HOUR_MS // 2) // HOUR_MS * HOUR_MS
+    return nearest if abs(time_ms - nearest) <= STAMP_JITTER_MS else time_ms
