@@ -52,7 +52,9 @@ class Page(HTMLParser):
     @property
     def figures(self) -> dict[str, Any]:
         """The chart data that stands in the page."""
-        return json.loads(next(s for a, s in self.scripts if a.get("id") == "chart-data"))
+        found = next(s for a, s in self.scripts if a.get("id") == "chart-data")
+        figures: dict[str, Any] = json.loads(found)
+        return figures
 
     @property
     def words(self) -> str:
@@ -276,6 +278,8 @@ def test_one_cycle_is_enough() -> None:
     page = Page(render_report(sample_documents(1), title="perphedge"))
     assert "1 cycle: 1 hedged." in page.words
     assert len(page.figures) == 6
+    hours = page.figures["exposure"]["layout"]["xaxis"]["range"]
+    assert hours == ["2025-02-28 23:00:00", "2025-03-01 01:00:00"]
 
 
 def test_many_orders_are_cut_and_the_page_says_so() -> None:

@@ -1,6 +1,7 @@
 """The charts over time: exposure, volatility, correlation-adjusted exposure, use of the caps."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.report import words
 from bot.report.canvas import Chart, Figure, axis, inert, layout, rule
@@ -105,6 +106,15 @@ def _column(documents: Sequence[Document], key: str) -> list[float | None]:
     return [words.number(document.get(key)) for document in documents]
 
 
+def _lone_hours(documents: Sequence[Document]) -> list[str] | None:
+    """An hour on each side of the only moment, where plotly would zoom in to microseconds."""
+    moments = {when for document in documents if (when := words.moment(document)) is not None}
+    if len(moments) != 1:
+        return None
+    (when,) = moments
+    return [f"{when + timedelta(hours=shift):%Y-%m-%d %H:%M:%S}" for shift in (-1, 1)]
+
+
 def _times(documents: Sequence[Document]) -> list[str | None]:
     moments = (words.moment(document) for document in documents)
     return [None if when is None else when.strftime("%Y-%m-%d %H:%M:%S") for when in moments]
@@ -167,4 +177,7 @@ def _time_chart(
         "shapes": shapes,
         "hovermode": "x unified",
     }
+    alone = _lone_hours(documents)
+    if alone is not None:
+        ground["xaxis"]["range"] = alone
     return Chart(key, title, note, {"data": present, "layout": ground})
