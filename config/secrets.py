@@ -135,9 +135,11 @@ def _read(path: Path, where: str) -> str:
     except (OSError, ValueError):
         problem = "no such file"
     else:
-        with os.fdopen(descriptor, "rb") as file:
-            _refuse_open_to_others(os.fstat(file.fileno()), path, where)
-            content = file.read(_MAX_BYTES + 1)
+        try:
+            _refuse_open_to_others(os.fstat(descriptor), path, where)
+            content = os.read(descriptor, _MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
         if len(content) > _MAX_BYTES:
             raise ConfigError(f"{where}: larger than {_MAX_BYTES // 1024} KiB, which no key is")
         try:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from config.fields import duration_text
 
-_LONGEST = 40
+_LONGEST = 32  # keys of exchanges are mostly longer
+_LONGEST_PATH = 200
+_LONGEST_KEY = 40
 _BEGINNING = 8
 
 
@@ -20,13 +22,15 @@ def printable(text: str) -> str:
 def key_name(key: str) -> str:
     """A key of the file, cut where it is unreasonably long."""
     shown = printable(key)
-    return shown if len(shown) <= _LONGEST else shown[:_BEGINNING] + "…"
+    return shown if len(shown) <= _LONGEST_KEY else shown[:_BEGINNING] + "…"
 
 
 def value_text(value: object) -> str:
     """A value as YAML would have it; long texts only begin, lists and mappings are only named."""
     if isinstance(value, str | Path):
-        return _quoted(printable(str(value)))
+        # A Path was understood as one, so it is no key that stands in the wrong place.
+        longest = _LONGEST_PATH if isinstance(value, Path) else _LONGEST
+        return _quoted(printable(str(value)), longest)
     if isinstance(value, bool) or value is None:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int | float):
@@ -39,8 +43,8 @@ def value_text(value: object) -> str:
     return f"a {type(value).__name__}"
 
 
-def _quoted(text: str) -> str:
-    if len(text) > _LONGEST:
+def _quoted(text: str, longest: int) -> str:
+    if len(text) > longest:
         return f'"{text[:_BEGINNING]}…" ({len(text)} characters)'
     return f'"{text}"'
 
