@@ -13,7 +13,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.feeds.path import bar_path, price_on, range_on
 from bot.feeds.series import FundingTrack, HourlyBars, OpenInterestSeries
@@ -137,11 +136,14 @@ class ArrayTape:
         self._reach(min(last + interval_ms, now_ms))
         limit = self.start_ms + self._bars.hours * HOUR_MS
         cut = self._cut_within_hour if interval_ms < HOUR_MS else self._cut_of_hours
+        whole: list[Kline] = []
+        if interval_ms == HOUR_MS:
+            whole, first = self._whole_hours(column, first, min(last, limit), now_ms)
         made = (
             cut(column, open_ms, interval_ms, now_ms)
             for open_ms in range(first, min(last, limit), interval_ms)
         )
-        return [bar for bar in made if bar is not None]
+        return whole + [bar for bar in made if bar is not None]
 
     def panel(self, symbols: Sequence[str], start_ms: int, end_ms: int, now_ms: int) -> BarPanel:
         """As in Tape; symbols that the tape does not know are all NaN."""
@@ -290,6 +292,24 @@ class ArrayTape:
         self._trailing_hour = hour
         self._trailing = daily, np.where(count >= 24, volatility, np.nan)
         return self._trailing
+
+    def _whole_hours(
+        self, column: int, first_ms: int, last_ms: int, now_ms: int
+    ) -> tuple[list[Kline], int]:
+        """Closed hourly bars as they are, and the open of the hour after them."""
+        start = max(0, (first_ms - self.start_ms) // HOUR_MS)
+        end = (min(last_ms, now_ms - HOUR_MS + 1) - self.start_ms + HOUR_MS - 1) // HOUR_MS
+        if end <= start:
+            return [], first_ms
+        bars, part = self._bars, slice(start, end)
+        names = ("open", "high", "low", "close", "volume_base", "volume_usd")
+        rows = zip(*(getattr(bars, name)[part, column].tolist() for name in names), strict=True)
+        found = [
+            Kline(self.start_ms + hour * HOUR_MS, *row, closed=True)
+            for hour, row in enumerate(rows, start)
+            if row[3] > 0.0
+        ]
+        return found, self.start_ms + end * HOUR_MS
 
     def _cut_of_hours(
         self, column: int, open_ms: int, interval_ms: int, now_ms: int
