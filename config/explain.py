@@ -12,7 +12,8 @@ from config.allowed import Target, allowed, known_values, literal_values, notes,
 from config.show import value_text
 
 _SECRET = re.compile(
-    r"(api|secret|private|access)?[_-]?(key|secret|passphrase|password|token)|uid|wallet_?address",
+    r"((api|secret|private|access)[_-]?)?(key|secret|passphrase|password)"
+    r"|(api|access|auth)[_-]?token|uid|wallet[_-]?address",
     re.IGNORECASE,
 )
 

@@ -123,6 +123,10 @@ WRONG = {
         GOOD + "caps: {net_us: 1}",
         "caps.net_us: unknown key — did you mean net_usd?",
     ),
+    "cap without its unit": (
+        GOOD + "caps: {token: 10000}",
+        "caps.token: unknown key — did you mean token_usd?",
+    ),
     "mistyped section": (GOOD + "cap: {}", "cap: unknown key — did you mean caps?"),
     "key of another section": (
         GOOD + "net_usd: 20000",
