@@ -305,9 +305,9 @@ class ArrayTape:
         names = ("open", "high", "low", "close", "volume_base", "volume_usd")
         rows = zip(*(getattr(bars, name)[part, column].tolist() for name in names), strict=True)
         found = [
-            Kline(self.start_ms + hour * HOUR_MS, *row, closed=True)
-            for hour, row in enumerate(rows, start)
-            if row[3] > 0.0
+            Kline(self.start_ms + hour * HOUR_MS, first, high, low, last, base, usd, closed=True)
+            for hour, (first, high, low, last, base, usd) in enumerate(rows, start)
+            if last > 0.0
         ]
         return found, self.start_ms + end * HOUR_MS
 
