@@ -21,7 +21,7 @@ from bot.venues.sim.filters import SymbolFilters
 from bot.venues.sim.funding import due_payments, next_payment, settle_funding
 from bot.venues.sim.liquidation import Liquidator
 from bot.venues.sim.margin import MarginRules
-from bot.venues.sim.market import Markets, SymbolMarket
+from bot.venues.sim.market import Markets, SymbolMarket, check_quote
 from bot.venues.sim.matching import Matcher
 from bot.venues.sim.records import (
     USD_STEP,
@@ -106,14 +106,6 @@ class SimulatedExchange:
         restore(account, wallet_usd, positions, self.clock.now_ms())
         return account
 
-    def account(self, name: str) -> SimAccount:
-        """The account of this name.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return self._accounts[name]
-
     def account_by_key(self, api_key: str) -> SimAccount | None:
         """The account that the key belongs to."""
         return next((a for a in self._accounts.values() if a.api_key == api_key), None)
@@ -134,16 +126,17 @@ class SimulatedExchange:
         Raises:
             DataError: a quote of an unknown symbol, or one that cannot be used.
         """
-        unknown = sorted(set(quotes) - set(self.instruments))
-        if unknown:
-            raise DataError(f"{unknown[0]}: quoted, but not an instrument of this exchange")
+        for symbol, quote in sorted(quotes.items()):
+            if symbol not in self.instruments:
+                raise DataError(f"{symbol}: quoted, but not an instrument of this exchange")
+            check_quote(quote)
         now_ms = self.clock.now_ms()
         self.expire_countdowns()
         for market in self._markets:
-            quote = quotes.get(market.symbol)
-            market.trading = quote is not None
-            if quote is not None:
-                self._renew(market, quote, now_ms)
+            new = quotes.get(market.symbol)
+            market.trading = new is not None
+            if new is not None:
+                self._renew(market, new, now_ms)
         self._ids.change += 1
         for account in self._accounts.values():
             self._liquidator.check(account)

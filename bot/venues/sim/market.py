@@ -52,12 +52,7 @@ class SymbolMarket:
         return self.instrument.symbol
 
     def renew(self, quote: Quote, now_ms: int) -> None:
-        """Take a new quote.
-
-        Raises:
-            DataError: a price is not finite and positive, or the volume is not known.
-        """
-        _check(quote)
+        """Take a new quote that was checked."""
         if self.quote is None:
             self.brackets = brackets_by_volume(quote.daily_volume_usd)
         self.quote = quote
@@ -110,7 +105,12 @@ class SymbolMarket:
         return 1.0 + self._jitter * (2 * share - 1)
 
 
-def _check(quote: Quote) -> None:
+def check_quote(quote: Quote) -> None:
+    """Refuse what no exchange can run on.
+
+    Raises:
+        DataError: a price is not finite and positive, or volume or funding is not known.
+    """
     for name in ("mark", "index", "last", "bid", "ask"):
         price = getattr(quote, name)
         if not (math.isfinite(price) and price > 0):
