@@ -111,7 +111,11 @@ def client(
     options = loopback_options(host)
     import ccxt.async_support
 
-    settings: dict[str, Any] = {"enableRateLimit": now_ms is None, **options}
+    settings: dict[str, Any] = {
+        "enableRateLimit": now_ms is None,
+        "rateLimiterAlgorithm": "rollingWindow",  # the default one queues orders behind data
+        **options,
+    }
     if key is not None and secret is not None:
         settings |= {"apiKey": key, "secret": secret}
     exchange = ccxt.async_support.binanceusdm(settings)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.feeds.tape import Tape
 from bot.ports import Clock, Quote
 from bot.venues.http.params import Params
+from bot.venues.http.themes import themes_of
 from bot.venues.http.wire import Json, decimals_of, fixed, to_step
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.errors import VenueReject
@@ -29,6 +30,11 @@ class Listed:
     def symbol(self) -> str:
         """The unified symbol."""
         return self.instrument.symbol
+
+    def known_at(self, now_ms: int) -> bool:
+        """It is listed, or announced."""
+        listed_at_ms = self.instrument.listed_at_ms
+        return listed_at_ms is None or listed_at_ms - ANNOUNCED_MS <= now_ms
 
     def price(self, value: float) -> str:
         """A price rounded to the tick."""
@@ -67,23 +73,18 @@ class Face:
         clock: Clock,
         themes: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """``themes``: what ``underlyingSubType`` says of a contract, by unified symbol."""
+        """``themes``: what ``underlyingSubType`` says of a contract; None: its sector."""
         self.exchange = exchange
         self.tape = tape
         self.clock = clock
-        self.themes = dict(themes or {})
+        self.themes = themes_of(exchange.instruments) if themes is None else dict(themes)
         self._by_symbol = {s: listed(one) for s, one in exchange.instruments.items()}
         self._preferences: dict[str, Preferences] = {}
         self._by_id = {one.market_id: one for one in self._by_symbol.values()}
 
     def contracts(self, now_ms: int) -> list[Listed]:
         """All that are listed, or announced, at this moment."""
-        horizon = now_ms + ANNOUNCED_MS
-        return [
-            one
-            for one in self._by_symbol.values()
-            if one.instrument.listed_at_ms is None or one.instrument.listed_at_ms <= horizon
-        ]
+        return [one for one in self._by_symbol.values() if one.known_at(now_ms)]
 
     def by_symbol(self, symbol: str) -> Listed:
         """The contract of a unified symbol that the exchange knows."""
@@ -96,7 +97,7 @@ class Face:
             VenueReject: none is named (-1102) or there is no such (-1121).
         """
         found = self._by_id.get(params.text(name, _SYMBOL))
-        if found is None or found not in self.contracts(self.clock.now_ms()):
+        if found is None or not found.known_at(self.clock.now_ms()):
             raise VenueReject(-1121, "Invalid symbol.", 400)
         return found
 

@@ -7,10 +7,12 @@ from bot.venues.http import (
     account,
     account_settings,
     exchange_info,
+    funding,
     history,
     klines,
     market,
     orders,
+    positions,
 )
 from bot.venues.http.face import PublicHandler, SignedHandler
 
@@ -33,10 +35,10 @@ PUBLIC: Final[Mapping[Route, PublicHandler]] = {
     ("GET", "/fapi/v2/ticker/price"): market.ticker_price,
     ("GET", "/fapi/v1/ticker/bookTicker"): market.ticker_book,
     ("GET", "/fapi/v1/premiumIndex"): market.premium_index,
-    ("GET", "/fapi/v1/fundingRate"): market.funding_rate,
-    ("GET", "/fapi/v1/fundingInfo"): market.funding_info,
-    ("GET", "/fapi/v1/openInterest"): market.open_interest,
-    ("GET", "/futures/data/openInterestHist"): market.open_interest_history,
+    ("GET", "/fapi/v1/fundingRate"): funding.funding_rate,
+    ("GET", "/fapi/v1/fundingInfo"): funding.funding_info,
+    ("GET", "/fapi/v1/openInterest"): funding.open_interest,
+    ("GET", "/futures/data/openInterestHist"): funding.open_interest_history,
 }
 
 SIGNED: Final[Mapping[Route, SignedHandler]] = {
@@ -45,9 +47,9 @@ SIGNED: Final[Mapping[Route, SignedHandler]] = {
     ("GET", "/fapi/v2/balance"): account.balance,
     ("GET", "/fapi/v3/balance"): account.balance,
     ("GET", "/fapi/v1/accountConfig"): account.account_config,
-    ("GET", "/fapi/v2/positionRisk"): account.position_risk_v2,
-    ("GET", "/fapi/v3/positionRisk"): account.position_risk_v3,
-    ("GET", "/fapi/v1/adlQuantile"): account.adl_quantile,
+    ("GET", "/fapi/v2/positionRisk"): positions.position_risk_v2,
+    ("GET", "/fapi/v3/positionRisk"): positions.position_risk_v3,
+    ("GET", "/fapi/v1/adlQuantile"): positions.adl_quantile,
     ("GET", "/fapi/v1/leverageBracket"): account_settings.leverage_bracket,
     ("GET", "/fapi/v1/symbolConfig"): account_settings.symbol_config,
     ("POST", "/fapi/v1/leverage"): account_settings.set_leverage,

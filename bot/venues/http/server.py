@@ -1,6 +1,6 @@
 """The socket: requests in, one handler each, replies out; nothing here knows what they mean."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +20,9 @@ from bot.venues.loopback import require_loopback
 from bot.venues.sim.errors import VenueReject
 from bot.venues.sim.exchange import SimulatedExchange
 
-_LARGEST_BODY: Final = 1 << 20
 _NOT_FOUND: Final = b"<html><body><h2>404 Not found</h2></body></html>\n"
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ async def serve_exchange(
 ) -> AsyncIterator[LoopbackServer]:
     """Serve until the block ends; port 0 takes a free one.
 
+    ``themes``: what ``underlyingSubType`` says of a contract, by unified symbol; None: its sector.
+
     The market moves only when somebody calls ``exchange.update_market``.
 
     Raises:
@@ -126,10 +129,10 @@ async def serve_exchange(
         await runner.cleanup()
 
 
-def _handler(face: Face) -> "web._RequestHandler":  # type: ignore[name-defined]
+def _handler(face: Face) -> Handler:
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         path, _, query = incoming.raw_path.partition("?")
-        body = await incoming.content.read(_LARGEST_BODY)
+        body = await incoming.read()  # aiohttp refuses more than a MiB
         request = Request(
             method=incoming.method,
             path=path,
