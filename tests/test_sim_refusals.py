@@ -7,11 +7,11 @@ import pytest
 
 from bot.orders import Side
 from bot.venues.sim.errors import HTTP_STATUS, MESSAGES, Code, VenueReject, reject
-from bot.venues.sim.filters import decimals
+from bot.venues.sim.filters import check_price, check_quantity, decimals, symbol_filters
 from bot.venues.sim.records import MarginType, OrderStatus, SelfTradePrevention, TimeInForce
-from bot.venues.sim.settings import ExchangeSettings
+from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeSettings
 from risk.errors import DataError
-from tests.sim_scene import BTC, FET, TAO, Scene, order, refused
+from tests.sim_scene import BTC, FET, TAO, Scene, instrument, order, refused
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -307,3 +307,17 @@ def test_quote_of_an_unknown_symbol() -> None:
     scene = Scene()
     with pytest.raises(DataError, match="NOPE"):
         scene.exchange.update_market({"NOPE/USDT:USDT": scene.quote(FET)})
+
+
+def test_steps_that_are_not_a_power_of_ten() -> None:
+    filters = symbol_filters(instrument(FET, "0.05", "5", 8.0), DEFAULT_SETTINGS)
+    check_quantity(filters, Decimal(15))
+    check_price(filters, BUY, Decimal("1.05"), Decimal(1))
+    with refused(-4023):
+        check_quantity(filters, Decimal(12))
+    with refused(-4004):
+        check_quantity(filters, Decimal(4))
+    with refused(-4014):
+        check_price(filters, BUY, Decimal("1.02"), Decimal(1))
+    with refused(-4013):
+        check_price(filters, BUY, Decimal("0.04"), Decimal(1))

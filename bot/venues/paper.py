@@ -14,7 +14,7 @@ from bot.orders import (
 )
 from bot.ports import Clock, Quote, VenueAccount
 from bot.venues.sim.account import HeldPosition, SimAccount
-from bot.venues.sim.errors import Code, VenueReject
+from bot.venues.sim.errors import Code, VenueReject, reject
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import (
     NewOrder,
@@ -96,20 +96,8 @@ class PaperVenue:
 
     async def place(self, order: OrderRequest) -> OrderOutcome:
         """Send once; a duplicate of an open order is answered with that order's state."""
-        new = NewOrder(
-            symbol=order.symbol,
-            side=order.side,
-            type=OrderType.LIMIT,
-            quantity=order.quantity,
-            price=order.limit_price,
-            time_in_force=TimeInForce(order.time_in_force),
-            client_id=order.client_id,
-            # In hedge mode the position side already says that an order closes.
-            reduce_only=order.reduce_only and order.position_side == PositionSide.BOTH,
-            position_side=PositionSide(order.position_side),
-        )
         try:
-            return _acknowledged(self.exchange.place(self._account, new))
+            return _acknowledged(self.exchange.place(self._account, _new_order(order)))
         except VenueReject as refusal:
             if refusal.code == Code.DUPLICATE_CLIENT_ID:
                 existing = await self.find(order.symbol, order.client_id)
@@ -173,6 +161,25 @@ def open_paper_venue(
     if leverage is not None:
         account.leverage.update(dict.fromkeys(exchange.instruments, leverage))
     return PaperVenue(exchange, account)
+
+
+def _new_order(order: OrderRequest) -> NewOrder:
+    if order.time_in_force not in TimeInForce.__members__:
+        raise reject(Code.BAD_TIME_IN_FORCE)
+    if order.position_side not in PositionSide.__members__:
+        raise reject(Code.BAD_POSITION_SIDE)
+    return NewOrder(
+        symbol=order.symbol,
+        side=order.side,
+        type=OrderType.LIMIT,
+        quantity=order.quantity,
+        price=order.limit_price,
+        time_in_force=TimeInForce(order.time_in_force),
+        client_id=order.client_id,
+        # In hedge mode the position side already says that an order closes.
+        reduce_only=order.reduce_only and order.position_side == PositionSide.BOTH,
+        position_side=PositionSide(order.position_side),
+    )
 
 
 def _acknowledged(order: SimOrder) -> Acknowledged:
