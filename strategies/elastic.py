@@ -16,6 +16,7 @@ from strategies.model import HedgeModel
 from strategies.problem import CapConstraints, Shape, Unsolved, require_dpp, run
 
 _EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
+_LOOSER = 10 * _EASE
 
 
 class ElasticProblem:
@@ -37,19 +38,23 @@ class ElasticProblem:
     def least_slack(
         self, model: HedgeModel, room: FloatArray, weight: FloatArray
     ) -> FloatArray | Unsolved:
-        """Slacks (C,) USD within ``room`` (C,) with the least Σ weight·slack over the caps."""
+        """Slacks (C,) USD within ``room`` (C,) with the least Σ weight·slack over the caps.
+
+        They are measured at the hedges found, in exact arithmetic, so that they are enough even
+        where the solver calls its answer inaccurate.
+        """
         self._body.fill(model, model.caps.limits)
         for name, rows in model.caps.blocks.items():
             if name in self._room:
                 self._room[name].value = room[rows] / model.unit_usd
                 self._weight[name].value = weight[rows]
         status = run(self._problem)
-        if status != cp.OPTIMAL:
+        if status not in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE}:
             return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
-        slack = np.zeros(len(room))
-        for name, variable in self._slack.items():
-            slack[model.caps.blocks[name]] = np.asarray(variable.value) * model.unit_usd
-        return np.clip(slack, 0.0, room)
+        slack = excess(model.caps.values(self._body.hedge_usd(model)), model.caps.limits)
+        if np.any(slack > room + _EASE * model.unit_usd):
+            return Unsolved(infeasible=False, status=status)
+        return slack
 
 
 def eased_limits(problem: ElasticProblem, model: HedgeModel) -> FloatArray | Unsolved:
@@ -83,5 +88,10 @@ def _tier_by_tier(
         if isinstance(slack, Unsolved):
             return slack
         needed = np.where(slack > ease, slack + ease, 0.0)
-        room = np.where(rows, needed, room)
+        room = np.where(rows, np.minimum(needed, room + ease), room)
     return caps.limits + room
+
+
+def loosened(limits: FloatArray, model: HedgeModel) -> FloatArray:
+    """Eased limits with a little more room wherever they are eased, for a solver that failed."""
+    return np.where(limits > model.caps.limits, limits + _LOOSER * model.unit_usd, limits)

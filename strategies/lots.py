@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.caps import excess
-from strategies.model import HedgeModel
+from strategies.model import WHOLE, HedgeModel, smallest_trade_usd
 
-_WHOLE = 1e-6  # of a lot: nearer than this to a whole number is whole
 _ROUNDS = 60
+_STRIDES = (1, 4, 16, 64)  # lots
 _PAIR_ROUNDS = 4
 _MOST_PAIRS = 8_000
-_WORTH = 1e-6  # of the unit of money: a smaller gain over standing still is none
+_WORTH = 1e-4  # of the unit of money, a millionth of the book: a smaller gain is none
 _TIER_WEIGHT = 1e3  # a dollar over a stricter cap counts so much more in the search
 
 
@@ -40,18 +40,14 @@ class Lots:
     objective_usd: float
 
 
-def smallest_trade_usd(model: HedgeModel) -> FloatArray:
-    """(N,) the smallest trade that is not a close: whole lots that reach the venue's minimum."""
-    return np.maximum(np.ceil(model.min_trade_usd / model.lot_usd - _WHOLE), 1.0) * model.lot_usd
-
-
-def tightened(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
+def tightened(model: HedgeModel, limits: FloatArray, share: float = 1.0) -> FloatArray | None:
     """Limits (C,) within which any solution can be rounded to lots inside ``limits``.
 
     Every hedge that may move is off by at most half of its smallest trade. A cap on trades that
     is tighter than that becomes 0, for no trade needs no rounding; None when another cap is.
+    ``share`` of the margin is left; below 1 rounding is likely to stay inside, not certain.
     """
-    step = np.where(model.upper > model.lower, 0.5 * smallest_trade_usd(model), 0.0)
+    step = np.where(model.upper > model.lower, 0.5 * share * smallest_trade_usd(model), 0.0)
     tight = limits - model.caps.change(step)
     blocks = model.caps.blocks
     for name in ("turnover", "trade"):
@@ -110,15 +106,22 @@ class _Judge:
         return int(np.lexsort((objective, over, worse))[0])
 
     def searched(self, start: FloatArray) -> FloatArray:
-        """Walk from ``start`` as long as a step in one symbol improves it, else in two."""
-        here, pairs_left = start, _PAIR_ROUNDS
+        """Walk from ``start`` as long as a step in one symbol improves it, else in two.
+
+        Symbols are dropped or closed outright only after that: the same leap earlier would cure
+        a dollar over one cap by giving up a whole leg.
+        """
+        here, pairs_left, leaping = start, _PAIR_ROUNDS, False
         for _ in range(_ROUNDS):
-            there = self._step(here, self._singles(here))
+            there = self._step(here, self._singles(here, leaping=leaping))
             if there is None and pairs_left:
                 pairs_left -= 1
                 there = self._step(here, self._pairs(here))
             if there is None:
-                break
+                if leaping:
+                    break
+                leaping = True
+                continue
             here = there
         return here
 
@@ -130,10 +133,11 @@ class _Judge:
         best = self.best(pool)
         return None if best == 0 else pool[best]
 
-    def _singles(self, here: FloatArray) -> FloatArray:
-        """Every hedge that differs in one symbol: a step up or down, no trade, or closed."""
-        down, up = self._one_step(here)
-        ends = (down, up, self._model.current, np.zeros_like(here))
+    def _singles(self, here: FloatArray, *, leaping: bool) -> FloatArray:
+        """Every hedge that differs in one symbol: some lots up or down, or no trade, or closed."""
+        ends = [_stepped(self._model, here, s, k) for k in _STRIDES for s in (-1.0, 1.0)]
+        if leaping:
+            ends += [self._model.current, np.zeros_like(here)]
         candidates = [self._changed(here, end, self._movable) for end in ends]
         return np.vstack(candidates)
 
@@ -143,7 +147,7 @@ class _Judge:
         if count < 2 or 2 * count * (count - 1) > _MOST_PAIRS:
             return np.empty((0, len(here)))
         first, second = np.triu_indices(count, k=1)
-        steps = self._one_step(here)
+        steps = [_stepped(self._model, here, sign, 1) for sign in (-1.0, 1.0)]
         candidates = []
         for end in steps:
             once = self._changed(here, end, self._movable[first], keep_all=True)
@@ -153,10 +157,6 @@ class _Judge:
                 twice[rows, self._movable[second]] = other[self._movable[second]]
                 candidates.append(twice)
         return np.vstack(candidates)
-
-    def _one_step(self, here: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(N,) each hedge one step further down, and up; where none is allowed, where it is."""
-        return _stepped(self._model, here, -1.0), _stepped(self._model, here, 1.0)
 
     @staticmethod
     def _changed(
@@ -170,15 +170,15 @@ class _Judge:
         return rows
 
 
-def _stepped(model: HedgeModel, here: FloatArray, sign: float) -> FloatArray:
-    """(N,) hedges with each trade one lot further in the direction of ``sign``.
+def _stepped(model: HedgeModel, here: FloatArray, sign: float, lots: int) -> FloatArray:
+    """(N,) hedges with each trade ``lots`` further along ``sign``; where not allowed, as here.
 
     Trades below the minimum are stepped over, and a step that would cross zero closes.
     """
     trade = (here - model.current) / model.lot_usd
     least = smallest_trade_usd(model) / model.lot_usd
-    up = np.floor(sign * trade + _WHOLE) + 1.0  # in lots, counted along sign
-    too_small = np.abs(up) < least - _WHOLE
+    up = np.floor(sign * trade + WHOLE) + lots  # in lots, counted along sign
+    too_small = np.abs(up) < least - WHOLE
     up = np.where(too_small, np.where(up <= 0.0, 0.0, least), up)
     there = model.current + sign * up * model.lot_usd
     there = np.where(up == 0.0, model.current, there)
@@ -189,10 +189,10 @@ def _stepped(model: HedgeModel, here: FloatArray, sign: float) -> FloatArray:
 
 def _zero_is_zero(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
     """Exactly 0 what floating point leaves of a hedge that was closed in whole lots."""
-    return np.where(np.abs(hedge_usd) < _WHOLE * model.lot_usd, 0.0, hedge_usd)
+    return np.where(np.abs(hedge_usd) < WHOLE * model.lot_usd, 0.0, hedge_usd)
 
 
 def _allowed(model: HedgeModel, hedge_usd: FloatArray) -> NDArray[np.bool_]:
     """(N,) within the bounds, to a hair of a lot."""
-    slack = _WHOLE * model.lot_usd
+    slack = WHOLE * model.lot_usd
     return (hedge_usd >= model.lower - slack) & (hedge_usd <= model.upper + slack)

@@ -12,16 +12,19 @@ from risk.book import FloatArray
 from strategies.caps import excess
 from strategies.checks import check_choices, check_facts
 from strategies.costs import cost_model
-from strategies.elastic import ElasticProblem, eased_limits
+from strategies.elastic import ElasticProblem, eased_limits, loosened
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
-from strategies.model import HedgeModel, hedge_model, unwinding
+from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
 from strategies.proposal import HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason, RiskState
 from strategies.sentence import proposal_sentence
 from strategies.state import risk_state
+from strategies.unwind import unwound
 
 _MOST_COMPILED = 16
+_MARGIN_SHARES = (1.0, 0.2, 0.02)
+"""How much of the certain margin for rounding to leave, tried in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ class MinimumRisk:
         if bot_flat and hedges_flat:
             detail = "the bot holds nothing and no hedge is open"
             return self._none(facts, NoHedgeReason.FLAT, detail, before)
-        model = hedge_model(*(unwinding(facts, choices) if bot_flat else (facts, choices)))
+        model = hedge_model(facts, choices)
+        if bot_flat:
+            return self._proposal(facts, choices, model, _unwinding(facts, choices, model), before)
         if not np.any(model.upper > model.lower):
             detail = "no symbol is left to hedge with: every one is hands-off or not eligible"
             return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, before)
@@ -87,15 +92,16 @@ class MinimumRisk:
             limits, eased = found, True
             relaxed = problem.solve(model, limits)
             if isinstance(relaxed, Unsolved):
+                limits = loosened(limits, model)
+                relaxed = problem.solve(model, limits)
+            if isinstance(relaxed, Unsolved):
                 return Unsolved(infeasible=False, status=relaxed.status)
-        starts, notes = [nearest_lots(model, relaxed.hedge_usd)], [relaxed.status]
-        tight = None if eased else tightened(model, limits)
-        guarded = None if tight is None else problem.solve(model, tight)
-        if isinstance(guarded, Relaxed):
-            starts.append(nearest_lots(model, guarded.hedge_usd))
-        else:
-            notes.append("caps eased" if eased else "rounded without margin")
-        return _Plan(best_lots(model, limits, starts), relaxed, ", ".join(notes))
+        starts, note = [nearest_lots(model, relaxed.hedge_usd)], ", caps eased" if eased else ""
+        if not eased:
+            guarded = _guarded(problem, model)
+            starts += [nearest_lots(model, hedge) for hedge in guarded.hedges]
+            note = "" if guarded.certain else ", rounded without margin"
+        return _Plan(best_lots(model, limits, starts), relaxed, relaxed.status + note)
 
     def _hard_problem(self, shape: Shape) -> HedgeProblem:
         if shape not in self._hard:
@@ -121,7 +127,7 @@ class MinimumRisk:
         trade = target - facts.hedge_usd
         after = risk_state(facts, choices, target)
         cost = cost_model(facts, choices).estimate(target, trade)
-        slacks = _slacks(facts, choices, model, target)
+        slacks = _slacks(model, target)
         return HedgeProposal(
             strategy=self.name,
             timestamp_ms=facts.timestamp_ms,
@@ -147,9 +153,6 @@ class MinimumRisk:
         return self._none(facts, NoHedgeReason.SOLVER_FAILED, detail, before)
 
     def _standing_still(self, facts: HedgeFacts, before: RiskState) -> NoHedge:
-        if not np.any(facts.bot_usd):
-            detail = "the bot is flat, but no trade that the caps allow closes a hedge now"
-            return self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
         if before.breaches:
             caps = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
             detail = f"no allowed trade brings {caps} closer to its cap without harm to another"
@@ -163,24 +166,44 @@ class MinimumRisk:
         return NoHedge(self.name, facts.timestamp_ms, reason, detail, state)
 
 
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """Hedges that leave room for rounding; ``certain`` when rounding cannot leave the caps."""
+
+    hedges: list[FloatArray]
+    certain: bool
+
+
+def _guarded(problem: HedgeProblem, model: HedgeModel) -> _Guarded:
+    """Solve within tightened caps, with less margin where the whole margin leaves nothing."""
+    for share in _MARGIN_SHARES:
+        tight = tightened(model, model.caps.limits, share)
+        solved = None if tight is None else problem.solve(model, tight)
+        if isinstance(solved, Relaxed):
+            return _Guarded([solved.hedge_usd], certain=share == 1.0)
+    return _Guarded([], certain=False)
+
+
 def _make_room(compiled: dict[Shape, HedgeProblem] | dict[Shape, ElasticProblem]) -> None:
     """Drop the oldest problem before one too many is kept."""
     if len(compiled) >= _MOST_COMPILED:
         del compiled[next(iter(compiled))]
 
 
-def _slacks(
-    facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel, target: FloatArray
-) -> dict[str, float]:
+def _unwinding(facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel) -> _Plan:
+    share = choices.limits.adv_share
+    most = np.full(len(facts.symbols), np.inf) if share is None else share * facts.adv_usd
+    target = unwound(model, most)
+    objective = float(model.objective_usd(target))
+    prices = np.zeros(len(model.caps.names))
+    relaxed = Relaxed(target, objective, prices, "closed without a solver")
+    return _Plan(Lots(target, objective), relaxed, relaxed.status)
+
+
+def _slacks(model: HedgeModel, target: FloatArray) -> dict[str, float]:
     """By cap, how far it must be raised for the trades to fit; only those that must."""
     over = excess(model.caps.values(target), model.caps.limits)
-    slacks = {cap: usd for cap, usd in model.caps.by_cap(over, np.max).items() if usd > 0}
-    turnover = choices.limits.turnover_daily_usd
-    if turnover is not None and not model.caps.has_turnover:  # left out to close hedges
-        traded = facts.turnover_used_usd + float(np.sum(np.abs(target - facts.hedge_usd)))
-        if traded > turnover:
-            slacks["turnover_daily_usd"] = traded - turnover
-    return slacks
+    return {cap: usd for cap, usd in model.caps.by_cap(over, np.max).items() if usd > 0}
 
 
 def _legs(facts: HedgeFacts, target: FloatArray) -> tuple[HedgeLeg, ...]:

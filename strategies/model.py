@@ -5,7 +5,7 @@
 λτ/2E turns variance into USD (half of λ times variance per USD of equity E, over τ days).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from risk.errors import OptimizationError
 from strategies.caps import CapTable, cap_table
 from strategies.costs import CostModel, cost_model
 from strategies.inputs import HedgeChoices, HedgeFacts
+
+WHOLE = 1e-6
+"""Nearer than this part of a lot to a whole number of lots is whole."""
 
 _LEG_REACH = 2.0
 """No leg grows beyond this many times what alone would carry the whole risk of the bot."""
@@ -65,7 +68,9 @@ class HedgeModel:
 
 
 def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
-    """The model of checked facts and choices.
+    """The model of checked facts and choices, with something held by the bot or by us.
+
+    Where E is 0, because the bot is flat, the size of the hedges stands in for it.
 
     Raises:
         OptimizationError: the covariance is not positive definite.
@@ -78,8 +83,9 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         raise OptimizationError(
             f"covariance_daily: not positive definite, smallest eigenvalue {smallest:.3g}"
         ) from error
-    root: FloatArray = cholesky.T / facts.volatility_btc_daily
+    root = np.asarray(cholesky.T / facts.volatility_btc_daily, dtype=np.float64)
     volatility = np.sqrt(np.diag(covariance))
+    equity = facts.risk_equity_usd or float(np.sum(np.abs(facts.hedge_usd)))
     lower, upper = _bounds(facts, volatility, shorts_only=choices.shorts_only)
     return HedgeModel(
         bot=facts.bot_usd,
@@ -90,7 +96,7 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         root=root,
         volatility=volatility,
         volatility_btc=facts.volatility_btc_daily,
-        risk_per_usd=choices.risk_aversion * choices.horizon_days / (2.0 * facts.risk_equity_usd),
+        risk_per_usd=choices.risk_aversion * choices.horizon_days / (2.0 * equity),
         uncertainty=choices.estimation_uncertainty,
         costs=cost_model(facts, choices),
         caps=cap_table(facts, choices, root, lower, upper),
@@ -100,33 +106,9 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
     )
 
 
-def unwinding(facts: HedgeFacts, choices: HedgeChoices) -> tuple[HedgeFacts, HedgeChoices]:
-    """Facts and choices of the problem that closes hedges whose bot is flat.
-
-    With nothing to hedge, a hedge is a bet: costs are left out (they fall due some day anyway,
-    and a carry that is received is no reason to stay), nothing may grow, the turnover cap gives
-    way, and the least risk within what the daily volumes allow is no hedge at all. The hedges
-    themselves stand in for E.
-    """
-    none = np.zeros(len(facts.symbols))
-    unwound = replace(
-        facts,
-        half_spread=none,
-        taker_fee=none,
-        funding_daily=none,
-        funding_daily_se=none,
-        crowding=none,
-        may_hedge=np.zeros(len(facts.symbols), dtype=np.bool_),
-        risk_equity_usd=float(np.sum(np.abs(facts.hedge_usd))),
-    )
-    urgent = replace(
-        choices,
-        risk_aversion=max(choices.risk_aversion, 1.0),
-        impact=0.0,
-        estimation_uncertainty=0.0,
-        limits=replace(choices.limits, turnover_daily_usd=None),
-    )
-    return unwound, urgent
+def smallest_trade_usd(model: HedgeModel) -> FloatArray:
+    """(N,) the smallest trade that is not a close: whole lots that reach the venue's minimum."""
+    return np.maximum(np.ceil(model.min_trade_usd / model.lot_usd - WHOLE), 1.0) * model.lot_usd
 
 
 def _bounds(

@@ -21,6 +21,7 @@ from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
 from strategies.model import HedgeModel
 
+_INSIDE = 1e-3  # of the unit of money
 _GAP = 1e-4  # of the unit of money, which is about a hundredth of the book
 
 
@@ -167,7 +168,10 @@ class CapConstraints:
         rows = np.zeros(len(model.caps.names))
         for name, constraints in self.capped.items():
             total = sum(np.atleast_1d(np.asarray(c.dual_value)) for c in constraints)
-            rows[model.caps.blocks[name]] = np.maximum(total, 0.0)
+            limit = np.asarray(self.limit[name].value) * model.unit_usd
+            value = model.caps.values(self.hedge_usd(model))[model.caps.blocks[name]]
+            binds = value > limit - _INSIDE * model.unit_usd
+            rows[model.caps.blocks[name]] = np.where(binds, np.maximum(total, 0.0), 0.0)
         return rows
 
     def hedge_usd(self, model: HedgeModel) -> FloatArray:

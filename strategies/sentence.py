@@ -66,9 +66,9 @@ def _caps(before: RiskState, after: RiskState, slacks_usd: dict[str, float]) -> 
     eased = [cap for cap in slacks_usd if cap not in over and cap not in bots_own]
     parts = []
     if over:
-        parts.append(f"still over, because the caps exclude each other: {', '.join(over)}")
+        parts.append(f"still over: {', '.join(over)}")
     if bots_own:
-        parts.append(f"still over, and only the bot can lower it: {', '.join(bots_own)}")
+        parts.append(f"over, and only the bot can lower it: {', '.join(bots_own)}")
     if not parts:
         parts.append(f"every cap on the book holds{' again' if before.breaches else ''}")
     if eased:
