@@ -109,6 +109,7 @@ def _requests(market: Market, order_id: int) -> dict[str, tuple[str, str | None,
         "SymbolConfiguration": ("GET", "bot", fet),
         "ToggleBnbBurnOnFuturesTrade": ("POST", "bot", {"feeBurn": "true"}),
         "UserCommissionRate": ("GET", "bot", fet),
+        "AdlRisk": ("GET", None, btc),
         "CheckServerTime": ("GET", None, {}),
         "CompressedAggregateTradesList": ("GET", None, fet),
         "ContinuousContractKlineCandlestickData": (

@@ -1,4 +1,4 @@
-"""What is traded and by which rules: ping, time and exchangeInfo."""
+"""What is traded and by which rules: ping, time, exchangeInfo."""
 
 from typing import Final
 
@@ -37,6 +37,16 @@ def exchange_info(face: Face, call: Call) -> Json:
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
         "symbols": [_symbol(face, one, call.now_ms) for one in face.contracts(call.now_ms)],
     }
+
+
+def adl_risk(face: Face, call: Call) -> Json:
+    """GET v1/symbolAdlRisk: this exchange never deleverages one account for another."""
+    named = face.optional_market(call.params)
+    rows = [
+        {"symbol": one.market_id, "adlRisk": "low", "updateTime": call.now_ms}
+        for one, _ in face.quoted(named)
+    ]
+    return rows if named is None else rows[0]
 
 
 def status_of(face: Face, one: Listed, now_ms: int) -> str:

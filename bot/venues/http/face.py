@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from bot.feeds.tape import Tape
 from bot.ports import Clock, Quote
@@ -14,6 +15,7 @@ from bot.venues.sim.exchange import SimulatedExchange
 from risk.instrument import Instrument
 
 _SYMBOL = "^[A-Z0-9-_.]{1,40}$"
+_STEPS = {places: Decimal(1).scaleb(-places) for places in range(13)}
 ANNOUNCED_MS = 24 * 3_600_000  # a coming listing is shown a day ahead
 
 
@@ -38,11 +40,16 @@ class Listed:
 
     def price(self, value: float) -> str:
         """A price rounded to the tick."""
-        return fixed(to_step(value, self.instrument.tick), self.price_places)
+        return _on_step(value, self.instrument.tick, self.price_places)
 
     def quantity(self, value: float) -> str:
         """A quantity rounded to the lot."""
-        return fixed(to_step(value, self.instrument.lot), self.quantity_places)
+        return _on_step(value, self.instrument.lot, self.quantity_places)
+
+
+def _on_step(value: float, step: Decimal, places: int) -> str:
+    """Rounded to ``step``; where that is a plain number of decimals, without the detour."""
+    return fixed(value if step == _STEPS.get(places) else to_step(value, step), places)
 
 
 def listed(instrument: Instrument) -> Listed:

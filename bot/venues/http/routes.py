@@ -22,6 +22,7 @@ PUBLIC: Final[Mapping[Route, PublicHandler]] = {
     ("GET", "/fapi/v1/ping"): exchange_info.ping,
     ("GET", "/fapi/v1/time"): exchange_info.time,
     ("GET", "/fapi/v1/exchangeInfo"): exchange_info.exchange_info,
+    ("GET", "/fapi/v1/symbolAdlRisk"): exchange_info.adl_risk,
     ("GET", "/fapi/v1/klines"): klines.klines,
     ("GET", "/fapi/v1/continuousKlines"): klines.continuous_klines,
     ("GET", "/fapi/v1/markPriceKlines"): klines.mark_price_klines,
