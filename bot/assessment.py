@@ -20,7 +20,6 @@ from risk.errors import MissingDataError
 from risk.exposure import ExposureReport, exposure
 from risk.funding import FundingDaily, FundingSeries, funding_daily
 from risk.instrument import Instrument
-from risk.limits import LimitReport, RiskLimits, check_limits
 from risk.liquidity import average_daily_volume_usd
 from risk.returns import BARS_PER_DAY
 from strategies.inputs import HedgeFacts
@@ -111,32 +110,6 @@ def assess(
         turnover_used_usd=turnover_used_usd,
     )
     return Assessment(estimate, clusters, beta_btc, report, crowded, adv_usd, excluded, facts)
-
-
-def standing(
-    facts: HedgeFacts, limits: RiskLimits, hedge_usd: FloatArray, cluster_names: Sequence[str] = ()
-) -> LimitReport:
-    """The caps, measured with ``hedge_usd`` in place of the hedges of the facts."""
-    return check_limits(
-        limits,
-        symbols=facts.symbols,
-        bot_usd=facts.bot_usd,
-        hedge_usd=hedge_usd,
-        covariance_daily=facts.covariance_daily,
-        volatility_btc_daily=facts.volatility_btc_daily,
-        beta_btc=facts.beta_btc,
-        in_sector=facts.in_sector,
-        cluster=facts.cluster,
-        initial_margin_rate=facts.initial_margin_rate,
-        equity_usd=facts.equity_usd,
-        may_hedge=facts.may_hedge,
-        cluster_names=cluster_names,
-    )
-
-
-def volatility_daily_usd(facts: HedgeFacts, x_usd: FloatArray) -> float:
-    """√(xᵀΣx), USD a day."""
-    return float(np.sqrt(max(float(x_usd @ facts.covariance_daily @ x_usd), 0.0)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,11 @@ class JournalReader:
         found = (order_row(row) for row in rows)
         return tuple(o for o in found if o.unresolved and account in (None, o.account))
 
+    def accounts(self) -> tuple[str, ...]:
+        """Accounts in which an order was ever sent, sorted."""
+        rows = self._rows("SELECT DISTINCT account FROM orders ORDER BY account")
+        return tuple(str(row["account"]) for row in rows)
+
     def symbols_traded(self, account: str, since_ms: int = 0) -> tuple[str, ...]:
         """Symbols in which an order was sent since then, sorted."""
         rows = self._rows(

@@ -104,14 +104,15 @@ class Monitor:
             UnreachableError, VenueError: a source or the venue does not answer.
         """
         instruments = await self.instruments()
+        ours = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
+        quotes = dict(await self._quotes(ours | set(candidates), instruments))
         account = await self._venue.account()
         self._check_age("hedge account", account.state.timestamp_ms, self._ages.balance_ms)
         split = self._attribute(account)
         snapshots = [await self._read(source) for source in self._sources]
         held = {symbol for symbol, _ in (*split.own, *split.external)}
         held |= {p.symbol for s in snapshots for p in s.positions}
-        wanted = sorted(s for s in held | set(candidates) if s in instruments)
-        quotes = await self._market.quotes(wanted)
+        quotes |= await self._quotes(held - quotes.keys(), instruments)
         self._check_quotes(held, quotes)
         positions = (
             *self._own_positions(split.own, account, quotes),
@@ -126,6 +127,12 @@ class Monitor:
             own=split.own,
             bot_listed=self._listed_beside_us(account, snapshots),
         )
+
+    async def _quotes(
+        self, symbols: Iterable[str], instruments: Mapping[str, Instrument]
+    ) -> Mapping[str, Quote]:
+        listed = sorted(s for s in symbols if s in instruments)
+        return await self._market.quotes(listed) if listed else {}
 
     async def _read(self, source: PositionSource) -> SourceSnapshot:
         snapshot = await source.read()

@@ -1,0 +1,80 @@
+"""Settings as the cycle, the planner and the pre-trade checks take them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from bot.assessment import Screen
+from bot.cycle import Policy
+from bot.planner import PlanSettings
+from bot.pretrade import PretradeLimits
+from bot.universe import Universe, build_universe
+from config.choices import choices
+from config.errors import ConfigError
+from config.sectors import load_sectors
+from config.settings import Settings
+from risk.instrument import Instrument
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The owner's decisions in the cycle's words.
+
+    Raises:
+        ConfigError: the sector is not in the sectors file.
+    """
+    sectors = load_sectors(settings.universe.sectors_file)
+    name = settings.universe.sector
+    if name not in sectors:
+        raise ConfigError(
+            f"universe.sector: {name!r} — one of the sectors file: {', '.join(sorted(sectors))}"
+        )
+    bases = tuple(sectors[name].subsector_of)
+
+    def universe(instruments: Mapping[str, Instrument]) -> Universe:
+        return build_universe(
+            bases,
+            settings.universe.benchmarks,
+            instruments,
+            exclude=settings.universe.exclude,
+        )
+
+    def screen(found: Universe) -> Screen:
+        return Screen(
+            min_history_days=settings.universe.min_history_days,
+            min_daily_volume_usd=settings.universe.min_daily_volume_usd,
+            may_order=frozenset(s for s in found.symbols if settings.universe.may_order(s)),
+        )
+
+    return Policy(
+        executes=settings.autonomy == "auto",
+        choices=lambda equity_usd: choices(settings, equity_usd),
+        universe=universe,
+        screen=screen,
+        plan=lambda equity_usd: plan_settings(settings, equity_usd),
+        decide_every_ms=settings.hedge.decide_every_ms,
+    )
+
+
+def pretrade_limits(settings: Settings) -> PretradeLimits:
+    """Section ``controls``."""
+    controls = settings.controls
+    return PretradeLimits(
+        max_order_usd=controls.max_order_usd,
+        max_order_equity_fraction=controls.max_order_equity_fraction,
+        collar=controls.collar,
+        max_divergence=controls.max_divergence,
+        mark_max_age_ms=round(controls.mark_max_age_seconds * 1000),
+        positions_max_age_ms=round(controls.positions_max_age_seconds * 1000),
+        balance_max_age_ms=round(controls.balance_max_age_seconds * 1000),
+        hedge_gross_equity_fraction=controls.hedge_gross_equity_fraction,
+        symbol_equity_fraction=controls.symbol_hedge_equity_fraction,
+        depth_fraction=controls.max_depth_fraction,
+        min_free_margin=controls.min_free_margin,
+    )
+
+
+def plan_settings(settings: Settings, equity_usd: float) -> PlanSettings:
+    """Orders small enough for the pre-trade checks at this equity, USD."""
+    return PlanSettings(
+        max_order_usd=pretrade_limits(settings).order_cap_usd(equity_usd),
+        collar=Decimal(str(settings.controls.collar)),
+    )

@@ -1,0 +1,49 @@
+"""Runs cycles at a steady pace until told to stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+
+from bot.cycle import Engine
+from bot.ports import Clock
+from bot.records import CycleRecord
+
+LOG_NAME = "hedge.jsonl"
+
+
+async def run_cycles(
+    engine: Engine, clock: Clock, every_ms: int, cycles: int | None = None
+) -> AsyncIterator[CycleRecord]:
+    """Records of one cycle after another; SIGINT or SIGTERM ends it between two cycles.
+
+    A cycle that takes longer than ``every_ms`` is followed by the next one at once.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        done = 0
+        while not stop.is_set() and (cycles is None or done < cycles):
+            started_ms = clock.now_ms()
+            yield await engine.cycle()
+            done += 1
+            if cycles is not None and done >= cycles:
+                break
+            rest_ms = every_ms - (clock.now_ms() - started_ms)
+            await _wait(clock, stop, rest_ms / 1000)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _wait(clock: Clock, stop: asyncio.Event, seconds: float) -> None:
+    """Sleep on the clock, but wake at once when told to stop."""
+    if seconds <= 0:
+        return
+    sleeping = asyncio.ensure_future(clock.sleep(seconds))
+    stopping = asyncio.ensure_future(stop.wait())
+    _, pending = await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)

@@ -1,0 +1,62 @@
+"""The one place where ccxt clients are made."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bot.errors import SafetyError
+from bot.venues.loopback import client as loopback_client
+from config.secrets import Credentials
+
+
+def make_client(
+    exchange_id: str,
+    *,
+    urls_host: str | None = None,
+    credentials: Credentials | None = None,
+    now_ms: Callable[[], int] | None = None,
+) -> Any:
+    """An unmodified ``ccxt.async_support`` client for linear perpetuals; close it after use.
+
+    Args:
+        exchange_id: ccxt's id.
+        urls_host: a simulated exchange on this machine, in place of the real one.
+        credentials: None for public data only.
+        now_ms: a simulated clock, with ``urls_host`` only; the client then reads no wall time.
+
+    Raises:
+        SafetyError: ``urls_host`` is not this machine, or the exchange cannot be simulated.
+    """
+    if urls_host is not None:
+        if exchange_id != "binanceusdm":
+            raise SafetyError(
+                f"venue.urls_host: only binanceusdm can be simulated, not {exchange_id}"
+            )
+        key = credentials.api_key.get_secret_value() if credentials else None
+        secret = credentials.api_secret.get_secret_value() if credentials else None
+        return loopback_client(urls_host, key=key, secret=secret, now_ms=now_ms)
+    import ccxt.async_support
+
+    settings: dict[str, Any] = {
+        "enableRateLimit": True,
+        # The default limiter queues orders behind market data; this one does not.
+        "rateLimiterAlgorithm": "rollingWindow",
+        "options": {
+            "defaultType": "swap",
+            "fetchCurrencies": False,
+            "fetchOpenOrders": {"warnWithoutSymbol": False},
+        },
+    }
+    if credentials is not None:
+        settings |= _secrets(exchange_id, credentials)
+    return getattr(ccxt.async_support, exchange_id)(settings)
+
+
+def _secrets(exchange_id: str, credentials: Credentials) -> dict[str, str]:
+    key = credentials.api_key.get_secret_value()
+    secret = credentials.api_secret.get_secret_value()
+    if exchange_id == "paradex":  # signs with a wallet's key instead
+        return {"walletAddress": key, "privateKey": secret}
+    found = {"apiKey": key, "secret": secret}
+    if credentials.api_passphrase is not None:
+        found["password"] = credentials.api_passphrase.get_secret_value()
+    return found

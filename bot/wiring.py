@@ -1,0 +1,293 @@
+"""Puts an engine together. The only place that asks which mode it is in."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bot.clock import SimulatedClock
+from bot.cycle import Engine, EngineParts
+from bot.errors import SafetyError
+from bot.estimation import MarketModel
+from bot.execution import Executor
+from bot.feeds.live import LiveFeed
+from bot.feeds.recorded import recorded_tape
+from bot.feeds.tape_feed import TapeFeed
+from bot.halt import HaltSwitch
+from bot.journal import Journal
+from bot.journal_copy import journal_copy
+from bot.lock import engine_state
+from bot.logs import Logger
+from bot.monitor import Ages, Monitor
+from bot.policy import policy_of, pretrade_limits
+from bot.ports import Clock, MarketData, PositionSource, Venue
+from bot.sources.account import AccountSource
+from bot.sources.book import BookSource
+from bot.sources.file import FileSource
+from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.clients import make_client
+from bot.venues.paper import open_paper_venue
+from bot.venues.paper_market import PaperMarket
+from config.secrets import Credentials, need_credentials
+from config.settings import Settings
+from config.sources import AccountSource as AccountSourceSettings
+from config.sources import FileSource as FileSourceSettings
+from strategies.minimum_risk import MinimumRisk
+
+STRATEGIES = {"minimum_risk": MinimumRisk}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an engine does not decide itself.
+
+    Attributes:
+        clock: wall time, or a simulated one that everything follows.
+        simulated: the clock is simulated; ccxt clients then follow it too.
+        credentials: keys by account name, in place of those that the config finds.
+        live_account: what was typed after ``--live --account``; None without ``--live``.
+        install_key: of a new journal, where it must not be random.
+        on_backfill: told of progress while history is fetched.
+    """
+
+    clock: Clock
+    simulated: bool = False
+    credentials: Mapping[str, Credentials] | None = None
+    live_account: str | None = None
+    install_key: bytes | None = None
+    on_backfill: Callable[[Any], None] | None = None
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: Settings, around: Surroundings, log: Logger
+) -> AsyncIterator[Engine]:
+    """An engine that has recovered, with its state directory locked, until the block ends.
+
+    Raises:
+        ConfigError: a key is missing or unusable.
+        SafetyError: live mode was not asked for on the command line.
+        LockHeldError, JournalError: the state directory cannot be used.
+        UnreachableError, VenueError, DataError: the venue cannot be read completely.
+    """
+    _require_consent(settings, around)
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(
+            engine_state(settings.state_dir, around.clock, install_key=around.install_key)
+        )
+        engine = await _engine(settings, around, journal, log, stack)
+        await engine.start()
+        yield engine
+
+
+@asynccontextmanager
+async def open_observer(
+    settings: Settings, around: Surroundings, log: Logger
+) -> AsyncIterator[Engine]:
+    """An engine for looking only, beside a running one: it works on a copy of the journal.
+
+    Use ``rehearse``; nothing is sent, and what it writes down goes with the copy.
+
+    Raises:
+        ConfigError, JournalError, SafetyError, UnreachableError, VenueError, DataError: as for
+            ``open_engine``; the lock is not needed.
+    """
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(journal_copy(settings.state_dir, around.clock))
+        yield await _engine(settings, around, journal, log, stack)
+
+
+@asynccontextmanager
+async def open_recorded(
+    settings: Settings, folder: Path, clock: SimulatedClock, book: BookSource, log: Logger
+) -> AsyncIterator[Engine]:
+    """An engine for looking only, at recorded data as of the clock's time, at a book from a file.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    tape = recorded_tape(folder)
+    market = TapeFeed(tape, clock)
+    venue = open_paper_venue(
+        tape.instruments.values(),
+        clock,
+        settings.venue.account,
+        Decimal(str(settings.venue.paper_wallet_usd)),
+    )
+    around = Surroundings(clock=clock, simulated=True)
+    book.price_with(tape.quotes(clock.now_ms()))
+    with journal_copy(None, clock) as journal:
+        doors = _Doors(PaperMarket(market, venue), venue, [book])
+        yield Engine(_parts(settings, around, journal, doors, log), policy_of(settings))
+
+
+async def _engine(
+    settings: Settings,
+    around: Surroundings,
+    journal: Journal,
+    log: Logger,
+    stack: AsyncExitStack,
+) -> Engine:
+    market, venue = await _market_and_venue(settings, around, journal, log, stack)
+    sources = [_source(item, around, stack) for item in settings.sources]
+    doors = _Doors(market, venue, sources)
+    return Engine(_parts(settings, around, journal, doors, log), policy_of(settings))
+
+
+def _require_consent(settings: Settings, around: Surroundings) -> None:
+    if settings.mode != "live":
+        return
+    expected = settings.venue.account
+    if around.live_account is None:
+        raise SafetyError(
+            f"mode is live: start with --live --account {expected} to trade with real money"
+        )
+    if around.live_account != expected:
+        raise SafetyError(
+            f"--account {around.live_account} is not venue.account of the config; type it exactly"
+        )
+
+
+async def _market_and_venue(
+    settings: Settings,
+    around: Surroundings,
+    journal: Journal,
+    log: Logger,
+    stack: AsyncExitStack,
+) -> tuple[MarketData, Venue]:
+    data_client = _client(settings, around, None)
+    feed = LiveFeed(
+        data_client,
+        around.clock,
+        log,
+        cache_dir=_cache_dir(settings, around),
+        on_progress=around.on_backfill,
+        concurrency=1 if around.simulated else 4,
+        open_interest=True,
+    )
+    stack.push_async_callback(feed.close)
+    if settings.mode == "paper":
+        return await _paper(settings, around, journal, feed)
+    key = _credentials(settings, around)
+    venue = CcxtVenue(_client(settings, around, key), settings.venue.account, around.clock)
+    stack.push_async_callback(venue.close)
+    return feed, venue
+
+
+async def _paper(
+    settings: Settings, around: Surroundings, journal: Journal, feed: LiveFeed
+) -> tuple[MarketData, Venue]:
+    """The paper account as the journal left it; its exchange lives in this process."""
+    name = settings.venue.account
+    start_usd = Decimal(str(settings.venue.paper_wallet_usd))
+    start_usd = Decimal(journal.meta_once(f"paper_wallet_usd:{name}", str(start_usd)))
+    ledger = journal.ledger(name)
+    venue = open_paper_venue(
+        (await feed.instruments()).values(),
+        around.clock,
+        name,
+        ledger.wallet_usd(start_usd),
+        {
+            key: (one.base_quantity, one.entry_price)
+            for key, one in ledger.positions.items()
+            if one.entry_price is not None
+        },
+        first_id=journal.epoch * 1_000_000_000,
+    )
+    return PaperMarket(feed, venue), venue
+
+
+def _client(settings: Settings, around: Surroundings, credentials: Credentials | None) -> Any:
+    return make_client(
+        settings.venue.exchange,
+        urls_host=settings.venue.urls_host,
+        credentials=credentials,
+        now_ms=around.clock.now_ms if around.simulated else None,
+    )
+
+
+def _credentials(settings: Settings, around: Surroundings) -> Credentials:
+    if around.credentials is not None:
+        return around.credentials[settings.venue.account]
+    return need_credentials(settings.venue)
+
+
+def _cache_dir(settings: Settings, around: Surroundings) -> Path | None:
+    """A simulated market is another one each time, so nothing of it is kept."""
+    if around.simulated:
+        return None
+    return settings.data.cache_dir or settings.state_dir / "cache"
+
+
+def _source(
+    item: AccountSourceSettings | FileSourceSettings, around: Surroundings, stack: AsyncExitStack
+) -> PositionSource:
+    max_age_ms = round(item.max_age_seconds * 1000)
+    if isinstance(item, FileSourceSettings):
+        return FileSource(item.name, item.path, max_age_ms)
+    if around.credentials is not None:
+        key = around.credentials[item.account_name]
+    else:
+        key = need_credentials(item, field=f"source {item.name}")
+    client = make_client(
+        item.exchange,
+        urls_host=item.urls_host,
+        credentials=key,
+        now_ms=around.clock.now_ms if around.simulated else None,
+    )
+    source = AccountSource(
+        item.name, CcxtVenue(client, item.account_name, around.clock), max_age_ms
+    )
+    stack.push_async_callback(source.close)
+    return source
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    market: MarketData
+    venue: Venue
+    sources: list[PositionSource]
+
+
+def _parts(
+    settings: Settings, around: Surroundings, journal: Journal, doors: _Doors, log: Logger
+) -> EngineParts:
+    controls = settings.controls
+    market, venue = doors.market, doors.venue
+    monitor = Monitor(
+        venue=venue,
+        sources=doors.sources,
+        market=market,
+        journal=journal,
+        clock=around.clock,
+        ages=Ages(
+            mark_ms=round(controls.mark_max_age_seconds * 1000),
+            balance_ms=round(controls.balance_max_age_seconds * 1000),
+        ),
+        shared_account=settings.venue.shared_account,
+    )
+    executor = Executor(
+        venue=venue,
+        market=market,
+        journal=journal,
+        clock=around.clock,
+        limits=pretrade_limits(settings),
+        observe=lambda event, facts: log.info(event, **facts),
+    )
+    return EngineParts(
+        monitor=monitor,
+        model=MarketModel(
+            market,
+            backfill_days=settings.data.backfill_days,
+            shrinkage=settings.hedge.shrinkage,
+        ),
+        strategy=STRATEGIES[settings.hedge.strategy](),
+        executor=executor,
+        venue=venue,
+        journal=journal,
+        clock=around.clock,
+        log=log,
+        halt=HaltSwitch(settings.state_dir),
+    )
