@@ -182,33 +182,27 @@ class MarginRules:
         )
 
     def rows(self, account: SimAccount) -> list[SimPosition]:
-        """Every leg that is not flat or has opening orders, in the order of symbol and side."""
+        """Every leg that is not flat or has open orders, in the order of symbol and side."""
         legs = self.legs(account)
-        return [
-            self.row(account, p, leg, self._liquidation_price(account, p, legs)) for p, leg in legs
-        ]
-
-    def _liquidation_price(
-        self,
-        account: SimAccount,
-        position: PositionState,
-        legs: list[tuple[PositionState, LegMargin]],
-    ) -> Decimal:
-        """Mark price of this symbol at which margin balance equals maintenance margin; 0: none."""
-        if not position.quantity:
-            return ZERO
-        symbol = position.symbol
-        if account.isolated(symbol):
-            together = [(p, leg) for p, leg in legs if p is position]
-            balance = position.isolated_wallet_usd
-        else:
-            together = [(p, leg) for p, leg in legs if p.symbol == symbol]
-            others = [
-                leg for p, leg in legs if p.symbol != symbol and not account.isolated(p.symbol)
-            ]
-            balance = account.cross_wallet_usd
-            balance += sum((leg.unrealised - leg.maintenance for leg in others), ZERO)
-        return liquidation_price(self._markets[symbol], balance, together)
+        shared = account.cross_wallet_usd + sum(
+            (leg.unrealised - leg.maintenance for p, leg in legs if not account.isolated(p.symbol)),
+            ZERO,
+        )
+        by_symbol: dict[str, list[tuple[PositionState, LegMargin]]] = defaultdict(list)
+        for position, leg in legs:
+            by_symbol[position.symbol].append((position, leg))
+        rows = []
+        for position, leg in legs:
+            together = by_symbol[position.symbol]
+            if account.isolated(position.symbol):
+                together, balance = [(position, leg)], position.isolated_wallet_usd
+            else:
+                own = (each.unrealised - each.maintenance for _, each in together)
+                balance = shared - sum(own, ZERO)
+            market = self._markets[position.symbol]
+            price = liquidation_price(market, balance, together) if position.quantity else ZERO
+            rows.append(self.row(account, position, leg, price))
+        return rows
 
 
 def liquidation_price(
