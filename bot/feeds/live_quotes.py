@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot.errors import VenueError
 from bot.feeds.tape import BASE_RATE_8H
 from bot.logs import Logger
 from bot.ports import Clock, Quote
 from bot.venues.ccxt_market import VOLUME_IN_CONTRACTS, interval_hours, number, positive, reading
+from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS
 
@@ -59,17 +61,21 @@ class QuoteReader:
         if not instruments:
             return {}
         symbols = [one.symbol for one in instruments]
+        # Prices come last, so that they are not old by the time they are used.
+        interest = {
+            one.symbol: await self._interest(one) if self._with_open_interest else None
+            for one in instruments
+        }
         asked_ms = self._clock.now_ms()
         told = await self._answers(symbols)
         found = {}
         for one in instruments:
-            interest = await self._interest(one) if self._with_open_interest else None
             quote = _quote(one, told, asked_ms)
             if quote is not None:
                 found[one.symbol] = replace(
                     quote,
                     volatility_daily=volatility_daily[one.symbol],
-                    open_interest_base=interest,
+                    open_interest_base=interest[one.symbol],
                 )
         self._tell_left_out(frozenset(symbols) - frozenset(found))
         return found
@@ -100,15 +106,23 @@ class QuoteReader:
         hour = self._clock.now_ms() // HOUR_MS
         known = self._open_interest.get(instrument.symbol)
         if known is None or known[0] != hour:
-            with reading(self._exchange.id, f"open interest of {instrument.symbol}"):
-                answer = await self._exchange.fetch_open_interest(instrument.symbol)
-                base = number(answer.get("baseVolume"))
-                contracts = number(answer.get("openInterestAmount"))
-            if contracts is not None:
-                base = contracts * float(instrument.contract_size)
-            known = (hour, base)
+            known = (hour, await self._asked_interest(instrument))
             self._open_interest[instrument.symbol] = known
         return known[1]
+
+    async def _asked_interest(self, instrument: Instrument) -> float | None:
+        """None where the exchange has none to tell: quotes are whole without it."""
+        symbol, base = instrument.symbol, None
+        try:
+            with reading(self._exchange.id, f"open interest of {symbol}"):
+                answer = await self._exchange.fetch_open_interest(symbol)
+                base = number(answer.get("baseVolume"))
+                contracts = number(answer.get("openInterestAmount"))
+                if contracts is not None:
+                    base = contracts * float(instrument.contract_size)
+        except (VenueError, DataError) as error:
+            self._log.debug("open_interest_unknown", symbol=symbol, reason=str(error))
+        return base
 
     def _tell_left_out(self, left_out: frozenset[str]) -> None:
         fresh = left_out - self._left_out

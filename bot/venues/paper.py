@@ -144,12 +144,14 @@ def open_paper_venue(
     positions: Mapping[tuple[str, str], HeldPosition] | None = None,
     *,
     leverage: int | None = None,
+    first_id: int = 0,
     seed: int = 0,
 ) -> PaperVenue:
     """A paper venue with one account, new or in a saved state.
 
     ``positions`` holds signed base units and entry price by symbol and position side. ``leverage``
     applies to every symbol, within what its brackets allow; without it the exchange's default.
+    ``first_id`` keeps the ids of a restored account apart from those it had before.
 
     Raises:
         ValueError: the positions are of both position modes.
@@ -158,6 +160,7 @@ def open_paper_venue(
     exchange = SimulatedExchange(instruments, clock, seed)
     account = exchange.open_account(name, api_key=name, api_secret="", wallet_usd=wallet_usd)
     exchange.restore_account(name, wallet_usd, positions or {})
+    exchange.number_from(first_id)
     if leverage is not None:
         account.leverage.update(dict.fromkeys(exchange.instruments, leverage))
     return PaperVenue(exchange, account)

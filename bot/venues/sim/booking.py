@@ -28,6 +28,12 @@ class Ids:
     transaction: int = 0
     change: int = 0
 
+    def skip_to(self, first_id: int) -> None:
+        """No id below ``first_id`` from now on."""
+        self.order = max(self.order, first_id)
+        self.trade = max(self.trade, first_id)
+        self.transaction = max(self.transaction, first_id)
+
     def next_order(self) -> int:
         """A new order id, or place in a queue."""
         self.order += 1

@@ -106,6 +106,13 @@ class SimulatedExchange:
         restore(account, wallet_usd, positions, self.clock.now_ms())
         return account
 
+    def number_from(self, first_id: int) -> None:
+        """Order, trade and transaction ids go on from there, if they are not further already.
+
+        For an exchange that is built anew for an account that another one held before.
+        """
+        self._ids.skip_to(first_id)
+
     def account_by_key(self, api_key: str) -> SimAccount | None:
         """The account that the key belongs to."""
         return next((a for a in self._accounts.values() if a.api_key == api_key), None)
