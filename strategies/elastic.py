@@ -16,6 +16,7 @@ from strategies.model import HedgeModel
 from strategies.problem import CapConstraints, Shape, Unsolved, require_dpp, run
 
 _EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
+_STRICTEST_FIRST = (Tier.SIZE, Tier.BOOK, Tier.TRADE)
 _LOOSER = 10 * _EASE
 
 
@@ -80,10 +81,9 @@ def _tier_by_tier(
 ) -> FloatArray | Unsolved:
     caps, ease = model.caps, _EASE * model.unit_usd
     room = np.where(np.isfinite(caps.limits), room, 0.0)
-    for tier in (Tier.SIZE, Tier.BOOK, Tier.TRADE):
+    yielding = [tier for tier in _STRICTEST_FIRST if np.any(room[caps.tiers == tier] > 0)]
+    for tier in yielding or [Tier.NEVER]:  # with nothing to yield, only ask whether all can hold
         rows = (caps.tiers == tier) & (room > 0)
-        if not np.any(rows):
-            continue
         slack = problem.least_slack(model, room, rows.astype(float))
         if isinstance(slack, Unsolved):
             return slack

@@ -117,7 +117,7 @@ def _bounds(
     """Bounds of h: shrink only where hands are off, short elsewhere, long where that is chosen."""
     current = facts.hedge_usd
     reach = _LEG_REACH * float(volatility @ np.abs(facts.bot_usd)) / volatility
-    reach = np.maximum(reach, np.abs(current))
+    reach = np.maximum(np.ceil(reach / facts.lot_usd) * facts.lot_usd, np.abs(current))
     short = np.where(facts.may_hedge & (current <= 0), -reach, np.minimum(current, 0.0))
     may_be_long = facts.may_hedge & (current >= 0) & (not shorts_only)
     long = np.where(may_be_long, reach, np.maximum(current, 0.0))

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from risk.limits import RiskLimits
+from strategies.costs import cost_model
+from strategies.inputs import HedgeChoices
+from tests.strategies_cases import two_tokens
+
+NONE = RiskLimits()
+
+
+def test_the_account_of_a_trade_by_hand():
+    facts = two_tokens(funding_daily=np.array([0.0, 3e-4]), adv_usd=np.array([1e8, 4e6]))
+    cost = cost_model(facts, HedgeChoices(NONE, impact=1.0)).estimate(
+        np.array([0.0, -10_000.0]), np.array([0.0, -10_000.0])
+    )
+    assert cost.fee_usd == pytest.approx(5.0)
+    assert cost.spread_usd == pytest.approx(2.0)
+    # 5 % a day, a share of 1/400 of the day's volume: 0.05 · √(1/400) = 0.25 %
+    assert cost.impact_usd == pytest.approx(25.0)
+    assert cost.trade_usd == pytest.approx(32.0)
+    assert cost.carry_usd_per_day == pytest.approx(-3.0)  # shorts receive what longs pay
+
+
+def test_the_objective_spreads_a_trade_over_the_holding_time():
+    facts = two_tokens(funding_daily=np.array([0.0, 3e-4]))
+    costs = cost_model(facts, HedgeChoices(NONE, horizon_days=1.0, holding_days=5.0))
+    hedge = np.array([0.0, -10_000.0])
+    assert float(costs.objective_usd(hedge, hedge)) == pytest.approx(7.0 / 5.0 - 3.0)
+    assert float(costs.objective_usd(hedge, 0 * hedge)) == pytest.approx(-3.0)
+
+
+def test_funding_that_is_not_known_costs_on_either_side():
+    facts = two_tokens(funding_daily_se=np.array([0.0, 1e-4]))
+    costs = cost_model(facts, HedgeChoices(NONE, carry_risk=2.0))
+    for side in (-1.0, 1.0):
+        hedge = np.array([0.0, side * 10_000.0])
+        assert float(costs.objective_usd(hedge, 0 * hedge)) == pytest.approx(2.0)
+
+
+def test_the_squeeze_charge_meets_shorts_where_the_crowd_is_short():
+    facts = two_tokens(50_000.0, 0.0, 0.0, crowding=np.array([0.0, -2.0, 2.0]))
+    choices = HedgeChoices(NONE, crowding_charge=0.1, horizon_days=4.0)
+    costs = cost_model(facts, choices)
+
+    def charge(hedge: list[float]) -> float:
+        held = np.array(hedge)
+        return float(costs.objective_usd(held, 0 * held))
+
+    # κ σ √τ · 2 = 0.1 · 0.05 · 2 · 2
+    assert charge([0.0, -1_000.0, 0.0]) == pytest.approx(20.0)
+    assert charge([0.0, 1_000.0, 0.0]) == pytest.approx(0.0, abs=1e-9)
+    assert charge([0.0, 0.0, -1_000.0]) == 0.0
+
+
+def test_many_hedges_are_priced_at_once():
+    facts = two_tokens()
+    costs = cost_model(facts, HedgeChoices(NONE, impact=1.0))
+    rows = np.array([[0.0, -100.0], [0.0, -2_000.0], [0.0, 0.0]])
+    together = costs.objective_usd(rows, rows)
+    assert together == pytest.approx([float(costs.objective_usd(r, r)) for r in rows])
