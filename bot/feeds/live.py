@@ -23,6 +23,7 @@ from bot.venues.ccxt_market import (
     require_capabilities,
 )
 from risk.crowding import FundingSeries
+from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS, BarPanel
 
@@ -76,6 +77,11 @@ class LiveFeed:
             markets = await self._exchange.load_markets(again)
         hours = await self._funding_hours()
         found, refused = instruments_of(name, markets.values(), hours)
+        if not found:
+            # ccxt reads an answer that is no list of markets as an empty list.
+            raise DataError(
+                f"{name}: markets: none of {len(markets)} is an active linear perpetual"
+            )
         for line in sorted(set(refused) - self._unusable):
             self._log.warning("market_not_usable", exchange=name, reason=line)
         self._unusable = frozenset(refused)

@@ -1,8 +1,9 @@
 """Hourly bars through ccxt: backfill, cache, and repair of gaps.
 
 Only hours that are not known are asked for. Hours that stay missing are asked for once more and
-then left alone for ``ASK_AGAIN_MS``, except the latest two, which may only be late. Bars that
-cannot be right are dropped, with one log event each, and count as missing.
+then left alone for ``ASK_AGAIN_MS``, except the latest two, which may only be late. A bar read
+within ``SETTLE_MS`` of its end may still change: it is read again together with the next one.
+Bars that cannot be right are dropped, with one log event each, and count as missing.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from risk.returns import HOUR_MS
 
 ASK_AGAIN_MS = 6 * HOUR_MS
 MAY_BE_LATE_MS = 2 * HOUR_MS
+SETTLE_MS = 60_000
 KEEP_MS = 200 * 24 * HOUR_MS
 LONGEST_REPAIR = 20  # gaps of one symbol asked for a second time
 DEFAULT_PAGE = 500
@@ -56,6 +58,7 @@ class BarLoader:
         self._on_progress = on_progress or (lambda _: None)
         self._rows: dict[str, BarRows] = {}
         self._absent: dict[str, dict[int, int]] = {}
+        self._unsettled: dict[str, int] = {}
 
     def known(self, symbol: str) -> BarRows:
         """What is in memory, oldest first."""
@@ -73,16 +76,18 @@ class BarLoader:
         end_ms = min(end_ms, now_ms // HOUR_MS * HOUR_MS)
         if symbol not in self._rows:
             self._rows[symbol] = await self._from_cache(symbol, end_ms, contract_size)
-        fetched = False
         wanted = self._wanted(symbol, start_ms, end_ms, now_ms)
+        fetched = len(wanted) > 0
+        if fetched and symbol in self._unsettled:
+            wanted = np.union1d(wanted, [self._unsettled.pop(symbol)])
         for attempt in range(2):
-            runs = runs_of_hours(wanted)[: LONGEST_REPAIR if attempt else None]
-            for first_ms, last_ms in runs:
-                fetched = True
+            for first_ms, last_ms in runs_of_hours(wanted)[: LONGEST_REPAIR if attempt else None]:
                 rows = await self._download(symbol, first_ms, last_ms, contract_size)
-                self._merge(symbol, rows)
+                self._rows[symbol] = self._joined_well(symbol, self._rows[symbol], rows)
             wanted = self._wanted(symbol, start_ms, end_ms, now_ms)
             wanted = wanted[wanted < now_ms - HOUR_MS - MAY_BE_LATE_MS]
+        if fetched and now_ms % HOUR_MS < SETTLE_MS:
+            self._unsettled[symbol] = now_ms // HOUR_MS * HOUR_MS - HOUR_MS
         if len(wanted):
             absent = self._absent.setdefault(symbol, {})
             absent.update(dict.fromkeys(wanted.tolist(), now_ms))
@@ -117,21 +122,20 @@ class BarLoader:
         fresh = await self._download(
             symbol, int(last.time_ms[0]), int(last.time_ms[-1]) + HOUR_MS, contract_size
         )
-        same = np.array_equal(fresh.time_ms, last.time_ms) and np.allclose(
-            fresh.close, last.close, rtol=1e-9, atol=0.0
-        )
-        if same:
-            return rows
+        # The very last may have been read before it was final; the one before it was.
+        if np.array_equal(fresh.time_ms, last.time_ms) and np.isclose(
+            fresh.close[0], last.close[0], rtol=1e-9, atol=0.0
+        ):
+            return self._joined_well(symbol, rows, fresh)
         assert self._cache is not None
         self._cache.set_aside(symbol, "the exchange has other prices at the end of it")
         return NO_ROWS
 
-    def _merge(self, symbol: str, fresh: BarRows) -> None:
-        """Add bars to those known; what is known already stays as it is."""
-        old = self._rows[symbol]
-        fresh = fresh.take(~np.isin(fresh.time_ms, old.time_ms))
-        self._rows[symbol], faults = good_rows(_joined(old, fresh))
+    def _joined_well(self, symbol: str, old: BarRows, fresh: BarRows) -> BarRows:
+        """Both, without the faults that show only side by side; ``fresh`` counts over ``old``."""
+        rows, faults = good_rows(_joined(old, fresh))
         self._tell(symbol, faults)
+        return rows
 
     def _tell(self, symbol: str, faults: list[Fault]) -> None:
         for fault in faults:

@@ -17,6 +17,7 @@ from risk.returns import HOUR_MS
 
 PAGE_ROWS = 100  # every exchange allows that many
 BINANCE_PAGE_ROWS = 1000
+MAY_BE_LATE_MS = 300_000
 
 
 @dataclass
@@ -63,7 +64,10 @@ class FundingLoader:
             later = time_ms > (known.time_ms[-1] if len(known.time_ms) else 0)
             known.time_ms = np.concatenate([known.time_ms, time_ms[later]])
             known.rate = np.concatenate([known.rate, rate[later]])
-            known.ask_again_ms = (now_ms // HOUR_MS + 1) * HOUR_MS
+            hour_ms = now_ms // HOUR_MS * HOUR_MS
+            # A payment may be published some minutes after its hour.
+            late_ms = hour_ms + MAY_BE_LATE_MS
+            known.ask_again_ms = late_ms if now_ms < late_ms else hour_ms + HOUR_MS
         hours = intervals(known.time_ms, interval_hours)
         inside = (known.time_ms >= start_ms) & (known.time_ms < min(end_ms, now_ms + 1))
         if not inside.any():
