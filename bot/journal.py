@@ -244,10 +244,15 @@ class Journal(JournalWriter):
         return tuple(booked)
 
     def _book(self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill) -> Fill | None:
+        # By client id where the venue tells it: its own ids may start anew, ours never do.
+        column, value = (
+            ("client_id", fill.client_id)
+            if fill.client_id
+            else ("venue_order_id", fill.venue_order_id)
+        )
         found = db.execute(
-            "SELECT * FROM orders WHERE account = ? AND symbol = ? AND "
-            "(client_id = ? OR venue_order_id = ?)",
-            (account, symbol, fill.client_id, fill.venue_order_id),
+            f"SELECT * FROM orders WHERE account = ? AND symbol = ? AND {column} = ?",  # noqa: S608 - one of two names above
+            (account, symbol, value),
         ).fetchone()
         if found is None:
             return None
@@ -262,10 +267,10 @@ class Journal(JournalWriter):
             (account, symbol, fill.trade_id),
         ).fetchone()
         if earlier is not None:
-            _require_same(fill_row(earlier).fill, fill)
+            _require_same(fill_row(earlier).fill, replace(fill, client_id=order.client_id))
             return None
         self._insert_fill(db, order, fill)
-        return _with_client_id(fill, order.client_id)
+        return replace(fill, client_id=order.client_id)
 
     def _insert_fill(self, db: sqlite3.Connection, order: OrderRow, fill: Fill) -> None:
         db.execute(
@@ -369,12 +374,23 @@ def _payload_hash(order: OrderRequest) -> str:
 
 
 def _require_same(earlier: Fill, again: Fill) -> None:
-    if (earlier.quantity, earlier.price, earlier.side) != (again.quantity, again.price, again.side):
+    """One trade id stands for one execution for ever.
+
+    Raises:
+        DataError: the venue uses it for another one now.
+    """
+
+    def facts(fill: Fill) -> str:
+        return f"{fill.side} {fill.quantity} at {fill.price} of order {fill.client_id}"
+
+    same = (earlier.quantity, earlier.price, earlier.side, earlier.client_id) == (
+        again.quantity,
+        again.price,
+        again.side,
+        again.client_id,
+    )
+    if not same:
         raise DataError(
-            f"{earlier.symbol}: trade {earlier.trade_id} was {earlier.side} {earlier.quantity} at "
-            f"{earlier.price} and is now {again.side} {again.quantity} at {again.price}"
+            f"{earlier.symbol}: trade {earlier.trade_id} is booked as {facts(earlier)} and is now "
+            f"{facts(again)}; did the exchange start anew under an old journal?"
         )
-
-
-def _with_client_id(fill: Fill, client_id: str) -> Fill:
-    return fill if fill.client_id == client_id else replace(fill, client_id=client_id)

@@ -33,6 +33,7 @@ from risk.errors import DataError
 
 _PAGE = 1000
 _WEEK_MS = 7 * 86_400_000
+_KEPT_MS = 26 * _WEEK_MS
 _SETTINGS_MAX_AGE_MS = 60_000
 
 
@@ -199,12 +200,15 @@ class CcxtVenue:
     async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
         """Executions in this account since then, oldest first, each once.
 
+        Goes back half a year at most, which is how long exchanges keep them.
+
         Raises:
             UnreachableError, VenueError: the venue does not answer, or with an error.
             DataError: an execution cannot be read, or not all can be got.
         """
         found: dict[str, Fill] = {}
-        start_ms, now_ms = since_ms, self._clock.now_ms()
+        now_ms = self._clock.now_ms()
+        start_ms = max(since_ms, now_ms - _KEPT_MS)
         while True:
             end_ms = start_ms + _WEEK_MS - 1
             page = await self._page(symbol, start_ms, end_ms if end_ms < now_ms else None)

@@ -1,0 +1,287 @@
+"""The ccxt adapter over real sockets, against the simulated exchange, and the executor on it."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.clock import SimulatedClock
+from bot.execution import ExecutionContext, Executor
+from bot.feeds.generated import generated_tape
+from bot.feeds.tape import DAY_MS, Tape
+from bot.feeds.tape_feed import TapeFeed
+from bot.journal import Journal
+from bot.orders import Acknowledged, OrderState, Rejected, Side
+from bot.planner import PlanIdentity, PlanSettings, plan_orders
+from bot.pretrade import PretradeLimits
+from bot.reconcile import attribute, recover, resolve_unresolved
+from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.http.server import serve_exchange
+from bot.venues.loopback import client
+from bot.venues.sim.account import SimAccount
+from bot.venues.sim.exchange import SimulatedExchange
+from risk.errors import DataError
+from tests.execute_scene import BTC, FET, KEY, leg, order, proposal
+
+WALLET = Decimal(50_000)
+
+
+@dataclass
+class Market:
+    """A simulated exchange behind its face, and the account that hedges."""
+
+    exchange: SimulatedExchange
+    tape: Tape
+    clock: SimulatedClock
+    account: SimAccount
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance_to(self.clock.now_ms() + round(seconds * 1000))
+        self.exchange.update_market(self.tape.quotes(self.clock.now_ms()))
+
+    def price(self, symbol: str, factor: str) -> Decimal:
+        """A whole tick near the mark price times a factor."""
+        one = self.exchange.instruments[symbol]
+        wanted = Decimal(repr(self.exchange.quote(symbol).mark)) * Decimal(factor)
+        return round(wanted / one.tick) * one.tick
+
+
+@pytest.fixture
+def market() -> Market:
+    tape = generated_tape(11, 1_750_000_000_000)
+    clock = SimulatedClock(tape.start_ms + 20 * DAY_MS + 17 * 60_000)
+    exchange = SimulatedExchange(tape.instruments.values(), clock, 11)
+    account = exchange.open_account("hedge", "hedge-key", "hedge-secret", WALLET)
+    exchange.update_market(tape.quotes(clock.now_ms()))
+    return Market(exchange, tape, clock, account)
+
+
+@pytest.fixture
+async def raw(market: Market) -> AsyncIterator[Any]:
+    async with serve_exchange(market.exchange, market.tape, market.clock) as server:
+        exchange = client(
+            server.host, key="hedge-key", secret="hedge-secret", now_ms=market.clock.now_ms
+        )
+        exchange.timeout_on_exit = 0
+        yield exchange
+        await exchange.close()
+
+
+@pytest.fixture
+def venue(raw: Any, market: Market) -> CcxtVenue:
+    return CcxtVenue(raw, "hedge", market.clock)
+
+
+@pytest.fixture
+def journal(tmp_path: Path, market: Market) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "journal.sqlite", market.clock) as opened:
+        yield opened
+
+
+def sell(market: Market, client_id: str, quantity: str, **change: Any) -> Any:
+    price = str(market.price(FET, "0.99"))
+    return order(client_id, symbol=FET, quantity=quantity, **{"price": price, **change})
+
+
+async def test_a_flat_account(venue: CcxtVenue, market: Market) -> None:
+    seen = await venue.account()
+    assert (seen.state.name, seen.state.equity_usd) == ("hedge", 50_000.0)
+    assert (seen.state.available_usd, seen.state.initial_margin_usd) == (50_000.0, 0.0)
+    assert (seen.base_quantity, seen.hedge_mode) == ({}, False)
+    assert seen.state.timestamp_ms == market.clock.now_ms()
+    assert seen.margin_rate[FET] == 1 / 20
+    assert seen.open_order_client_ids == frozenset()
+
+
+async def test_order_position_fill_and_money_agree_with_the_exchange(
+    venue: CcxtVenue, market: Market
+) -> None:
+    outcome = await venue.place(sell(market, "h1one", "2000"))
+    assert isinstance(outcome, Acknowledged)
+    assert (outcome.state, outcome.filled_quantity) == (OrderState.FILLED, 2000)
+    assert await venue.find(FET, "h1one") == outcome
+    fills = await venue.fills(FET, market.clock.now_ms() - 60_000)
+    assert sum(f.quantity for f in fills) == 2000
+    assert {(f.venue_order_id, f.side, f.maker) for f in fills} == {
+        (outcome.venue_order_id, Side.SELL, False)
+    }
+    trades = market.exchange.trades(market.account, FET)
+    assert [(f.trade_id, f.price, f.fee_usd) for f in fills] == [
+        (str(t.trade_id), t.price, t.fee_usd) for t in trades
+    ]
+    assert all(f.fee_usd is not None and f.fee_usd > 0 for f in fills)
+    seen = await venue.account()
+    assert seen.base_quantity == {(FET, "BOTH"): Decimal(-2000)}
+    margin = market.exchange.margin(market.account)
+    assert seen.state.equity_usd == pytest.approx(float(margin.margin_balance_usd), abs=1e-6)
+    assert seen.state.initial_margin_usd == pytest.approx(
+        float(margin.initial_margin_usd), abs=1e-6
+    )
+    assert market.exchange.counters.orders_received == 1
+
+
+async def test_refusals_come_back_with_their_code(venue: CcxtVenue, market: Market) -> None:
+    refused = await venue.place(sell(market, "h1close", "100", reduce_only=True))
+    assert isinstance(refused, Rejected)
+    assert refused.code == "-2022"
+    small = await venue.place(sell(market, "h1small", "1"))
+    assert isinstance(small, Rejected)
+    assert small.code == "-4164"
+    price = str(market.price(BTC, "0.995"))
+    huge = await venue.place(order("h1huge", symbol=BTC, quantity="100", price=price))
+    assert isinstance(huge, Rejected)
+    assert huge.code == "-2019"
+    assert await venue.find(FET, "h1close") is None
+
+
+async def test_a_resting_order_is_seen_and_its_id_cannot_be_used_again(
+    venue: CcxtVenue, market: Market
+) -> None:
+    from dataclasses import replace
+
+    resting = replace(
+        sell(market, "h1rest", "100", price=str(market.price(FET, "1.02"))), time_in_force="GTX"
+    )
+    outcome = await venue.place(resting)
+    assert isinstance(outcome, Acknowledged)
+    assert (outcome.state, outcome.filled_quantity) == (OrderState.LIVE, 0)
+    seen = await venue.account()
+    assert (seen.open_order_client_ids, seen.open_order_symbols) == ({"h1rest"}, {FET})
+    again = await venue.place(resting)
+    assert again == outcome, "the duplicate id proves that the first one exists"
+    assert len(market.exchange.open_orders(market.account)) == 1
+
+
+async def test_hedge_mode_names_the_side(venue: CcxtVenue, market: Market) -> None:
+    market.exchange.set_position_mode(market.account, hedge=True)
+    opened = await venue.place(sell(market, "h1open", "500", position_side="SHORT"))
+    assert isinstance(opened, Acknowledged)
+    seen = await venue.account()
+    assert seen.hedge_mode
+    assert seen.base_quantity == {(FET, "SHORT"): Decimal(-500)}
+    closing = sell(
+        market,
+        "h1close",
+        "200",
+        position_side="SHORT",
+        side=Side.BUY,
+        reduce_only=True,
+        price=str(market.price(FET, "1.009")),
+    )
+    assert isinstance(await venue.place(closing), Acknowledged)
+    market.advance(61)
+    assert (await venue.account()).base_quantity == {(FET, "SHORT"): Decimal(-300)}
+
+
+async def test_many_fills_are_read_page_by_page_and_week_by_week(
+    venue: CcxtVenue, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.venues.ccxt_venue._PAGE", 3)
+    start_ms = market.clock.now_ms()
+    for number in range(12):
+        await venue.place(sell(market, f"h1n{number}", "100"))
+        market.advance(2 * 86_400 if number % 4 == 3 else 1)
+    fills = await venue.fills(FET, start_ms)
+    expected = market.exchange.trades(market.account, FET, limit=1000)
+    assert [f.trade_id for f in fills] == [str(t.trade_id) for t in expected]
+    assert len(fills) >= 12
+    market.advance(20 * 86_400)
+    assert await venue.fills(FET, start_ms) == fills
+
+
+async def test_more_fills_in_one_moment_than_a_page_is_told(
+    venue: CcxtVenue, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.venues.ccxt_venue._PAGE", 2)
+    for number in range(3):
+        await venue.place(sell(market, f"h1n{number}", "100"))
+    with pytest.raises(DataError, match="in one millisecond"):
+        await venue.fills(FET, market.clock.now_ms())
+
+
+async def test_nothing_but_orders_is_ever_changed(
+    venue: CcxtVenue, market: Market, raw: Any
+) -> None:
+    """Leverage, margin mode and position mode are read only, and every POST is an order."""
+    seen: list[tuple[str, str]] = []
+    send = raw.fetch
+
+    async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        seen.append((method, url.partition("?")[0].rpartition("/fapi/")[2]))
+        return await send(url, method, headers, body)
+
+    raw.fetch = fetch
+    await venue.account()
+    await venue.place(sell(market, "h1one", "100"))
+    await venue.find(FET, "h1one")
+    await venue.fills(FET, 0)
+    market.advance(61)
+    await venue.account()
+    assert {path for method, path in seen if method != "GET"} == {"v1/order"}
+
+
+async def test_a_plan_goes_through_the_real_client(
+    venue: CcxtVenue, market: Market, journal: Journal
+) -> None:
+    """Plan, checks, journal, socket, matching, fills: and every book says the same at the end."""
+    feed = TapeFeed(market.tape, market.clock)
+    executor = Executor(
+        venue=venue, market=feed, journal=journal, clock=market.clock, limits=PretradeLimits()
+    )
+    shorts = {FET: Decimal(-5000), BTC: Decimal("-0.1")}
+    for cycle_id, share in (("c1", Decimal(1)), ("c2", Decimal("0.5")), ("c3", Decimal(0))):
+        seen = await venue.account()
+        quotes = await feed.quotes([FET, BTC])
+        own = journal.own_positions("hedge")
+        legs = []
+        for symbol, full in shorts.items():
+            held = own.get((symbol, "BOTH"), Decimal(0))
+            legs.append(leg(symbol, held, full * share - held, quotes[symbol].mark))
+        plan = plan_orders(
+            proposal(*legs),
+            market.exchange.instruments,
+            quotes,
+            own,
+            identity=PlanIdentity("hedge", cycle_id, KEY),
+            settings=PlanSettings(PretradeLimits().order_cap_usd(seen.state.equity_usd)),
+        )
+        assert plan.skipped == ()
+        report = await executor.execute(
+            plan,
+            ExecutionContext(
+                cycle_id, market.exchange.instruments, quotes, seen, frozenset(shorts)
+            ),
+        )
+        assert [r.detail for r in report.results] == [""] * len(plan.orders)
+        assert [r.state for r in report.results] == [OrderState.FILLED] * len(plan.orders)
+        assert (report.mismatches, report.stopped, report.denials) == ((), "", ())
+        own = journal.own_positions("hedge")
+        assert own == {(s, "BOTH"): q * share for s, q in shorts.items() if share}
+        assert attribute(own, report.account.base_quantity).external == {}
+        market.advance(30)
+    ledger = journal.ledger("hedge")
+    assert ledger.wallet_usd(WALLET) == market.account.wallet_usd, "to the last digit"
+    assert market.exchange.counters.rejected == 0
+    recovery = await recover(journal, venue, market.clock)
+    assert recovery.ready
+    assert recovery.resolution.booked == ()
+
+
+async def test_an_order_that_arrived_unheard_is_found_through_the_real_client(
+    venue: CcxtVenue, market: Market, journal: Journal
+) -> None:
+    from tests.execute_scene import intent
+
+    request = sell(market, "h1lost", "700")
+    journal.record_intent(intent())
+    journal.mark_sending(request, account="hedge", leg="open-0", attempt=0)
+    await venue.place(request)  # and here the process died
+    assert [r.client_id for r in journal.sending_to_unknown()] == ["h1lost"]
+    market.advance(5)
+    resolution = await resolve_unresolved(journal, venue, market.clock)
+    assert [r.state for r in resolution.settled] == [OrderState.FILLED]
+    assert journal.own_positions("hedge") == {(FET, "BOTH"): Decimal(-700)}
+    assert journal.ledger("hedge").wallet_usd(WALLET) == market.account.wallet_usd
