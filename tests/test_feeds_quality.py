@@ -1,5 +1,7 @@
 """Checks on bars: what is dropped, what stays, and which hours are missing."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,7 +72,7 @@ def test_missing_hours_and_what_is_there_make_the_whole(
     runs = runs_of_hours(missing)
     covered = [hour for begin, end in runs for hour in range(begin, end, HOUR_MS)]
     assert covered == missing.tolist()
-    assert all(left[1] < right[0] for left, right in zip(runs, runs[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in pairwise(runs))
 
 
 def test_times_and_symbols_for_people() -> None:
