@@ -5,8 +5,6 @@ as SENDING before a byte of it leaves; whatever happens afterwards, nothing that
 forgotten, and nothing that was executed can be booked twice.
 """
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,12 +12,15 @@ from decimal import Decimal
 
 from bot.attribution import HedgeClosedExternally
 from bot.errors import JournalError, SafetyError
+from bot.journal_reader import FUNDING_WATERMARK
 from bot.journal_rows import (
     LEGAL_TRANSITIONS,
     IntentRecord,
     OrderRow,
     fill_row,
     order_row,
+    payload_hash,
+    require_same,
     text_or_none,
 )
 from bot.journal_writer import JournalWriter, json_text
@@ -88,7 +89,7 @@ class Journal(JournalWriter):
             leg,
             attempt,
             self.epoch,
-            _payload_hash(order),
+            payload_hash(order),
             text_or_none(external_before),
             OrderState.SENDING.value,
             now_ms,
@@ -236,11 +237,7 @@ class Journal(JournalWriter):
         """
         with self._transaction(f"book fills of {symbol}") as db:
             booked = [b for f in fills if (b := self._book(db, account, symbol, f)) is not None]
-            db.execute(
-                "INSERT INTO watermarks VALUES (?, ?, ?) ON CONFLICT (account, symbol) "
-                "DO UPDATE SET timestamp_ms = max(timestamp_ms, excluded.timestamp_ms)",
-                (account, symbol, read_ms),
-            )
+            self._set_watermark(db, account, symbol, read_ms)
         return tuple(booked)
 
     def _book(self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill) -> Fill | None:
@@ -267,7 +264,7 @@ class Journal(JournalWriter):
             (account, symbol, fill.trade_id),
         ).fetchone()
         if earlier is not None:
-            _require_same(fill_row(earlier).fill, replace(fill, client_id=order.client_id))
+            require_same(fill_row(earlier).fill, replace(fill, client_id=order.client_id))
             return None
         self._insert_fill(db, order, fill)
         return replace(fill, client_id=order.client_id)
@@ -306,8 +303,10 @@ class Journal(JournalWriter):
             }
             self._insert_event(db, "order_overfilled", document, None, order.client_id)
 
-    def record_funding(self, account: str, receipts: Iterable[FundingReceipt]) -> int:
-        """Books funding payments, each once; how many were new."""
+    def record_funding(
+        self, account: str, receipts: Iterable[FundingReceipt], *, read_ms: int
+    ) -> int:
+        """Books funding payments read at ``read_ms``, each once; how many were new."""
         with self._transaction("book funding") as db:
             new = 0
             for receipt in receipts:
@@ -321,7 +320,17 @@ class Journal(JournalWriter):
                         receipt.timestamp_ms,
                     ),
                 ).rowcount
+            self._set_watermark(db, account, FUNDING_WATERMARK, read_ms)
             return new
+
+    def _set_watermark(
+        self, db: sqlite3.Connection, account: str, symbol: str, read_ms: int
+    ) -> None:
+        db.execute(
+            "INSERT INTO watermarks VALUES (?, ?, ?) ON CONFLICT (account, symbol) "
+            "DO UPDATE SET timestamp_ms = max(timestamp_ms, excluded.timestamp_ms)",
+            (account, symbol, read_ms),
+        )
 
     def record_external_close(
         self, account: str, change: HedgeClosedExternally, *, timestamp_ms: int
@@ -357,40 +366,3 @@ class Journal(JournalWriter):
                 "venue_quantity": str(change.venue_quantity),
             }
             self._insert_event(db, "hedge_closed_externally", document, None, None)
-
-
-def _payload_hash(order: OrderRequest) -> str:
-    facts = [
-        order.client_id,
-        order.symbol,
-        order.side.value,
-        str(order.quantity),
-        str(order.limit_price),
-        order.time_in_force,
-        order.reduce_only,
-        order.position_side,
-    ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _require_same(earlier: Fill, again: Fill) -> None:
-    """One trade id stands for one execution for ever.
-
-    Raises:
-        DataError: the venue uses it for another one now.
-    """
-
-    def facts(fill: Fill) -> str:
-        return f"{fill.side} {fill.quantity} at {fill.price} of order {fill.client_id}"
-
-    same = (earlier.quantity, earlier.price, earlier.side, earlier.client_id) == (
-        again.quantity,
-        again.price,
-        again.side,
-        again.client_id,
-    )
-    if not same:
-        raise DataError(
-            f"{earlier.symbol}: trade {earlier.trade_id} is booked as {facts(earlier)} and is now "
-            f"{facts(again)}; did the exchange start anew under an old journal?"
-        )

@@ -20,6 +20,7 @@ from bot.ledger import ExternalClose, FundingReceipt, Ledger, OwnFill, PositionK
 from bot.orders import OrderState
 
 JOURNAL_NAME = "journal.sqlite"
+FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
 
 _BLOCKING = tuple(sorted(state.value for state in (*UNSETTLED, OrderState.QUARANTINED)))
 
@@ -234,6 +235,13 @@ class JournalReader:
             "SELECT timestamp_ms FROM watermarks WHERE account = ? AND symbol = ?", account, symbol
         )
         return int(rows[0]["timestamp_ms"]) if rows else None
+
+    def funding_wanted_since(self, account: str) -> int | None:
+        """From when funding must be read; None while no order was ever sent."""
+        rows = self._rows("SELECT min(sent_ms) AS first FROM orders WHERE account = ?", account)
+        first = rows[0]["first"]
+        watermark = self.watermark(account, FUNDING_WATERMARK)
+        return watermark if first is None or watermark is not None else int(first)
 
     def fills_wanted_since(self, account: str, symbol: str) -> int | None:
         """From when executions of a symbol must be read so that none of ours is missed.

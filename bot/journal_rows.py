@@ -1,5 +1,7 @@
 """What the journal gives back: orders, events, and what it is told about an intent."""
 
+import hashlib
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from typing import Any
 
 from bot.ledger import ExternalClose, FundingReceipt, OwnFill
 from bot.orders import Fill, OrderRequest, OrderState, Side
+from risk.errors import DataError
 
 # What may follow what. Terminal states have no entry: nothing follows them.
 LEGAL_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -202,3 +205,41 @@ def decimal_or_none(text: str | None) -> Decimal | None:
 def text_or_none(value: Decimal | None) -> str | None:
     """As decimal text, or None."""
     return None if value is None else str(value)
+
+
+def payload_hash(order: OrderRequest) -> str:
+    """Of everything that is sent."""
+    facts = [
+        order.client_id,
+        order.symbol,
+        order.side.value,
+        str(order.quantity),
+        str(order.limit_price),
+        order.time_in_force,
+        order.reduce_only,
+        order.position_side,
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def require_same(earlier: Fill, again: Fill) -> None:
+    """One trade id stands for one execution for ever.
+
+    Raises:
+        DataError: the venue uses it for another one now.
+    """
+
+    def facts(fill: Fill) -> str:
+        return f"{fill.side} {fill.quantity} at {fill.price} of order {fill.client_id}"
+
+    same = (earlier.quantity, earlier.price, earlier.side, earlier.client_id) == (
+        again.quantity,
+        again.price,
+        again.side,
+        again.client_id,
+    )
+    if not same:
+        raise DataError(
+            f"{earlier.symbol}: trade {earlier.trade_id} is booked as {facts(earlier)} and is now "
+            f"{facts(again)}; did the exchange start anew under an old journal?"
+        )

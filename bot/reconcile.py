@@ -5,14 +5,16 @@ fill. That the venue does not find an order proves nothing by itself; only sever
 far enough apart and long enough after the send, do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 from bot.attribution import Attribution, HedgeClosedExternally, attribute
 from bot.errors import UnreachableError, VenueError
 from bot.journal import Journal
 from bot.journal_rows import OrderRow
+from bot.ledger import FundingReceipt
 from bot.orders import Acknowledged, Fill, OrderState
 from bot.ports import Clock, Venue, VenueAccount
 from risk.errors import DataError
@@ -24,6 +26,7 @@ __all__ = [
     "Resolution",
     "attribute",
     "book_fills",
+    "book_funding",
     "recover",
     "resolve_unresolved",
     "resolve_until_settled",
@@ -92,6 +95,34 @@ async def book_fills(journal: Journal, venue: Venue, symbol: str, clock: Clock) 
     read_ms = clock.now_ms()
     fills = await venue.fills(symbol, max(0, since_ms - FILL_OVERLAP_MS))
     return journal.record_fills(account, symbol, fills, read_ms=read_ms)
+
+
+@runtime_checkable
+class FundingReader(Protocol):
+    """A venue that tells what funding was paid."""
+
+    async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
+        """Payments on all positions of the account since then, oldest first."""
+        ...
+
+
+async def book_funding(journal: Journal, venue: Venue, clock: Clock) -> int:
+    """Books funding paid in the symbols that we trade, each payment once; how many were new.
+
+    Nothing where the venue does not tell, or while we have never traded.
+
+    Raises:
+        UnreachableError, VenueError, DataError: it cannot be read.
+    """
+    account = venue.account_name
+    since_ms = journal.funding_wanted_since(account)
+    if since_ms is None or not isinstance(venue, FundingReader):
+        return 0
+    read_ms = clock.now_ms()
+    ours = set(journal.symbols_traded(account))
+    receipts = await venue.funding_receipts(max(0, since_ms - FILL_OVERLAP_MS))
+    mine = [receipt for receipt in receipts if receipt.symbol in ours]
+    return journal.record_funding(account, mine, read_ms=read_ms)
 
 
 async def resolve_unresolved(journal: Journal, venue: Venue, clock: Clock) -> Resolution:
@@ -185,6 +216,7 @@ async def recover(journal: Journal, venue: Venue, clock: Clock) -> Recovery:
     booked = list(resolution.booked)
     for symbol in sorted(symbols):
         booked += await book_fills(journal, venue, symbol, clock)
+    await book_funding(journal, venue, clock)
     unresolved = journal.unresolved_orders(account_name)
     account = await venue.account()
     attribution = attribute(

@@ -1,7 +1,7 @@
 """The ccxt adapter over real sockets, against the simulated exchange, and the executor on it."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,20 @@ from bot.journal import Journal
 from bot.orders import Acknowledged, OrderState, Rejected, Side
 from bot.planner import PlanIdentity, PlanSettings, plan_orders
 from bot.pretrade import PretradeLimits
-from bot.reconcile import attribute, recover, resolve_unresolved
+from bot.reconcile import (
+    attribute,
+    book_fills,
+    book_funding,
+    recover,
+    resolve_unresolved,
+)
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.http.server import serve_exchange
 from bot.venues.loopback import client
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.exchange import SimulatedExchange
 from risk.errors import DataError
-from tests.execute_scene import BTC, FET, KEY, leg, order, proposal
+from tests.execute_scene import BTC, FET, KEY, intent, leg, order, proposal
 
 WALLET = Decimal(50_000)
 
@@ -140,8 +146,6 @@ async def test_refusals_come_back_with_their_code(venue: CcxtVenue, market: Mark
 async def test_a_resting_order_is_seen_and_its_id_cannot_be_used_again(
     venue: CcxtVenue, market: Market
 ) -> None:
-    from dataclasses import replace
-
     resting = replace(
         sell(market, "h1rest", "100", price=str(market.price(FET, "1.02"))), time_in_force="GTX"
     )
@@ -273,8 +277,6 @@ async def test_a_plan_goes_through_the_real_client(
 async def test_an_order_that_arrived_unheard_is_found_through_the_real_client(
     venue: CcxtVenue, market: Market, journal: Journal
 ) -> None:
-    from tests.execute_scene import intent
-
     request = sell(market, "h1lost", "700")
     journal.record_intent(intent())
     journal.mark_sending(request, account="hedge", leg="open-0", attempt=0)
@@ -285,3 +287,21 @@ async def test_an_order_that_arrived_unheard_is_found_through_the_real_client(
     assert [r.state for r in resolution.settled] == [OrderState.FILLED]
     assert journal.own_positions("hedge") == {(FET, "BOTH"): Decimal(-700)}
     assert journal.ledger("hedge").wallet_usd(WALLET) == market.account.wallet_usd
+
+
+async def test_funding_is_booked_once_and_the_wallet_still_comes_out(
+    venue: CcxtVenue, market: Market, journal: Journal
+) -> None:
+    request = sell(market, "h1one", "700")
+    assert await book_funding(journal, venue, market.clock) == 0, "never traded"
+    journal.record_intent(intent())
+    journal.mark_sending(request, account="hedge", leg="open-0", attempt=0)
+    journal.record_outcome(await venue.place(request))
+    await book_fills(journal, venue, FET, market.clock)
+    for _ in range(17):
+        market.advance(3600)
+    assert await book_funding(journal, venue, market.clock) >= 2
+    assert await book_funding(journal, venue, market.clock) == 0
+    ledger = journal.ledger("hedge")
+    assert ledger.funding_usd != 0
+    assert ledger.wallet_usd(WALLET) == market.account.wallet_usd

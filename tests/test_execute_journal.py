@@ -304,8 +304,8 @@ def test_funding_is_booked_once(journal: Journal) -> None:
         FundingReceipt("f1", FET, Decimal("0.31"), NOW_MS),
         FundingReceipt("f2", FET, Decimal("-0.02"), NOW_MS + 1),
     ]
-    assert journal.record_funding(ACCOUNT, receipts) == 2
-    assert journal.record_funding(ACCOUNT, receipts) == 0
+    assert journal.record_funding(ACCOUNT, receipts, read_ms=NOW_MS) == 2
+    assert journal.record_funding(ACCOUNT, receipts, read_ms=NOW_MS) == 0
     assert journal.funding_receipts(ACCOUNT) == receipts
     assert journal.ledger(ACCOUNT).funding_usd == Decimal("0.29")
 

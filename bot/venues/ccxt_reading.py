@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from bot.ledger import FundingReceipt
 from bot.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
 from risk.book import AccountState
 from risk.errors import DataError, MissingDataError
@@ -116,6 +117,25 @@ def read_fill(raw: Document, symbol: str, size: Decimal) -> Fill:
         fee_usd=_fee_usd(raw, what),
         realised_pnl_usd=optional_decimal(details, "realizedPnl", what),
         maker=raw.get("takerOrMaker") == "maker",
+        timestamp_ms=int(raw["timestamp"]),
+    )
+
+
+def read_funding(raw: Document) -> FundingReceipt:
+    """One funding payment; positive was received.
+
+    Raises:
+        DataError: something that it needs is missing or no number.
+    """
+    what = f"funding payment {raw.get('id')}"
+    for field in ("id", "symbol", "timestamp"):
+        if raw.get(field) in (None, ""):
+            raise MissingDataError(f"{what}: no {field}")
+    return FundingReceipt(
+        # Some venues count their payments for each symbol anew.
+        receipt_id=f"{raw['symbol']}#{raw['id']}",
+        symbol=str(raw["symbol"]),
+        amount_usd=decimal_of(raw, "amount", what),
         timestamp_ms=int(raw["timestamp"]),
     )
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.errors import UnreachableError, VenueError
+from bot.ledger import FundingReceipt
 from bot.orders import (
     Fill,
     OrderOutcome,
@@ -23,6 +24,7 @@ from bot.venues.ccxt_reading import (
     margin_rates,
     order_arguments,
     read_fill,
+    read_funding,
     read_money,
     read_order,
     read_positions,
@@ -223,6 +225,35 @@ class CcxtVenue:
             else:
                 break
         return sorted(found.values(), key=lambda fill: fill.timestamp_ms)
+
+    async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
+        """Funding paid on all positions since then, oldest first, each once.
+
+        Nothing where the exchange does not list it. Goes back half a year at most.
+
+        Raises:
+            UnreachableError, VenueError: the venue does not answer, or with an error.
+            DataError: a payment cannot be read, or not all can be got.
+        """
+        if not self._exchange.has.get("fetchFundingHistory"):
+            return ()
+        found: dict[str, FundingReceipt] = {}
+        start_ms = max(since_ms, self._clock.now_ms() - _KEPT_MS)
+        while True:
+            page = await self._funding_page(start_ms)
+            new = [receipt for receipt in page if receipt.receipt_id not in found]
+            found.update((receipt.receipt_id, receipt) for receipt in new)
+            if len(page) < _PAGE:
+                return sorted(found.values(), key=lambda receipt: receipt.timestamp_ms)
+            if not new:
+                raise DataError(f"more than {_PAGE} funding payments in one millisecond")
+            start_ms = max(receipt.timestamp_ms for receipt in page)
+
+    async def _funding_page(self, start_ms: int) -> list[FundingReceipt]:
+        rows = await self._read(
+            "funding paid", lambda: self._exchange.fetch_funding_history(None, start_ms, _PAGE)
+        )
+        return [read_funding(row) for row in rows]
 
     async def _page(self, symbol: str, start_ms: int, end_ms: int | None) -> list[Fill]:
         params = {} if end_ms is None else {"until": end_ms}

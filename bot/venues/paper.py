@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from bot.errors import VenueError
+from bot.ledger import FundingReceipt
 from bot.orders import (
     Acknowledged,
     Fill,
@@ -17,6 +18,7 @@ from bot.venues.sim.account import HeldPosition, SimAccount
 from bot.venues.sim.errors import Code, VenueReject, reject
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import (
+    IncomeType,
     NewOrder,
     OrderStatus,
     OrderType,
@@ -131,6 +133,19 @@ class PaperVenue:
         except VenueReject as refusal:
             raise VenueError(f"{symbol}: {refusal}") from refusal
         return [_fill(trade) for trade in trades]
+
+    async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
+        """Funding paid on all positions since then, oldest first."""
+        paid = self.exchange.income(
+            self._account,
+            type_=IncomeType.FUNDING_FEE,
+            start_ms=since_ms,
+            limit=len(self._account.income),
+        )
+        return [
+            FundingReceipt(f"{e.symbol}#{e.transaction_id}", e.symbol, e.amount_usd, e.timestamp_ms)
+            for e in paid
+        ]
 
     async def close(self) -> None:
         """Nothing is held open."""
