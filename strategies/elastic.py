@@ -17,7 +17,8 @@ from strategies.problem import CapConstraints, Shape, Unsolved, require_dpp, run
 
 _EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
 _STRICTEST_FIRST = (Tier.SIZE, Tier.BOOK, Tier.TRADE)
-_LOOSER = 10 * _EASE
+ROOM_FOR_THE_SOLVER = (0.0, 1e-3, 1e-2)
+"""Of the unit of money: what to add to eased limits, in turn, until the solver can use them."""
 
 
 class ElasticProblem:
@@ -92,6 +93,6 @@ def _tier_by_tier(
     return caps.limits + room
 
 
-def loosened(limits: FloatArray, model: HedgeModel) -> FloatArray:
-    """Eased limits with a little more room wherever they are eased, for a solver that failed."""
-    return np.where(limits > model.caps.limits, limits + _LOOSER * model.unit_usd, limits)
+def loosened(limits: FloatArray, model: HedgeModel, room: float) -> FloatArray:
+    """Eased limits (C,) with ``room`` units of money more, only where they are eased."""
+    return np.where(limits > model.caps.limits, limits + room * model.unit_usd, limits)

@@ -12,7 +12,7 @@ from risk.book import FloatArray
 from strategies.caps import excess
 from strategies.checks import check_choices, check_facts
 from strategies.costs import cost_model
-from strategies.elastic import ElasticProblem, eased_limits, loosened
+from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel, hedge_model
@@ -80,21 +80,21 @@ class MinimumRisk:
 
     def _plan(self, model: HedgeModel) -> _Plan | Unsolved:
         problem = self._hard_problem(shape_of(model))
-        limits, eased = model.caps.limits, False
+        limits = model.caps.limits
         relaxed = problem.solve(model, limits)
+        eased = isinstance(relaxed, Unsolved)
         if isinstance(relaxed, Unsolved):
-            failure = relaxed
-            found = eased_limits(self._elastic_problem(shape_of(model)), model)
-            if isinstance(found, Unsolved):
-                return found
-            if np.array_equal(found, limits):  # the caps can be met: it was the solver that failed
-                return Unsolved(infeasible=False, status=failure.status)
-            limits, eased = found, True
-            relaxed = problem.solve(model, limits)
-            if isinstance(relaxed, Unsolved):
-                limits = loosened(limits, model)
+            least = eased_limits(self._elastic_problem(shape_of(model)), model)
+            if isinstance(least, Unsolved):
+                return least
+            if np.array_equal(least, limits):  # the caps can be met: it was the solver that failed
+                return Unsolved(infeasible=False, status=relaxed.status)
+            for room in ROOM_FOR_THE_SOLVER:
+                limits = loosened(least, model, room)
                 relaxed = problem.solve(model, limits)
-            if isinstance(relaxed, Unsolved):
+                if isinstance(relaxed, Relaxed):
+                    break
+            else:
                 return Unsolved(infeasible=False, status=relaxed.status)
         starts, note = [nearest_lots(model, relaxed.hedge_usd)], ", caps eased" if eased else ""
         if not eased:
