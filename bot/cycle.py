@@ -23,7 +23,7 @@ from bot.logs import Logger
 from bot.monitor import Monitor, Observation
 from bot.planner import PlanIdentity, PlanSettings, plan_orders
 from bot.ports import Clock, Venue
-from bot.reconcile import recover, resolve_unresolved
+from bot.reconcile import book_funding, recover, resolve_unresolved
 from bot.records import CycleRecord, CycleStatus, iso_utc
 from bot.summary import (
     correlation_record,
@@ -206,6 +206,7 @@ class Engine:
         parts = self._parts
         if parts.journal.unresolved_orders(parts.venue.account_name):
             await resolve_unresolved(parts.journal, parts.venue, parts.clock)
+        await book_funding(parts.journal, parts.venue, parts.clock)
         look = await self.look()
         seen = _described(blank, look)
         halted = parts.halt.reason

@@ -32,19 +32,22 @@ from bot.venues.clients import make_client
 from bot.venues.http.server import serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.wiring import Surroundings, open_engine
+from config.aliases import load_aliases
 from config.load import load_settings, profile_path
 from config.secrets import Credentials
 from config.sectors import load_sectors
 from config.settings import Settings
 from config.sources import AccountSource
-from risk.returns import HOUR_MS
+from risk.covariance import mean_ewma_covariance
+from risk.returns import HOUR_MS, log_returns
 
 START_MS = 1_767_225_600_000  # 2026-01-01, where a generated market begins to be traded
 STEP_MS = HOUR_MS
 BOT = "demo-bot"
 BOT_WALLET_USD = Decimal(60_000)
 BOT_GROSS_USD = 40_000.0
-BOT_TOKENS = 5
+BOT_TOKENS = 6
+BOT_LIKES = 10  # it trades only those candidates that move most with the others
 BOT_MIN_DAILY_VOLUME_USD = 5_000_000.0
 RAMP_CYCLES = 6
 REPORT_NAME = "report.html"
@@ -120,7 +123,8 @@ def _stage(options: DemoOptions) -> DemoStage:
         history_ms = settings.data.backfill_days * DAY_MS
         tape: Tape = generated_tape(options.seed, START_MS - history_ms)
     else:
-        tape = recorded_tape(options.data)
+        aliases = load_aliases(settings.universe.aliases_file)
+        tape = recorded_tape(options.data, aliases=aliases)
     start_ms = _start_ms(tape, options, settings.data.backfill_days * DAY_MS)
     clock = SimulatedClock(start_ms)
     exchange = SimulatedExchange(tape.instruments.values(), clock, options.seed)
@@ -156,7 +160,7 @@ def _cycles(tape: Tape, options: DemoOptions, start_ms: int) -> int | None:
 
 
 def _bot_candidates(settings: Settings, tape: Tape, start_ms: int) -> list[str]:
-    """Liquid tokens of the sector that have traded through the whole history."""
+    """The liquid tokens of the sector that have moved most with the others, all history through."""
     sector = load_sectors(settings.universe.sectors_file)[settings.universe.sector]
     universe = build_universe(sector.subsector_of, settings.universe.benchmarks, tape.instruments)
     first_ms = start_ms - settings.data.backfill_days * DAY_MS
@@ -170,7 +174,10 @@ def _bot_candidates(settings: Settings, tape: Tape, start_ms: int) -> list[str]:
     ]
     if not liquid:
         raise UsageError("the data has no liquid token of the sector for the bot to trade")
-    return liquid
+    estimate = mean_ewma_covariance(log_returns(panel.subset(liquid)), liquid)
+    together = dict(zip(estimate.symbols, estimate.correlation.mean(axis=1), strict=True))
+    liked = sorted(together, key=lambda s: -together[s])[:BOT_LIKES]
+    return sorted(liked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def draw_plan(
     rng = np.random.default_rng([_STREAM, seed])
     count = min(tokens, len(candidates))
     chosen = sorted(rng.choice(np.asarray(candidates, dtype=object), size=count, replace=False))
-    weights = rng.dirichlet(np.full(count, 12.0))
+    weights = rng.dirichlet(np.full(count, 25.0))
     targets = {symbol: float(gross_usd * w) for symbol, w in zip(chosen, weights, strict=True)}
     return DemoPlan(targets, max(1, ramp_cycles))
 

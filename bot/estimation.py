@@ -14,6 +14,7 @@ from risk.returns import HOUR_MS, BarPanel, log_returns, without_faults
 
 DAY_MS = 24 * HOUR_MS
 REREAD_BARS = 4  # a bar that comes late is looked for this long
+FUNDING_OVERLAP_MS = 9 * HOUR_MS  # a payment may be published after its time
 FUNDING_DAYS = 45  # what a 30-day half-life still feels
 
 
@@ -114,7 +115,8 @@ class MarketModel:
 
     async def _extend_funding(self, symbols: tuple[str, ...], hour_ms: int) -> None:
         assert self._funding_until_ms is not None
-        fresh = await self._market.funding(symbols, self._funding_until_ms, hour_ms + 1)
+        start_ms = self._funding_until_ms - FUNDING_OVERLAP_MS
+        fresh = await self._market.funding(symbols, start_ms, hour_ms + 1)
         for symbol, series in fresh.items():
             self._funding[symbol] = _appended(self._funding.get(symbol), series)
         self._funding_until_ms = hour_ms + 1

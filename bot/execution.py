@@ -203,6 +203,7 @@ class Executor:
         await self._refresh(request.symbol, run)
         if request.symbol in run.mismatches:
             return Denied("position", f"{request.symbol}: its position did not move as expected")
+        depth = await self._market.depth_usd(request.symbol, self._limits.collar)
         facts = PretradeFacts(
             now_ms=self._clock.now_ms(),
             instruments=context.instruments,
@@ -212,6 +213,7 @@ class Executor:
             open_orders=self._open_orders(),
             allowed=context.allowed,
             positions_ms=run.account.state.timestamp_ms,
+            depth_usd={(request.symbol, side): usd for side, usd in depth.items()},
         )
         return check_order(request, facts, self._limits)
 

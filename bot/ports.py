@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from bot.orders import Fill, OrderOutcome, OrderRequest
+from bot.orders import Fill, OrderOutcome, OrderRequest, Side
 from risk.book import AccountState
 from risk.crowding import FundingSeries
 from risk.instrument import Instrument
@@ -72,6 +72,13 @@ class MarketData(Protocol):
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Prices now; a symbol that has none is left out."""
+        ...
+
+    async def depth_usd(self, symbol: str, within: float) -> Mapping[Side, float]:
+        """Notional that an order of each side meets now within a fraction of the mark price, USD.
+
+        Empty where the feed knows no order book.
+        """
         ...
 
     async def funding(

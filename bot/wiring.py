@@ -30,6 +30,7 @@ from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.clients import make_client
 from bot.venues.paper import open_paper_venue
 from bot.venues.paper_market import PaperMarket
+from config.aliases import load_aliases
 from config.secrets import Credentials, need_credentials
 from config.settings import Settings
 from config.sources import AccountSource as AccountSourceSettings
@@ -108,7 +109,7 @@ async def open_recorded(
     Raises:
         DataError: the data cannot be used.
     """
-    tape = recorded_tape(folder)
+    tape = recorded_tape(folder, aliases=load_aliases(settings.universe.aliases_file))
     market = TapeFeed(tape, clock)
     venue = open_paper_venue(
         tape.instruments.values(),

@@ -21,4 +21,6 @@ def choices(settings: Settings, equity_usd: float) -> HedgeChoices:
         carry_risk=hedge.carry_risk,
         crowding_charge=hedge.crowding_charge,
         shorts_only=hedge.shorts_only,
+        # Below the pre-trade limit, so that a price that moves before the order does not deny it.
+        largest_hedge_usd=0.95 * settings.controls.symbol_hedge_equity_fraction * equity_usd,
     )

@@ -67,6 +67,8 @@ def check_choices(choices: HedgeChoices) -> None:
         _check_number(name, getattr(choices, name), above=False)
     for name in ("horizon_days", "holding_days"):
         _check_number(name, getattr(choices, name), above=True)
+    if choices.largest_hedge_usd is not None:
+        _check_number("largest_hedge_usd", choices.largest_hedge_usd, above=False)
     for name in type(choices.limits).__dataclass_fields__:
         limit = getattr(choices.limits, name)
         if limit is not None:

@@ -78,6 +78,8 @@ class HedgeChoices:
         carry_risk: kappa_f on the standard error of funding.
         crowding_charge: kappa of the squeeze charge; 0 leaves it out.
         shorts_only: hedges are never long.
+        largest_hedge_usd: largest |h_i| of any one symbol, USD; None for no such bound. A hedge
+            that is already larger may stay but not grow.
     """
 
     limits: RiskLimits
@@ -89,3 +91,4 @@ class HedgeChoices:
     carry_risk: float = 0.0
     crowding_charge: float = 0.0
     shorts_only: bool = True
+    largest_hedge_usd: float | None = None

@@ -86,7 +86,7 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
     root = np.asarray(cholesky.T / facts.volatility_btc_daily, dtype=np.float64)
     volatility = np.sqrt(np.diag(covariance))
     equity = facts.risk_equity_usd or float(np.sum(np.abs(facts.hedge_usd)))
-    lower, upper = _bounds(facts, volatility, shorts_only=choices.shorts_only)
+    lower, upper = _bounds(facts, volatility, choices)
     return HedgeModel(
         bot=facts.bot_usd,
         current=facts.hedge_usd,
@@ -112,14 +112,18 @@ def smallest_trade_usd(model: HedgeModel) -> FloatArray:
 
 
 def _bounds(
-    facts: HedgeFacts, volatility: FloatArray, *, shorts_only: bool
+    facts: HedgeFacts, volatility: FloatArray, choices: HedgeChoices
 ) -> tuple[FloatArray, FloatArray]:
     """Bounds of h: shrink only where hands are off, short elsewhere, long where that is chosen."""
     current = facts.hedge_usd
     reach = _LEG_REACH * float(volatility @ np.abs(facts.bot_usd)) / volatility
-    reach = np.maximum(np.ceil(reach / facts.lot_usd) * facts.lot_usd, np.abs(current))
+    reach = np.ceil(reach / facts.lot_usd) * facts.lot_usd
+    if choices.largest_hedge_usd is not None:
+        bound = np.floor(choices.largest_hedge_usd / facts.lot_usd) * facts.lot_usd
+        reach = np.minimum(reach, bound)
+    reach = np.maximum(reach, np.abs(current))
     short = np.where(facts.may_hedge & (current <= 0), -reach, np.minimum(current, 0.0))
-    may_be_long = facts.may_hedge & (current >= 0) & (not shorts_only)
+    may_be_long = facts.may_hedge & (current >= 0) & (not choices.shorts_only)
     long = np.where(may_be_long, reach, np.maximum(current, 0.0))
     return short, long
 

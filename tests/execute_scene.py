@@ -293,6 +293,9 @@ class StillMarket:
         self.asked += 1
         return {s: replace(QUOTES[s], timestamp_ms=self.clock.now_ms()) for s in symbols}
 
+    async def depth_usd(self, symbol: str, within: float) -> Mapping[Side, float]:
+        return {Side.BUY: 1e6, Side.SELL: 1e6}
+
 
 def account(
     held: Mapping[tuple[str, str], Decimal] | None = None,

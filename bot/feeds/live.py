@@ -15,6 +15,7 @@ from bot.feeds.live_quotes import QuoteReader
 from bot.feeds.quality import BarRows
 from bot.feeds.series import quote_volume_usd
 from bot.logs import Logger
+from bot.orders import Side
 from bot.ports import Clock, Quote
 from bot.venues.ccxt_market import (
     instruments_of,
@@ -28,6 +29,8 @@ from risk.instrument import Instrument
 from risk.returns import HOUR_MS, BarPanel
 
 T = TypeVar("T")
+
+DEPTH_LEVELS = 100
 
 
 class LiveFeed:
@@ -127,6 +130,23 @@ class LiveFeed:
             wanted, {one.symbol: self._volatility(one.symbol) for one in wanted}
         )
 
+    async def depth_usd(self, symbol: str, within: float) -> Mapping[Side, float]:
+        """What the order book holds within ``within`` of its middle; nothing without a book."""
+        if not self._exchange.has.get("fetchOrderBook"):
+            return {}
+        known = await self._known()
+        with reading(self._exchange.id, f"order book of {symbol}"):
+            book = await self._exchange.fetch_order_book(symbol, DEPTH_LEVELS)
+            bids, asks = list(book["bids"]), list(book["asks"])
+            if not bids or not asks:
+                return {Side.BUY: 0.0, Side.SELL: 0.0}
+            middle = (float(bids[0][0]) + float(asks[0][0])) / 2
+            size = float(known[symbol].contract_size)
+            return {
+                Side.BUY: size * sum(_notional(row, middle, within) for row in asks),
+                Side.SELL: size * sum(_notional(row, middle, within) for row in bids),
+            }
+
     async def funding(
         self, symbols: Sequence[str], start_ms: int, end_ms: int
     ) -> Mapping[str, FundingSeries]:
@@ -184,3 +204,8 @@ class LiveFeed:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _notional(row: Sequence[Any], middle: float, within: float) -> float:
+    price, contracts = float(row[0]), float(row[1])
+    return price * contracts if abs(price / middle - 1) <= within else 0.0

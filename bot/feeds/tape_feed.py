@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot.feeds.tape import Tape
+from bot.orders import Side
 from bot.ports import Clock, Quote
 from risk.crowding import FundingSeries
 from risk.instrument import Instrument
@@ -34,6 +35,11 @@ class TapeFeed:
         now_ms = self._clock.now_ms()
         found = ((symbol, self._tape.quote(symbol, now_ms)) for symbol in symbols)
         return {symbol: quote for symbol, quote in found if quote is not None}
+
+    async def depth_usd(self, symbol: str, within: float) -> Mapping[Side, float]:
+        """Nothing: a tape has no order book."""
+        del symbol, within
+        return {}
 
     async def funding(
         self, symbols: Sequence[str], start_ms: int, end_ms: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot.orders import Side
 from bot.ports import MarketData, Quote
 from bot.venues.paper import PaperVenue
 from risk.crowding import FundingSeries
@@ -33,6 +34,10 @@ class PaperMarket:
         self._seen.update(quotes)
         self._venue.refresh(self._seen)
         return quotes
+
+    async def depth_usd(self, symbol: str, within: float) -> Mapping[Side, float]:
+        """As the market has it."""
+        return await self._market.depth_usd(symbol, within)
 
     async def funding(
         self, symbols: Sequence[str], start_ms: int, end_ms: int

@@ -128,7 +128,8 @@ class SimulatedExchange:
 
         Expired countdowns cancel first; then funding that fell due is settled, accounts under
         water are liquidated, and resting orders that the prices reach are filled. A payment is
-        settled with the rate last quoted before it: call at least once per funding interval.
+        settled with the rate that the quote tells of it, else with the one last quoted before it:
+        call at least once per funding interval.
 
         Raises:
             DataError: a quote of an unknown symbol, or one that cannot be used.
@@ -155,8 +156,10 @@ class SimulatedExchange:
         due, before = due_payments(market, now_ms), market.quote
         market.renew(quote, now_ms)
         if due and before is not None:
-            rate, accounts = before.funding_rate, self._accounts.values()
-            settle_funding(market, due, rate, accounts, self._booker)
+            # A quote may tell the rate of the one payment that has just fallen due.
+            told = quote.settled_funding_rate if len(due) == 1 else None
+            rate = before.funding_rate if told is None else told
+            settle_funding(market, due, rate, self._accounts.values(), self._booker)
         market.funding_due_ms = next_payment(quote, now_ms)
 
     def delist(self, symbol: str) -> None:
