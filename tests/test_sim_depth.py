@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.orders import Side
@@ -95,6 +95,7 @@ def test_depth_varies_with_the_seed_only_within_the_jitter() -> None:
     taken=st.integers(0, 10**7),
     elapsed_ms=st.integers(0, 10**6),
 )
+@example(price=0.005, volume=4226381588.0, sigma=0.005859375, taken=1, elapsed_ms=0)
 def test_levels_are_ordered_positive_and_never_more_than_the_law(
     price: float, volume: float, sigma: float, taken: int, elapsed_ms: int
 ) -> None:

@@ -64,10 +64,11 @@ class StreetBook:
         direction = 1 if side is Side.SELL else -1
         step = max(self._settings.level_step, float(self._tick / best))
         step_price = best * Decimal(repr(step))
-        taken, passed = self._taken_lots[side], 0
+        # Whole lots, so that nothing is lost where lots outnumber a float's digits.
+        taken, passed = math.ceil(self._taken_lots[side]), 0
         for k in range(math.isqrt(int(_MAX_DISTANCE / step)) + 1):
             law_lots = math.floor(self._lots_at_unit_distance * (step * (k + 0.5) ** 2) ** 2)
-            left = max(0, math.floor(law_lots - taken))
+            left = max(0, law_lots - taken)
             if left > passed:
                 away = to_step(step_price * k * k, self._tick, ROUND_HALF_UP)
                 price = best + direction * away
