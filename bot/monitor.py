@@ -5,8 +5,10 @@ journal's quantity is ours and the rest is somebody's (the bot's, in a shared ac
 guessed: what is stale, missing or contradictory raises, and the cycle is held.
 """
 
+import contextlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.attribution import Attribution, HedgeClosedExternally, attribute
@@ -49,6 +51,8 @@ class Observation:
         account: the hedge account as the venue sees it.
         own: our hedges by (symbol, position side), base units, by the journal.
         bot_listed: symbols that a bot may trade in the hedge account itself.
+        external: what the hedge account holds beside our hedges, signed base units.
+        closed_externally: parts of our hedges that others closed, booked by this look.
     """
 
     book: Book
@@ -57,6 +61,8 @@ class Observation:
     account: VenueAccount
     own: Held
     bot_listed: frozenset[str]
+    external: Held = field(default_factory=dict)
+    closed_externally: tuple[HedgeClosedExternally, ...] = ()
 
 
 class Monitor:
@@ -103,19 +109,21 @@ class Monitor:
             DataError: something needed is stale, missing or contradictory.
             UnreachableError, VenueError: a source or the venue does not answer.
         """
-        instruments = await self.instruments()
-        ours = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
-        quotes = dict(await self._quotes(ours | set(candidates), instruments))
+        snapshots = [await self._read(source) for source in self._sources]
+        instruments = await self._listing(snapshots)
+        wanted = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
+        wanted |= {*candidates, *(p.symbol for s in snapshots for p in s.positions)}
+        # Prices come late, so that they are not old by the time they are used.
+        quotes = dict(await self._quotes(wanted, instruments))
         account = await self._venue.account()
         self._check_age("hedge account", account.state.timestamp_ms, self._ages.balance_ms)
-        split = self._attribute(account)
-        snapshots = [await self._read(source) for source in self._sources]
+        split, closed = self._attribute(account)
         held = {symbol for symbol, _ in (*split.own, *split.external)}
-        held |= {p.symbol for s in snapshots for p in s.positions}
         quotes |= await self._quotes(held - quotes.keys(), instruments)
-        self._check_quotes(held, quotes)
+        held |= {p.symbol for s in snapshots for p in s.positions}
+        quotes = self._usable(quotes, held)
         positions = (
-            *self._own_positions(split.own, account, quotes),
+            *_account_positions(split.own, account, quotes, Owner.HEDGE, account.state.name),
             *self._external_positions(split.external, account, quotes),
             *(p for s in snapshots for p in _priced(s, quotes)),
         )
@@ -126,7 +134,28 @@ class Monitor:
             account=account,
             own=split.own,
             bot_listed=self._listed_beside_us(account, snapshots),
+            external=split.external,
+            closed_externally=closed,
         )
+
+    async def _listing(self, snapshots: Sequence[SourceSnapshot]) -> Mapping[str, Instrument]:
+        """What the venue lists, with everything that the sources hold.
+
+        Raises:
+            DataError: a source holds what is not listed, so its risk cannot be known.
+        """
+        instruments = await self.instruments()
+        if any(p.symbol not in instruments for s in snapshots for p in s.positions):
+            self._instruments_read_ms = None  # it may have been listed since
+            instruments = await self.instruments()
+        for snapshot in snapshots:
+            for position in snapshot.positions:
+                if position.symbol not in instruments:
+                    raise DataError(
+                        f"source {snapshot.source}: holds {position.symbol}, but the venue lists "
+                        "no such active perpetual, so its risk is not known"
+                    )
+        return instruments
 
     async def _quotes(
         self, symbols: Iterable[str], instruments: Mapping[str, Instrument]
@@ -148,17 +177,19 @@ class Monitor:
         if age_ms < -60_000:
             raise DataError(f"{what}: its timestamp lies {-age_ms / 1000:.0f} s in the future")
 
-    def _attribute(self, account: VenueAccount) -> Attribution:
+    def _attribute(
+        self, account: VenueAccount
+    ) -> tuple[Attribution, tuple[HedgeClosedExternally, ...]]:
         """Ours and everybody else's; a hedge that shrank without us needs two agreeing reads."""
         split = self._split(account)
+        earlier, self._disagreement = self._disagreement, split.closed_externally
         if split.unsure:
             raise DataError(
                 f"{min(split.unsure)}: an order of ours is not resolved and the account holds "
                 "something else than the journal; waiting until it is known"
             )
-        earlier, self._disagreement = self._disagreement, split.closed_externally
         if not split.closed_externally:
-            return split
+            return split, ()
         if split.closed_externally != earlier:
             first = split.closed_externally[0]
             raise DataError(
@@ -169,24 +200,35 @@ class Monitor:
         for change in split.closed_externally:
             self._journal.record_external_close(account.state.name, change, timestamp_ms=now_ms)
         self._disagreement = ()
-        return self._split(account)
+        return self._split(account), split.closed_externally
 
     def _split(self, account: VenueAccount) -> Attribution:
         name = account.state.name
         unresolved = {order.symbol for order in self._journal.unresolved_orders(name)}
         return attribute(self._journal.own_positions(name), account.base_quantity, unresolved)
 
-    def _check_quotes(self, held: Iterable[str], quotes: Mapping[str, Quote]) -> None:
+    def _usable(self, quotes: Mapping[str, Quote], held: Iterable[str]) -> dict[str, Quote]:
+        """Fresh quotes; what is held must have one, of the candidates those without are left out.
+
+        Raises:
+            DataError: something is held whose price is missing, stale or no price.
+        """
         for symbol in sorted(held):
             quote = quotes.get(symbol)
             if quote is None:
                 raise MissingDataError(f"{symbol}: held, but the venue has no price for it")
-            self._check_age(f"{symbol}: mark price", quote.timestamp_ms, self._ages.mark_ms)
+            self._check_quote(quote)
+        fresh = {}
+        for symbol, quote in quotes.items():
+            with contextlib.suppress(DataError):
+                self._check_quote(quote)
+                fresh[symbol] = quote
+        return fresh
 
-    def _own_positions(
-        self, own: Held, account: VenueAccount, quotes: Mapping[str, Quote]
-    ) -> tuple[Position, ...]:
-        return _account_positions(own, account, quotes, Owner.HEDGE, account.state.name)
+    def _check_quote(self, quote: Quote) -> None:
+        self._check_age(f"{quote.symbol}: mark price", quote.timestamp_ms, self._ages.mark_ms)
+        if not (math.isfinite(quote.mark) and quote.mark > 0):
+            raise DataError(f"{quote.symbol}: mark price {quote.mark}, must be above 0")
 
     def _external_positions(
         self, external: Held, account: VenueAccount, quotes: Mapping[str, Quote]
@@ -220,7 +262,8 @@ def _account_positions(
             mark_price=quotes[symbol].mark,
             timestamp_ms=account.state.timestamp_ms,
             position_side=position_side,
-            liquidation_price=account.liquidation_price.get(symbol),
+            leverage=account.leverage(symbol),
+            liquidation_price=account.liquidation_price.get((symbol, position_side)),
         )
         for (symbol, position_side), quantity in sorted(quantities.items())
         if quantity != 0

@@ -158,7 +158,7 @@ class VenueAccount:
         state: money.
         base_quantity: signed base units by (symbol, position side); only those not zero.
         margin_rate: initial margin as a fraction of notional by symbol (1 / leverage).
-        liquidation_price: by symbol, where there is one.
+        liquidation_price: by (symbol, position side), where there is one.
         open_order_client_ids: client ids of open orders, ours and others'.
         open_order_symbols: symbols in which anybody has an open order in this account.
         hedge_mode: long and short are held apart.
@@ -167,10 +167,15 @@ class VenueAccount:
     state: AccountState
     base_quantity: Mapping[tuple[str, str], Decimal]
     margin_rate: Mapping[str, float]
-    liquidation_price: Mapping[str, float]
+    liquidation_price: Mapping[tuple[str, str], float]
     open_order_client_ids: frozenset[str]
     hedge_mode: bool = False
     open_order_symbols: frozenset[str] = frozenset()
+
+    def leverage(self, symbol: str) -> float | None:
+        """By how much a position may exceed its margin; None where the venue does not tell."""
+        rate = self.margin_rate.get(symbol)
+        return 1 / rate if rate else None
 
 
 class Venue(Protocol):

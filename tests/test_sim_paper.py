@@ -62,7 +62,7 @@ async def test_round_trip() -> None:
     assert account.state.equity_usd == pytest.approx(10_000 - float(fee) + float(sold) - 1000)
     assert account.state.initial_margin_usd == 50
     assert account.margin_rate[FET] == 0.05
-    assert account.liquidation_price[FET] > 10
+    assert account.liquidation_price[FET, "BOTH"] > 10
     assert account.open_order_client_ids == frozenset()
     back = replace(
         short_fet("h1def", price="1.01"), side=Side.BUY, reduce_only=True, quantity=D(1000)

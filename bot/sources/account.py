@@ -1,6 +1,8 @@
 """Positions of a bot read from its own exchange account, with a key that only reads."""
 
+from bot.errors import UnreachableError, VenueError
 from bot.ports import ReportedPosition, SourceSnapshot, Venue
+from risk.errors import DataError
 
 
 class AccountSource:
@@ -25,16 +27,19 @@ class AccountSource:
         """All open positions of the account; symbols with open orders count as listed.
 
         Raises:
-            UnreachableError, VenueError, DataError: as the adapter says.
+            UnreachableError, VenueError, DataError: as the adapter says, naming the source.
         """
-        account = await self._venue.account()
+        try:
+            account = await self._venue.account()
+        except (UnreachableError, VenueError, DataError) as error:
+            raise type(error)(f"source {self._name}: {error}") from error
         positions = tuple(
             ReportedPosition(
                 symbol=symbol,
                 base_quantity=quantity,
                 position_side=position_side,
-                leverage=_leverage(account.margin_rate.get(symbol)),
-                liquidation_price=account.liquidation_price.get(symbol),
+                leverage=account.leverage(symbol),
+                liquidation_price=account.liquidation_price.get((symbol, position_side)),
             )
             for (symbol, position_side), quantity in sorted(account.base_quantity.items())
         )
@@ -48,7 +53,3 @@ class AccountSource:
     async def close(self) -> None:
         """Give back the adapter's sockets."""
         await self._venue.close()
-
-
-def _leverage(margin_rate: float | None) -> float | None:
-    return None if not margin_rate else 1 / margin_rate

@@ -1,14 +1,16 @@
 """A book from a file of signed notionals, as of one moment of recorded data."""
 
-import json
-import math
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from bot.errors import UnreachableError
+from bot.errors import UsageError
 from bot.ports import Clock, Quote, ReportedPosition, SourceSnapshot
+from bot.sources.file import is_unified_symbol
+from bot.sources.json_file import is_number, parse_json, read_text, shown
 from risk.errors import DataError, MissingDataError
+
+_LARGEST_USD = Decimal("1e12")
 
 
 class BookSource:
@@ -18,7 +20,7 @@ class BookSource:
         """Read the file.
 
         Raises:
-            UnreachableError: it cannot be read.
+            UsageError: it cannot be read.
             DataError: it is not such a list; one line naming row, field and value.
         """
         self._path = path
@@ -48,7 +50,7 @@ class BookSource:
                 f"{self._path}: {unpriced[0]}: no price in the data at that time"
             )
         self._positions = tuple(
-            ReportedPosition(symbol, Decimal(repr(usd)) / Decimal(repr(quotes[symbol].mark)))
+            ReportedPosition(symbol, usd / Decimal(repr(quotes[symbol].mark)))
             for symbol, usd in self._notional_usd.items()
             if usd
         )
@@ -61,27 +63,27 @@ class BookSource:
         """Nothing is held open."""
 
 
-def _notionals(path: Path) -> dict[str, float]:
+def _notionals(path: Path) -> dict[str, Decimal]:
     form = 'must be a list of {"symbol", "notional_usd"}'
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = parse_json(read_text(path), str(path))
     except OSError as error:
-        raise UnreachableError(f"--book {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: not JSON: {error}") from error
+        raise UsageError(f"--book {path}: {error.strerror}") from error
     if not isinstance(rows, list):
         raise DataError(f"{path}: {form}")
-    found: dict[str, float] = {}
+    found: dict[str, Decimal] = {}
     for i, row in enumerate(rows):
         where = f"{path}: row {i}"
         if not isinstance(row, dict) or set(row) != {"symbol", "notional_usd"}:
-            raise DataError(f"{where}: {form}")
+            raise DataError(f"{where}: {shown(row)}: {form}")
         symbol, usd = row["symbol"], row["notional_usd"]
-        if not isinstance(symbol, str) or ":" not in symbol:
-            raise DataError(f"{where}: symbol: {symbol!r}, must be like FET/USDT:USDT")
-        if isinstance(usd, bool) or not isinstance(usd, int | float) or not math.isfinite(usd):
-            raise DataError(f"{where}: notional_usd: {usd!r}, must be a finite number")
+        if not isinstance(symbol, str) or not is_unified_symbol(symbol):
+            raise DataError(f"{where}: symbol: {shown(symbol)}, must be like FET/USDT:USDT")
+        if not is_number(usd) or not abs(Decimal(usd)) <= _LARGEST_USD:
+            raise DataError(
+                f"{where}: notional_usd: {shown(usd)}, must be a number of USD, below 0 if short"
+            )
         if symbol in found:
             raise DataError(f"{where}: {symbol}: the same symbol twice")
-        found[symbol] = float(usd)
+        found[symbol] = Decimal(usd)
     return found

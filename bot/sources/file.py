@@ -1,18 +1,18 @@
 """Positions from a JSON file that the bot, or its owner, keeps up to date."""
 
-import json
-import math
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from bot.errors import UnreachableError
 from bot.ports import ReportedPosition, SourceSnapshot
+from bot.sources.json_file import is_number, parse_json, read_text, shown
 from risk.errors import DataError, MissingDataError
 
 _KEYS = {"symbol", "side", "base", "entry_price", "leverage"}
+_LARGEST = Decimal("1e15")
 
 
 class FileSource:
@@ -41,13 +41,11 @@ class FileSource:
             DataError: it is not what a positions file must be; the message names the field.
         """
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = read_text(self._path)
         except OSError as error:
             raise UnreachableError(
                 f"source {self._name}: cannot read {self._path}: {error.strerror}"
             ) from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{self._path}: not UTF-8 text") from error
         return parse_positions(text, str(self._path), self._name)
 
     async def close(self) -> None:
@@ -60,11 +58,7 @@ def parse_positions(text: str, where: str, source: str) -> SourceSnapshot:
     Raises:
         DataError: one line naming ``where``, the field, its value and what is allowed.
     """
-    try:
-        # Decimal keeps quantities exactly as written.
-        document = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (json.JSONDecodeError, DataError) as error:
-        raise DataError(f"{where}: not JSON: {error}") from error
+    document = parse_json(text, where)
     if not isinstance(document, dict):
         raise DataError(f'{where}: must be an object with "timestamp" and "positions"')
     _only(document, {"timestamp", "positions"}, where)
@@ -80,15 +74,11 @@ def parse_positions(text: str, where: str, source: str) -> SourceSnapshot:
     )
 
 
-def _refuse_constant(value: str) -> None:
-    raise DataError(f"{value} is no number")
-
-
 def _only(row: Mapping[str, Any], allowed: set[str], where: str) -> None:
     unknown = sorted(set(row) - allowed)
     if unknown:
         raise DataError(
-            f"{where}: {unknown[0]}: unknown key, allowed: {', '.join(sorted(allowed))}"
+            f"{where}: {shown(unknown[0])}: unknown key, allowed: {', '.join(sorted(allowed))}"
         )
 
 
@@ -96,12 +86,14 @@ def _timestamp_ms(value: object, where: str) -> int:
     form = 'must be UTC like "2026-01-31T12:00:00Z"'
     if value is None:
         raise MissingDataError(f"{where}: timestamp: missing, {form}")
+    if not isinstance(value, str):
+        raise DataError(f"{where}: timestamp: {shown(value)}, {form}")
     try:
-        moment = datetime.fromisoformat(str(value))
+        moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise DataError(f"{where}: timestamp: {value!r}, {form}") from error
+        raise DataError(f"{where}: timestamp: {shown(value)}, {form}") from error
     if moment.tzinfo is None:
-        raise DataError(f"{where}: timestamp: {value!r} has no time zone, {form}")
+        raise DataError(f"{where}: timestamp: {shown(value)} has no time zone, {form}")
     return round(moment.timestamp() * 1000)
 
 
@@ -110,14 +102,16 @@ def _position(row: object, where: str) -> ReportedPosition:
         raise DataError(f"{where}: must be an object with symbol, side and base")
     _only(row, _KEYS, where)
     symbol = row.get("symbol")
-    if not isinstance(symbol, str) or ":" not in symbol or "/" not in symbol:
-        raise DataError(f"{where}: symbol: {symbol!r}, must be like FET/USDT:USDT")
+    if not isinstance(symbol, str) or not is_unified_symbol(symbol):
+        raise DataError(f"{where}: symbol: {shown(symbol)}, must be like FET/USDT:USDT")
     side = row.get("side")
     if side not in ("long", "short"):
-        raise DataError(f"{where}: side: {side!r}, must be long or short")
+        raise DataError(f"{where}: side: {shown(side)}, must be long or short")
     base = _number(row.get("base"), f"{where}: base", "base units, at least 0, without a sign")
     if base < 0:
-        raise DataError(f"{where}: base: {base}, must not be negative; side tells the direction")
+        raise DataError(
+            f"{where}: base: {shown(base)}, must not be negative; side tells the direction"
+        )
     return ReportedPosition(
         symbol=symbol,
         base_quantity=base if side == "long" else -base,
@@ -126,15 +120,21 @@ def _position(row: object, where: str) -> ReportedPosition:
     )
 
 
+def is_unified_symbol(text: str) -> bool:
+    """Whether it has the form of ccxt's name of a perpetual: base, quote and settlement."""
+    base, slash, rest = text.partition("/")
+    quote, colon, settled = rest.partition(":")
+    parts = (base, quote, settled)
+    return bool(slash and colon) and all(p and p.isprintable() and " " not in p for p in parts)
+
+
 def _number(value: object, where: str, allowed: str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise DataError(f"{where}: {value!r}, must be a number: {allowed}")
-    try:
-        number = Decimal(value)
-    except InvalidOperation as error:
-        raise DataError(f"{where}: {value!r}, must be a number: {allowed}") from error
-    if not number.is_finite() or abs(number) > Decimal("1e15"):
-        raise DataError(f"{where}: {value}, must be finite and plausible: {allowed}")
+    if not isinstance(value, int | Decimal) or not is_number(value):
+        told = "missing" if value is None else shown(value)
+        raise DataError(f"{where}: {told}, must be a number: {allowed}")
+    number = Decimal(value)
+    if not number.is_finite() or abs(number) > _LARGEST:
+        raise DataError(f"{where}: {shown(value)}, must be finite and plausible: {allowed}")
     return number
 
 
@@ -142,8 +142,8 @@ def _optional(row: Mapping[str, Any], key: str, where: str) -> float | None:
     if row.get(key) is None:
         return None
     value = float(_number(row[key], f"{where}: {key}", "above 0"))
-    if not (math.isfinite(value) and value > 0):
-        raise DataError(f"{where}: {key}: {row[key]}, must be above 0")
+    if value <= 0:
+        raise DataError(f"{where}: {key}: {shown(row[key])}, must be above 0")
     return value
 
 

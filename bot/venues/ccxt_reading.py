@@ -104,6 +104,8 @@ def read_fill(raw: Document, symbol: str, size: Decimal) -> Fill:
     for field in ("id", "order", "side", "timestamp"):
         if raw.get(field) in (None, ""):
             raise MissingDataError(f"{what}: no {field}")
+    if raw["side"] not in ("buy", "sell"):
+        raise DataError(f"{what}: side is {raw['side']!r}, neither buy nor sell")
     info = raw.get("info")
     details = info if isinstance(info, dict) else {}
     return Fill(
@@ -117,7 +119,7 @@ def read_fill(raw: Document, symbol: str, size: Decimal) -> Fill:
         fee_usd=_fee_usd(raw, what),
         realised_pnl_usd=optional_decimal(details, "realizedPnl", what),
         maker=raw.get("takerOrMaker") == "maker",
-        timestamp_ms=int(raw["timestamp"]),
+        timestamp_ms=int(decimal_of(raw, "timestamp", what)),
     )
 
 
@@ -136,7 +138,7 @@ def read_funding(raw: Document) -> FundingReceipt:
         receipt_id=f"{raw['symbol']}#{raw['id']}",
         symbol=str(raw["symbol"]),
         amount_usd=decimal_of(raw, "amount", what),
-        timestamp_ms=int(raw["timestamp"]),
+        timestamp_ms=int(decimal_of(raw, "timestamp", what)),
     )
 
 
@@ -168,7 +170,7 @@ def read_positions(
         side = row.get("side")
         if side not in ("long", "short"):
             raise DataError(f"{what}: side is {side!r}, neither long nor short")
-        key = symbol, side.upper() if row.get("hedged") else "BOTH"
+        key = symbol, _position_side(row)
         if key in held:
             raise DataError(f"{what}: told twice")
         sign = 1 if side == "long" else -1
@@ -176,14 +178,18 @@ def read_positions(
     return held
 
 
-def liquidation_prices(rows: Iterable[Document]) -> dict[str, float]:
-    """By symbol, of the rows that have one."""
+def liquidation_prices(rows: Iterable[Document]) -> dict[tuple[str, str], float]:
+    """By (symbol, position side), of the rows that have one."""
     found = {}
     for row in rows:
         price = row.get("liquidationPrice")
         if isinstance(price, int | float) and math.isfinite(price) and price > 0:
-            found[str(row["symbol"])] = float(price)
+            found[str(row.get("symbol")), _position_side(row)] = float(price)
     return found
+
+
+def _position_side(row: Document) -> str:
+    return str(row.get("side")).upper() if row.get("hedged") else "BOTH"
 
 
 def margin_rates(leverages: Mapping[str, Document]) -> dict[str, float]:

@@ -37,6 +37,7 @@ _PAGE = 1000
 _WEEK_MS = 7 * 86_400_000
 _KEPT_MS = 26 * _WEEK_MS
 _SETTINGS_MAX_AGE_MS = 60_000
+_MARKETS_MAX_AGE_MS = 3_600_000  # steps and listings change
 
 
 class CcxtVenue:
@@ -58,6 +59,7 @@ class CcxtVenue:
         self._hedge_mode: bool | None = None
         self._margin_rate: dict[str, float] = {}
         self._settings_ms: int | None = None
+        self._markets_ms: int | None = None
 
     @property
     def account_name(self) -> str:
@@ -70,12 +72,31 @@ class CcxtVenue:
 
     async def _load_markets(self) -> None:
         # Without them ccxt guesses contract sizes.
-        if not self._exchange.markets:
-            await self._wire.read("markets", self._exchange.load_markets)
+        read_ms, now_ms = self._markets_ms, self._clock.now_ms()
+        if read_ms is not None and now_ms - read_ms <= _MARKETS_MAX_AGE_MS:
+            return
+        again = bool(self._exchange.markets)
+        markets = await self._wire.read("markets", lambda: self._exchange.load_markets(again))
+        if not markets:
+            raise DataError(f"{self._wire.venue}: markets: an empty list")
+        self._markets_ms = now_ms
 
     async def _read(self, doing: str, call: Callable[[], Awaitable[Any]]) -> Any:
         await self._load_markets()
-        return await self._wire.read(doing, call)
+        return await self._wire.read(f"{doing} of account {self._name}", call)
+
+    async def _rows(
+        self, doing: str, call: Callable[[], Awaitable[Any]]
+    ) -> list[Mapping[str, Any]]:
+        """A list of documents, all of it or nothing.
+
+        Raises:
+            DataError: it is something else; a part of it is no proof of the rest.
+        """
+        rows = await self._read(doing, call)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise DataError(f"{self._wire.venue}: {doing} of account {self._name}: not a list")
+        return rows
 
     async def account(self) -> VenueAccount:
         """Positions and money now, stamped with the moment before they were asked for.
@@ -87,9 +108,8 @@ class CcxtVenue:
         now_ms = self._clock.now_ms()
         await self._read_settings(now_ms)
         balance = await self._read("balance", self._exchange.fetch_balance)
-        rows = await self._read("positions", self._exchange.fetch_positions)
-        orders = await self._read("open orders", self._open_orders)
-        positions: list[Mapping[str, Any]] = [row for row in rows if isinstance(row, dict)]
+        positions = await self._rows("positions", self._exchange.fetch_positions)
+        orders = await self._rows("open orders", self._open_orders)
         hedge_mode = self._hedge_mode
         if hedge_mode is None:
             hedge_mode = any(row.get("hedged") for row in positions)
@@ -102,7 +122,7 @@ class CcxtVenue:
                 str(o["clientOrderId"]) for o in orders if o.get("clientOrderId")
             ),
             hedge_mode=hedge_mode,
-            open_order_symbols=frozenset(str(o["symbol"]) for o in orders),
+            open_order_symbols=frozenset(str(o.get("symbol")) for o in orders),
         )
 
     async def _open_orders(self) -> Any:
@@ -250,7 +270,7 @@ class CcxtVenue:
             start_ms = max(receipt.timestamp_ms for receipt in page)
 
     async def _funding_page(self, start_ms: int) -> list[FundingReceipt]:
-        rows = await self._read(
+        rows = await self._rows(
             "funding paid", lambda: self._exchange.fetch_funding_history(None, start_ms, _PAGE)
         )
         return [read_funding(row) for row in rows]
@@ -258,7 +278,7 @@ class CcxtVenue:
     async def _page(self, symbol: str, start_ms: int, end_ms: int | None) -> list[Fill]:
         params = {} if end_ms is None else {"until": end_ms}
         size = await self._contract_size(symbol)
-        rows = await self._read(
+        rows = await self._rows(
             "trades",
             lambda: self._exchange.fetch_my_trades(symbol, start_ms, _PAGE, params),
         )

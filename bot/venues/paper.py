@@ -90,7 +90,9 @@ class PaperVenue:
                 for symbol in exchange.instruments
             },
             liquidation_price={
-                p.symbol: float(p.liquidation_price) for p in rows if p.liquidation_price
+                (p.symbol, p.position_side.value): float(p.liquidation_price)
+                for p in rows
+                if p.liquidation_price
             },
             open_order_client_ids=frozenset(o.client_id for o in exchange.open_orders(account)),
             hedge_mode=account.hedge_mode,
