@@ -20,7 +20,7 @@ from bot.feeds.generated import GeneratedTape
 from bot.feeds.generated_universe import UNIVERSE
 from bot.feeds.live import LiveFeed
 from bot.feeds.live_bars import Progress
-from bot.feeds.live_funding import intervals
+from bot.feeds.live_funding import intervals, next_payment_ms
 from bot.feeds.tape import DAY_MS, Kline
 from bot.logs import open_log
 from bot.venues.clients import make_client
@@ -165,8 +165,11 @@ async def test_quotes_take_three_requests_for_all_symbols() -> None:
                 truth[symbol].open_interest_base, rel=1e-3
             )
             assert quote.timestamp_ms == one.now
-        await feed.quotes([FET, BTC])
-        assert one.requests - before == 3 + 2 + 3  # open interest once an hour
+        for hours, more in ((0, 0), (3, 0), (1, 2)):  # open interest every four hours
+            one.advance(hours * HOUR_MS)
+            before = one.requests
+            await feed.quotes([FET, BTC])
+            assert one.requests - before == 3 + more
 
 
 async def test_funding_is_the_settled_history_with_its_intervals() -> None:
@@ -187,6 +190,36 @@ async def test_funding_is_the_settled_history_with_its_intervals() -> None:
         one.advance(HOUR_MS)
         later = await feed.funding([NEW], start, one.now + 1)
         assert len(later[NEW].rate) == len(got[NEW].rate) + 1
+
+
+async def test_funding_is_asked_for_only_when_a_payment_is_due() -> None:
+    async with stage() as one:
+        feed = one.feed()
+        symbols, start = [BTC, FET, NEW], one.now - 30 * DAY_MS
+        intervals_ms = {
+            s: round(one.tape.instruments[s].funding_interval_hours * HOUR_MS) for s in symbols
+        }
+        await feed.funding(symbols, start, one.now + 1)
+        for _ in range(24):
+            one.advance(HOUR_MS)
+            before = one.requests
+            got = await feed.funding(symbols, start, one.now + 1)
+            due = [s for s in symbols if one.now % intervals_ms[s] < HOUR_MS]
+            assert one.requests - before == len(due)
+            for symbol in symbols:
+                truth = one.tape.funding_series(symbol, start, one.now + 1)
+                assert truth is not None
+                np.testing.assert_array_equal(got[symbol].time_ms, truth.time_ms)
+
+
+def test_the_next_payment_follows_the_shorter_of_told_and_kept_interval() -> None:
+    hours = np.array([0, 8, 16, 24], dtype=np.int64) * HOUR_MS
+    assert next_payment_ms(hours, 8.0) == 32 * HOUR_MS
+    assert next_payment_ms(hours, 1.0) == 25 * HOUR_MS  # it pays more often from now on
+    assert next_payment_ms(hours // 8, 8.0) == 4 * HOUR_MS  # told late, or never
+    assert next_payment_ms(hours + 4 * HOUR_MS, 8.0) == 32 * HOUR_MS  # a grid of another hour
+    assert next_payment_ms(hours[:1], 4.0) == 4 * HOUR_MS
+    assert next_payment_ms(hours[:0], 4.0) == 0
 
 
 async def test_restart_reads_the_cache_and_asks_for_two_bars_only(tmp_path: Path) -> None:

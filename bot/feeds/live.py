@@ -55,7 +55,7 @@ class LiveFeed:
             cache_dir: keeps closed bars across runs; None keeps them in memory only.
             on_progress: called during a backfill.
             concurrency: requests under way at a time; 1 sends one after another.
-            open_interest: ask for it, one request a symbol and hour.
+            open_interest: ask for it, one request a symbol every few hours.
         """
         cache = None if cache_dir is None else BarCache(cache_dir, exchange.id, log)
         self._exchange = exchange

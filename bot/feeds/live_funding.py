@@ -1,4 +1,4 @@
-"""Settled funding through ccxt, kept in memory and asked for again only when a payment is due."""
+"""Settled funding through ccxt, kept in memory, asked for again only when a payment is due."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -55,12 +55,12 @@ class FundingLoader:
         if known is None or start_ms < known.from_ms:
             known = _Known(start_ms, np.empty(0, dtype=np.int64), np.empty(0), 0)
             self._known[symbol] = known
-        if now_ms >= known.ask_again_ms:
+        if now_ms >= max(known.ask_again_ms, next_payment_ms(known.time_ms, interval_hours)):
             # A day more, so that the first payment has one before it.
             since_ms = known.from_ms - 24 * HOUR_MS
             if len(known.time_ms):
                 since_ms = int(known.time_ms[-1]) + 1
-            time_ms, rate = await self._download(symbol, since_ms, now_ms)
+            time_ms, rate = await self._download(symbol, since_ms, now_ms, interval_hours)
             later = time_ms > (known.time_ms[-1] if len(known.time_ms) else 0)
             known.time_ms = np.concatenate([known.time_ms, time_ms[later]])
             known.rate = np.concatenate([known.rate, rate[later]])
@@ -75,14 +75,15 @@ class FundingLoader:
         return FundingSeries(symbol, known.time_ms[inside], known.rate[inside], hours[inside])
 
     async def _download(
-        self, symbol: str, since_ms: int, now_ms: int
+        self, symbol: str, since_ms: int, now_ms: int, interval_hours: float
     ) -> tuple[NDArray[np.int64], FloatArray]:
         """Payments from since_ms to now_ms, sorted, each time once; what cannot be right is
         dropped with a log event."""
         binance = self._exchange.id in ("binance", "binanceusdm")
         page = BINANCE_PAGE_ROWS if binance else PAGE_ROWS
         found: dict[int, float] = {}
-        while since_ms <= now_ms:
+        due_ms = 0
+        while since_ms <= now_ms and due_ms <= now_ms:
             with reading(self._exchange.id, f"funding history of {symbol}"):
                 rows = await self._exchange.fetch_funding_rate_history(
                     symbol, since=since_ms, limit=page
@@ -99,8 +100,24 @@ class FundingLoader:
             if not fresh:
                 break
             since_ms = max(time_ms for time_ms, _ in fresh) + 1
+            due_ms = next_payment_ms(np.array(sorted(found), dtype=np.int64), interval_hours)
         times = sorted(found)
         return np.array(times, dtype=np.int64), np.array([found[t] for t in times], dtype=float)
+
+
+def next_payment_ms(time_ms: NDArray[np.int64], running_hours: float) -> int:
+    """When there can be a payment after the last of ``time_ms``; 0 where none is known.
+
+    Exchanges pay on a grid of hours of the day. The shorter of the interval that is told and of
+    the one that was kept last counts, so that a change is not missed for long.
+    """
+    if not len(time_ms):
+        return 0
+    last_ms, hours = int(time_ms[-1]), running_hours
+    if len(time_ms) > 1:
+        hours = min(hours, (last_ms - int(time_ms[-2])) / HOUR_MS)
+    step_ms = max(HOUR_MS, round(hours * HOUR_MS))
+    return (last_ms // step_ms + 1) * step_ms
 
 
 def intervals(time_ms: NDArray[np.int64], running_hours: float) -> FloatArray:
@@ -110,12 +127,9 @@ def intervals(time_ms: NDArray[np.int64], running_hours: float) -> FloatArray:
     gaps = np.diff(time_ms) / HOUR_MS
     fits = np.isin(gaps, FUNDING_HOURS)
     hours[1:][fits] = gaps[fits]
-    following = running_hours
-    for k in range(len(hours) - 1, -1, -1):
-        if np.isnan(hours[k]):
-            hours[k] = following
-        following = float(hours[k])
-    return hours
+    told = np.where(np.isnan(hours), len(hours), np.arange(len(hours)))
+    following = np.minimum.accumulate(told[::-1])[::-1]
+    return np.append(hours, running_hours)[following]
 
 
 def _on_the_hour(time_ms: int) -> int:

@@ -13,6 +13,8 @@ from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS
 
+INTEREST_MAX_AGE_MS = 4 * HOUR_MS
+
 Answer = Mapping[str, Mapping[str, Any]]
 
 
@@ -102,11 +104,12 @@ class QuoteReader:
         return answer
 
     async def _interest(self, instrument: Instrument) -> float | None:
-        """Open interest in base units, asked for once an hour."""
-        hour = self._clock.now_ms() // HOUR_MS
+        """Open interest in base units, asked for every few hours: it is one request a symbol, and
+        what it is used for moves over days."""
+        now_ms = self._clock.now_ms()
         known = self._open_interest.get(instrument.symbol)
-        if known is None or known[0] != hour:
-            known = (hour, await self._asked_interest(instrument))
+        if known is None or now_ms - known[0] >= INTEREST_MAX_AGE_MS:
+            known = (now_ms, await self._asked_interest(instrument))
             self._open_interest[instrument.symbol] = known
         return known[1]
 
