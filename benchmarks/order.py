@@ -1,0 +1,144 @@
+"""One order the safe way, journaled, sent, booked and checked, against one bare ccxt call."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import DisagreementError, Effort, Line, alternate
+from benchmarks.stage import Stage, open_stage
+from bot.execution import ExecutionContext, ExecutionReport, Executor
+from bot.feeds.live import LiveFeed
+from bot.journal import Journal
+from bot.logs import silent_log
+from bot.orders import OrderRequest, Side
+from bot.planner import Plan, PlannedIntent, PlannedOrder
+from bot.policy import pretrade_limits
+from bot.venues.ccxt_venue import CcxtVenue
+from config.load import load_settings, profile_path
+
+SYMBOL = "FET/USDT:USDT"
+NOTIONAL_USD = 500.0
+_MINUTE_MS = 60_000
+
+
+def run(effort: Effort) -> Iterator[Line]:
+    """Sells and buys in turns, so that nothing piles up, on one exchange from two accounts."""
+    with ExitStack() as stack:
+        stage = stack.enter_context(open_stage("ours", "bare"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        journal = stack.enter_context(
+            closing(Journal.open(Path(folder) / "journal.sqlite", stage.clock))
+        )
+        bare = stage.client("bare")
+        stack.callback(lambda: stage.run(bare.close()))
+        stage.run(bare.load_markets())
+        orders = _Orders(stage, journal, bare, stack)
+        orders.before()
+        counted = _requests(stage)
+        report = orders.execute()
+        requests = tuple(b - a for a, b in zip(counted, _requests(stage), strict=True))
+        orders.agree(report, orders.create())
+        pairs = alternate(
+            orders.execute,
+            orders.create,
+            effort.rounds(40, 4),
+            before=orders.before,
+            agree=orders.agree,
+        )
+        yield pairs.line(
+            "order",
+            "execute one IOC order, journal on disk",
+            "bare ccxt create_order, same exchange",
+            "the same quantity filled",
+            {"requests of ours": f"{requests[0]} public, {requests[1]} signed"},
+        )
+
+
+class _Orders:
+    """The same order from both accounts."""
+
+    def __init__(self, stage: Stage, journal: Journal, bare: Any, stack: ExitStack) -> None:
+        self._stage, self._journal, self._bare = stage, journal, bare
+        self._feed = LiveFeed(stage.client(), stage.clock, silent_log(stage.clock))
+        stack.callback(lambda: stage.run(self._feed.close()))
+        self._venue = CcxtVenue(stage.client("ours"), "ours", stage.clock)
+        stack.callback(lambda: stage.run(self._venue.close()))
+        self._executor = Executor(
+            venue=self._venue,
+            market=self._feed,
+            journal=journal,
+            clock=stage.clock,
+            limits=pretrade_limits(load_settings(profile_path("demo"))),
+        )
+        self._count = 0
+        self.instruments = stage.run(self._feed.instruments())
+
+    def before(self) -> None:
+        """A minute passes, in which the book recovers; the engine looks at it again."""
+        self._stage.advance(_MINUTE_MS)
+        self._count += 1
+        self._side = Side.SELL if self._count % 2 else Side.BUY
+        quotes = self._stage.run(self._feed.quotes([SYMBOL]))
+        account = self._stage.run(self._venue.account())
+        instrument, quote = self.instruments[SYMBOL], quotes[SYMBOL]
+        if self._side is Side.SELL:
+            lots = NOTIONAL_USD / quote.mark // float(instrument.lot)
+            self._quantity = int(lots) * instrument.lot
+        price = Decimal(str(quote.mark)) * (1 + self._side.sign * Decimal("0.005"))
+        price = price // instrument.tick * instrument.tick
+        self._plan = self._planned(price)
+        self._context = ExecutionContext(
+            cycle_id=f"c{self._count}",
+            instruments=self.instruments,
+            quotes=quotes,
+            account=account,
+            allowed=frozenset({SYMBOL}),
+        )
+
+    def _planned(self, price: Decimal) -> Plan:
+        intent_id = f"i{self._count}"
+        request = OrderRequest(
+            client_id=f"bench-{self._count}",
+            intent_id=intent_id,
+            symbol=SYMBOL,
+            side=self._side,
+            quantity=self._quantity,
+            limit_price=price,
+            time_in_force="IOC",
+            reduce_only=self._side is Side.BUY,
+        )
+        intent = PlannedIntent(intent_id, SYMBOL, self._side.sign * self._quantity)
+        return Plan((intent,), (PlannedOrder(request, "leg-0", 0),), ())
+
+    def execute(self) -> ExecutionReport:
+        return self._stage.run(self._executor.execute(self._plan, self._context))
+
+    def create(self) -> Any:
+        request = self._plan.orders[0].request
+        return self._stage.run(
+            self._bare.create_order(
+                SYMBOL,
+                "limit",
+                request.side.value,
+                float(request.quantity),
+                float(request.limit_price),
+                {"timeInForce": "IOC", "reduceOnly": request.reduce_only},
+            )
+        )
+
+    def agree(self, ours: ExecutionReport, theirs: Any) -> None:
+        filled = sum((fill.quantity for fill in ours.fills), Decimal(0))
+        wanted = self._plan.orders[0].request.quantity
+        if filled != wanted or Decimal(str(theirs["filled"])) != wanted:
+            raise DisagreementError(
+                f"order: {wanted} wanted, {filled} filled for us ({ours.results[0].detail}), "
+                f"{theirs['filled']} for the peer"
+            )
+
+
+def _requests(stage: Stage) -> tuple[int, int]:
+    counters = stage.exchange.counters
+    return counters.public_requests, counters.private_requests

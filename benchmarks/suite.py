@@ -1,0 +1,16 @@
+"""All benchmarks by name, in the order in which they run."""
+
+from collections.abc import Callable, Iterable
+
+from benchmarks import backfill, covariance, cycle, hedge, journal, order, startup
+from benchmarks.measure import Effort, Line
+
+BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
+    "hedge": hedge.run,
+    "covariance": covariance.run,
+    "backfill": backfill.run,
+    "cycle": cycle.run,
+    "order": order.run,
+    "startup": startup.run,
+    "journal": journal.run,
+}
