@@ -8,6 +8,7 @@ engine looks and hedges. So the same seed gives the same run, to the last digit.
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -19,14 +20,16 @@ from pydantic import SecretStr
 from bot.clock import SimulatedClock
 from bot.cycle import Engine
 from bot.demo_bot import DemoBot, DemoPlan, draw_plan
-from bot.errors import UsageError
+from bot.errors import LockHeldError, UsageError
 from bot.feeds.generated import generated_tape
 from bot.feeds.recorded import recorded_tape
 from bot.feeds.tape import DAY_MS, Tape
 from bot.journal_reader import JOURNAL_NAME
+from bot.lock import lock_holder
 from bot.logs import Logger, open_log
 from bot.report.page import write_report
 from bot.runner import LOG_NAME
+from bot.signals import stopped_by_signals
 from bot.universe import build_universe
 from bot.venues.clients import make_client
 from bot.venues.http.server import serve_exchange
@@ -89,6 +92,8 @@ OnCycle = Callable[[dict[str, Any]], None]
 
 async def run_demo(options: DemoOptions, on_cycle: OnCycle = lambda _: None) -> dict[str, Any]:
     """Run it; the document holds every cycle and what the exchange itself counted.
+
+    SIGINT or SIGTERM ends it after the cycle that is running.
 
     Raises:
         UsageError, DataError, ConfigError: the options or the data cannot be used.
@@ -206,11 +211,13 @@ async def _play(play: _Play, documents: list[dict[str, Any]]) -> None:
             install_key=hashlib.sha256(f"demo {play.options.seed}".encode()).digest(),
         )
         bot = DemoBot(bot_client, stage.plan)
-        async with open_engine(settings, around, play.log) as engine:
-            while stage.cycles is None or len(documents) < stage.cycles:
-                await _step(stage, bot, engine, documents)
-                play.on_cycle(documents[-1])
-                await asyncio.sleep(play.options.pause_seconds)
+        with stopped_by_signals() as stop:
+            async with open_engine(settings, around, play.log) as engine:
+                while not stop.is_set() and len(documents) != stage.cycles:
+                    await _step(stage, bot, engine, documents)
+                    play.on_cycle(documents[-1])
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), play.options.pause_seconds)
     finally:
         await bot_client.close()
 
@@ -261,12 +268,22 @@ def _clear(out: Path) -> None:
     """A new demo meets a new exchange, so what an earlier one left here is put away.
 
     Raises:
-        UsageError: the folder holds a journal that no demo wrote.
+        UsageError: the folder holds a journal that no demo wrote, or cannot be written.
+        LockHeldError: another demo runs there.
     """
     marker = out / ".perphedge-demo"
     if (out / JOURNAL_NAME).exists() and not marker.exists():
         raise UsageError(f"--out {out}: holds a journal that no demo wrote; name another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    marker.touch()
-    for name in (JOURNAL_NAME, f"{JOURNAL_NAME}-wal", f"{JOURNAL_NAME}-shm", LOG_NAME, REPORT_NAME):
-        (out / name).unlink(missing_ok=True)
+    holder = lock_holder(out)
+    if holder is not None:
+        raise LockHeldError(f"--out {out}: another demo (process {holder}) runs there; stop it")
+    names = (JOURNAL_NAME, f"{JOURNAL_NAME}-wal", f"{JOURNAL_NAME}-shm", LOG_NAME, REPORT_NAME)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        for name in names:
+            (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: {error.strerror}; name a folder that can be written"
+        ) from error

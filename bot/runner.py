@@ -1,12 +1,12 @@
 """Runs cycles at a steady pace until told to stop."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 
 from bot.cycle import Engine
 from bot.ports import Clock
 from bot.records import CycleRecord
+from bot.signals import stopped_by_signals
 
 LOG_NAME = "hedge.jsonl"
 
@@ -18,13 +18,9 @@ async def run_cycles(
 
     A cycle that takes longer than ``every_ms`` is followed by the next one at once.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
+    with stopped_by_signals() as stop:
         done = 0
-        while not stop.is_set() and (cycles is None or done < cycles):
+        while not stop.is_set():
             started_ms = clock.now_ms()
             yield await engine.cycle()
             done += 1
@@ -32,9 +28,6 @@ async def run_cycles(
                 break
             rest_ms = every_ms - (clock.now_ms() - started_ms)
             await _wait(clock, stop, rest_ms / 1000)
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 async def _wait(clock: Clock, stop: asyncio.Event, seconds: float) -> None:

@@ -31,9 +31,9 @@ def demo(
 ) -> None:
     """A bot piles up correlated longs on a simulated exchange; perphedge hedges them.
 
-    Runs until interrupted, or for --cycles cycles of simulated time.
+    Runs until interrupted, or for --cycles cycles of simulated time. Ctrl-C ends it in good order.
     """
-    if not json:
+    if not json and sys.stderr.isatty():
         print("perphedge demo: simulated exchange, bot and engine; loading …", file=sys.stderr)
     from bot.demo import DemoOptions
 

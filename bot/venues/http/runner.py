@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 from bot.feeds.tape import Tape
 from bot.ports import Clock
+from bot.signals import stopped_by_signals
 from bot.venues.http.server import LoopbackServer, serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
 
@@ -33,24 +34,11 @@ async def run_exchange(
         OSError: the port is taken.
     """
     exchange.update_market(tape.quotes(clock.now_ms()))
-    async with (
-        _stopped_by_signals(stop or asyncio.Event()) as stopped,
-        serve_exchange(exchange, tape, clock, host, port, themes=themes) as server,
-    ):
-        ready(server)
+    async with AsyncExitStack() as stack:
+        stopped = stack.enter_context(stopped_by_signals(stop))
+        serving = serve_exchange(exchange, tape, clock, host, port, themes=themes)
+        ready(await stack.enter_async_context(serving))
         while not stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), tick_seconds)
             exchange.update_market(tape.quotes(clock.now_ms()))
-
-
-@contextlib.asynccontextmanager
-async def _stopped_by_signals(stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
