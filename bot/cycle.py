@@ -1,52 +1,48 @@
 """One cycle, from looking to a record of what was decided and done.
 
 Whatever is missing, stale, contradictory or out of reach ends the cycle as held, with the reason:
-nothing is traded on a guess.
+nothing is traded on a guess. A defect of the engine itself holds the cycle as well, and when it
+shows in the middle of trading it trips the kill switch: what has been sent is in the journal, and
+somebody has to look before more is. Only a journal that fails stops the engine.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
 
 import numpy as np
 from structlog.contextvars import bound_contextvars
 
-from bot.assessment import Assessment, Screen, assess
-from bot.errors import UnreachableError, VenueError
+from bot.assessment import Screen, assess
+from bot.cycle_record import Look, cycle_id, described, ended, headline, outcome, quantities
+from bot.errors import JournalError
 from bot.estimation import DAY_MS, MarketModel
 from bot.execution import ExecutionContext, ExecutionReport, Executor
 from bot.halt import HaltSwitch
 from bot.journal import Journal
 from bot.logs import Logger
 from bot.monitor import Monitor, Observation
-from bot.planner import PlanIdentity, PlanSettings, plan_orders
+from bot.planner import PlanIdentity, PlanSettings, Skipped, plan_orders
 from bot.ports import Clock, Venue
 from bot.reconcile import book_funding, recover, resolve_unresolved
 from bot.records import CycleRecord, CycleStatus, iso_utc
 from bot.summary import (
-    correlation_record,
-    crowding_record,
-    exposure_record,
     fill_records,
     hedge_vector,
+    journaled_order_records,
     leg_records,
-    limits_record,
     order_records,
-    proposal_record,
-    shares,
-    usd,
 )
 from bot.universe import Universe
-from risk.errors import DataError, EstimationError, OptimizationError
+from risk.errors import DataError, PerphedgeError
 from risk.instrument import Instrument
 from strategies.base import HedgeStrategy
 from strategies.inputs import HedgeChoices
-from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason, RiskState
+from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
 from strategies.state import risk_state
-
-HOLDING_ERRORS = (DataError, EstimationError, OptimizationError, UnreachableError, VenueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +81,12 @@ class EngineParts:
     halt: HaltSwitch
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look found: everything a decision rests on.
+@dataclass(slots=True)
+class _Progress:
+    """How far a cycle has come, for the record of one that does not get to its end."""
 
-    Attributes:
-        unhedged: risk of the bot alone.
-        before: risk of bot and hedges as they stand.
-    """
-
-    observation: Observation
-    assessment: Assessment
-    choices: HedgeChoices
-    unhedged: RiskState
-    before: RiskState
+    record: CycleRecord
+    trading: bool = False
 
 
 class Engine:
@@ -108,6 +96,7 @@ class Engine:
         self._parts = parts
         self._policy = policy
         self._decided_ms: int | None = None
+        self._external: Mapping[tuple[str, str], Decimal] = {}
 
     async def start(self) -> None:
         """Recover; nothing is traded before this has returned.
@@ -121,9 +110,10 @@ class Engine:
             "recovered",
             epoch=parts.journal.epoch,
             ready=recovery.ready,
-            own_hedges={symbol: str(q) for (symbol, _), q in recovery.attribution.own.items()},
+            own_hedges=quantities(recovery.attribution.own),
             interrupted=len(recovery.interrupted),
             unresolved=len(recovery.resolution.unresolved),
+            problems=list(recovery.resolution.problems),
         )
 
     async def look(self) -> Look:
@@ -166,13 +156,13 @@ class Engine:
                 ``look`` and ``decide``.
         """
         look = await self.look()
-        seen = _described(self._blank(), look)
+        seen = described(self._blank(), look)
         if not propose:
-            return _ended(seen, look, CycleStatus.NO_HEDGE, "looked only")
+            return ended(seen, look, CycleStatus.NO_HEDGE, "looked only")
         decision = self.decide(look)
         if isinstance(decision, NoHedge):
-            return _ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
-        return _ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
+            return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
+        return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
 
     async def cycle(self) -> CycleRecord:
         """One whole cycle; its record is journaled and logged before it is returned.
@@ -180,57 +170,146 @@ class Engine:
         Raises:
             JournalError: the journal failed; the engine must stop.
         """
-        parts = self._parts
         blank = self._blank()
         # Every event on the way, of whatever part, carries the cycle's id.
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
-                record = await self._run(blank)
-            except HOLDING_ERRORS as error:
-                record = replace(blank, reason=str(error))
-            parts.journal.record_cycle(record)
+                record = await self._guarded(_Progress(blank))
+                self._parts.journal.record_cycle(record)
+            except JournalError as error:
+                self._parts.log.error("journal_failed", reason=str(error))
+                raise
             self._tell(record)
         return record
+
+    async def _guarded(self, progress: _Progress) -> CycleRecord:
+        """The record of the cycle, whatever happens in it.
+
+        Raises:
+            JournalError: nothing can be relied on any more.
+        """
+        try:
+            return await self._run(progress)
+        except JournalError:
+            raise
+        except PerphedgeError as error:
+            return self._cut_short(progress, str(error))
+        except asyncio.CancelledError:
+            record = self._cut_short(progress, "the engine was told to stop in this cycle")
+            self._parts.journal.record_cycle(record)
+            self._tell(record)
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect must be told, and must not trade on
+            return self._defective(progress, error)
+
+    def _defective(self, progress: _Progress, error: Exception) -> CycleRecord:
+        """The record of a cycle that met a defect of ours."""
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        # The message stays out: it may quote what must not be written down.
+        reason = f"a defect of perphedge: {type(error).__name__} at {places[-1]}"
+        document = {"reason": reason, "trading": progress.trading, "places": places}
+        self._parts.log.error("defect", **document)
+        self._parts.journal.record_event("defect", document, cycle_id=progress.record.cycle_id)
+        if progress.trading:
+            reason += "; trading is halted until somebody has looked into it"
+            self._parts.halt.trip(f"{reason} (cycle {progress.record.cycle_id})")
+        return self._cut_short(progress, reason)
+
+    def _cut_short(self, progress: _Progress, reason: str) -> CycleRecord:
+        """What is known of a cycle that did not get to its end; orders are in the journal."""
+        record, journal = progress.record, self._parts.journal
+        halted = None if progress.trading else self._parts.halt.reason
+        if halted is not None:
+            reason = f"halted: {halted} (and no look at the book: {reason})"
+            return replace(record, status=CycleStatus.HALTED, reason=reason)
+        fills = [own.fill for own in journal.cycle_fills(record.cycle_id)]
+        return replace(
+            record,
+            status=CycleStatus.HEDGED if fills else CycleStatus.HELD,
+            reason=reason,
+            orders=journaled_order_records(journal.orders(record.cycle_id)),
+            fills=fill_records(fills),
+        )
 
     def _blank(self) -> CycleRecord:
         now_ms = self._parts.clock.now_ms()
         return CycleRecord(
-            cycle_id=_cycle_id(now_ms, self._parts.journal.cycle_count()),
+            cycle_id=cycle_id(now_ms, self._parts.journal.cycle_count()),
             timestamp=iso_utc(now_ms),
             timestamp_ms=now_ms,
             status=CycleStatus.HELD,
             reason="",
         )
 
-    async def _run(self, blank: CycleRecord) -> CycleRecord:
+    async def _run(self, progress: _Progress) -> CycleRecord:
         parts = self._parts
-        if parts.journal.unresolved_orders(parts.venue.account_name):
-            await resolve_unresolved(parts.journal, parts.venue, parts.clock)
-        await book_funding(parts.journal, parts.venue, parts.clock)
+        await self._catch_up()
         look = await self.look()
-        seen = _described(blank, look)
+        self._tell_changes(look.observation)
+        seen = progress.record = described(progress.record, look)
         halted = parts.halt.reason
         if halted is not None:
-            return _ended(seen, look, CycleStatus.HALTED, f"halted: {halted}")
+            return ended(seen, look, CycleStatus.HALTED, f"halted: {halted}")
         waiting = self._not_due(look)
         if waiting is not None:
-            return _ended(seen, look, CycleStatus.NO_HEDGE, waiting)
+            return ended(seen, look, CycleStatus.NO_HEDGE, waiting)
         decision = self.decide(look)
-        self._decided_ms = parts.clock.now_ms()
         if isinstance(decision, NoHedge):
-            failed = decision.reason is NoHedgeReason.SOLVER_FAILED
-            status = CycleStatus.HELD if failed else CycleStatus.NO_HEDGE
-            return _ended(seen, look, status, decision.detail)
+            if decision.reason is NoHedgeReason.SOLVER_FAILED:
+                return ended(seen, look, CycleStatus.HELD, decision.detail)
+            self._decided_ms = parts.clock.now_ms()
+            return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
+        self._decided_ms = parts.clock.now_ms()
         if not self._policy.executes:
-            return _ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
+            return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
+        progress.trading = True
         return await self._carry_out(seen, look, decision)
+
+    async def _catch_up(self) -> None:
+        """Find out what became of earlier orders, and book the funding since."""
+        parts = self._parts
+        if parts.journal.unresolved_orders(parts.venue.account_name):
+            resolution = await resolve_unresolved(parts.journal, parts.venue, parts.clock)
+            for row in resolution.settled:
+                parts.log.info(
+                    f"order_{row.state.value}",
+                    client_id=row.client_id,
+                    symbol=row.symbol,
+                    filled_quantity=str(row.filled_quantity),
+                    detail=f"found out later {row.reason}".strip(),
+                )
+            if resolution.unresolved or resolution.problems:
+                parts.log.warning(
+                    "orders_unresolved",
+                    client_ids=[row.client_id for row in resolution.unresolved],
+                    symbols=sorted({row.symbol for row in resolution.unresolved}),
+                    problems=list(resolution.problems),
+                )
+        await book_funding(parts.journal, parts.venue, parts.clock)
+
+    def _tell_changes(self, observation: Observation) -> None:
+        """What others did in the hedge account, once for each change."""
+        log = self._parts.log
+        for change in observation.closed_externally:
+            log.warning(
+                "hedge_closed_externally",
+                symbol=change.symbol,
+                position_side=change.position_side,
+                own_quantity=str(change.own_quantity),
+                venue_quantity=str(change.venue_quantity),
+            )
+        if observation.external != self._external:
+            log.info("positions_of_others", held=quantities(observation.external))
+            self._external = observation.external
 
     def _not_due(self, look: Look) -> str | None:
         """Why no decision is made now; None when one is due or a cap is exceeded."""
         if self._decided_ms is None or look.before.breaches:
             return None
         next_ms = self._decided_ms + self._policy.decide_every_ms
-        if self._parts.clock.now_ms() >= next_ms:
+        # A clock that was set back must not postpone it.
+        if not self._decided_ms <= self._parts.clock.now_ms() < next_ms:
             return None
         return f"every cap holds; the next decision is due at {iso_utc(next_ms)}"
 
@@ -266,18 +345,25 @@ class Engine:
             inputs={"sentence": proposal.sentence},
         )
         report = await parts.executor.execute(plan, context)
-        return self._executed(seen, look, proposal, report)
+        if report.stopped:
+            self._decided_ms = None  # it was not carried out; the next cycle decides anew
+        return self._executed(seen, look, proposal, report, plan.skipped)
 
     def _executed(
-        self, seen: CycleRecord, look: Look, proposal: HedgeProposal, report: ExecutionReport
+        self,
+        seen: CycleRecord,
+        look: Look,
+        proposal: HedgeProposal,
+        report: ExecutionReport,
+        skipped: Sequence[Skipped],
     ) -> CycleRecord:
         facts = look.assessment.facts
         marks = dict(zip(facts.symbols, facts.price_usd.tolist(), strict=True))
         own = self._parts.journal.own_positions(self._parts.venue.account_name)
         hedge_usd = hedge_vector(facts, own, marks)
         after = risk_state(facts, look.choices, hedge_usd)
-        status, reason = _outcome(report, proposal)
-        record = _ended(seen, look, status, reason, proposal, after=after)
+        status, reason = outcome(report, proposal, skipped)
+        record = ended(seen, look, status, reason, proposal, after=after)
         return replace(
             record,
             legs=leg_records(facts, proposal, hedge_usd),
@@ -287,90 +373,9 @@ class Engine:
 
     def _tell(self, record: CycleRecord) -> None:
         log = self._parts.log
-        say = log.info if record.status is not CycleStatus.HELD else log.warning
-        say("cycle", **_headline(record))
-
-
-def _described(blank: CycleRecord, look: Look) -> CycleRecord:
-    assessment, before = look.assessment, look.before
-    return replace(
-        blank,
-        bot_gross_usd=usd(np.abs(assessment.facts.bot_usd).sum()),
-        equity_usd=usd(look.observation.account.state.equity_usd),
-        volatility_unhedged_daily_usd=usd(look.unhedged.volatility_daily_usd),
-        volatility_before_daily_usd=usd(before.volatility_daily_usd),
-        cae_before_usd=usd(before.cae_usd),
-        cap_use_before=shares(before.cap_use),
-        limits=limits_record(look.choices.limits),
-        breaches_before=before.breaches,
-        exposure=exposure_record(assessment),
-        crowding=crowding_record(assessment),
-        excluded=dict(assessment.excluded),
-        correlation=correlation_record(assessment),
-    )
-
-
-def _ended(
-    seen: CycleRecord,
-    look: Look,
-    status: CycleStatus,
-    reason: str,
-    proposal: HedgeProposal | None = None,
-    *,
-    after: RiskState | None = None,
-) -> CycleRecord:
-    """The record with its end; without trades the book afterwards is the book before."""
-    state = after or look.before
-    facts = look.assessment.facts
-    return replace(
-        seen,
-        status=status,
-        reason=reason,
-        hedge_gross_usd=usd(state.hedge_gross_usd),
-        volatility_after_daily_usd=usd(state.volatility_daily_usd),
-        cae_after_usd=usd(state.cae_usd),
-        cap_use_after=shares(state.cap_use),
-        breaches_after=state.breaches,
-        legs=leg_records(facts, proposal, facts.hedge_usd),
-        proposal=None if proposal is None else proposal_record(proposal),
-    )
-
-
-def _outcome(report: ExecutionReport, proposal: HedgeProposal) -> tuple[CycleStatus, str]:
-    if report.fills:
-        open_ends = [r.detail for r in report.results if r.detail]
-        tail = f" Not all of it was done: {open_ends[0]}." if open_ends else ""
-        return CycleStatus.HEDGED, proposal.sentence + tail
-    if report.results and len(report.denials) == len(report.results):
-        return CycleStatus.DENIED, f"denied: {report.denials[0].detail}"
-    if report.stopped:
-        return CycleStatus.HELD, f"stopped: {report.stopped}"
-    details = [r.detail for r in report.results if r.detail]
-    return CycleStatus.HELD, details[0] if details else "no order was filled"
-
-
-def _headline(record: CycleRecord) -> dict[str, Any]:
-    """What the log says of a cycle; the whole document is in the journal under its id."""
-    return {
-        "status": record.status.value,
-        "reason": record.reason,
-        "bot_gross_usd": record.bot_gross_usd,
-        "hedge_gross_usd": record.hedge_gross_usd,
-        "volatility_unhedged_daily_usd": record.volatility_unhedged_daily_usd,
-        "volatility_before_daily_usd": record.volatility_before_daily_usd,
-        "volatility_after_daily_usd": record.volatility_after_daily_usd,
-        "cae_before_usd": record.cae_before_usd,
-        "cae_after_usd": record.cae_after_usd,
-        "breaches_before": [b.cap for b in record.breaches_before],
-        "breaches_after": [b.cap for b in record.breaches_after],
-        "orders": len(record.orders),
-        "fills": len(record.fills),
-    }
-
-
-def _cycle_id(now_ms: int, count: int) -> str:
-    moment = datetime.fromtimestamp(now_ms / 1000, tz=UTC)
-    return f"{moment:%Y%m%dT%H%M%S}-{count + 1:06d}"
+        quiet = record.status in (CycleStatus.HEDGED, CycleStatus.PROPOSED, CycleStatus.NO_HEDGE)
+        say = log.info if quiet else log.warning
+        say("cycle", **headline(record))
 
 
 def _hash_of(limits: object) -> str:

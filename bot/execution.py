@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from bot.errors import UnreachableError, VenueError
+from bot.errors import SafetyError, UnreachableError, VenueError
 from bot.journal import Journal
 from bot.journal_rows import IntentRecord, OrderRow
 from bot.orders import (
@@ -30,6 +30,7 @@ from risk.instrument import Instrument
 _ZERO = Decimal(0)
 
 OrderObserver = Callable[[str, Mapping[str, Any]], None]
+HaltReason = Callable[[], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class ExecutionReport:
         fills: executions that were booked.
         mismatches: symbols whose position did not move as our fills say.
         stopped: why the rest was not sent; empty when everything was tried.
+        halted: the kill switch was what stopped it.
         account: the account as it was last read.
     """
 
@@ -66,6 +68,7 @@ class ExecutionReport:
     mismatches: tuple[str, ...]
     stopped: str
     account: VenueAccount
+    halted: bool = False
 
     @property
     def denials(self) -> tuple[PlaceResult, ...]:
@@ -106,6 +109,7 @@ class _Run:
     fills: list[Fill] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
     stopped: str = ""
+    halted: bool = False
 
 
 class Executor:
@@ -120,14 +124,18 @@ class Executor:
         clock: Clock,
         limits: PretradeLimits,
         observe: OrderObserver | None = None,
+        halted: HaltReason = lambda: None,
     ) -> None:
-        """``observe`` is told of every order event as it is journaled."""
+        """``observe`` is told of every order event as it is journaled; ``halted`` is the kill
+        switch, asked right before each send.
+        """
         self._venue = venue
         self._market = market
         self._journal = journal
         self._clock = clock
         self._limits = limits
         self._observe = observe
+        self._halted = halted
 
     async def execute(self, plan: Plan, context: ExecutionContext) -> ExecutionReport:
         """Carries out a plan as far as checks, venue and data allow.
@@ -155,7 +163,12 @@ class Executor:
             else:
                 await self._carry_out(planned, context, run)
         return ExecutionReport(
-            tuple(run.results), tuple(run.fills), tuple(run.mismatches), run.stopped, run.account
+            tuple(run.results),
+            tuple(run.fills),
+            tuple(run.mismatches),
+            run.stopped,
+            run.account,
+            run.halted,
         )
 
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: _Run) -> None:
@@ -163,30 +176,46 @@ class Executor:
         try:
             denied = await self._check(request, context, run)
         except (UnreachableError, VenueError, DataError) as error:
-            run.stopped = str(error)
-            run.results.append(
-                PlaceResult(request, OrderState.PLANNED, detail=f"not sent: {error}")
-            )
+            self._stop(run, request, str(error))
             return
+        halted = self._halted()
+        if halted is not None:
+            run.halted = True
+            self._stop(run, request, f"halted: {halted}")
+            return
+        external = self._external(request, run.account)
+        if denied is None:
+            denied = self._mark_sending(planned, external)
         if denied is not None:
             self._note_denial(request, denied, context)
             run.results.append(
                 PlaceResult(request, OrderState.PLANNED, denied=denied, detail=denied.reason)
             )
             return
-        external = self._external(request, run.account)
-        self._journal.mark_sending(
-            request,
-            account=self._venue.account_name,
-            leg=planned.leg,
-            attempt=planned.attempt,
-            external_before=external,
-        )
         outcome = await self._send(request)
         row = self._journal.record_outcome(outcome)
         if isinstance(outcome, NotAccepted):
             run.stopped = f"the venue asks for fewer requests ({outcome.code}: {outcome.reason})"
         await self._settle(row, external, run)
+
+    @staticmethod
+    def _stop(run: _Run, request: OrderRequest, why: str) -> None:
+        run.stopped = why
+        run.results.append(PlaceResult(request, OrderState.PLANNED, detail=f"not sent: {why}"))
+
+    def _mark_sending(self, planned: PlannedOrder, external: Decimal) -> Denied | None:
+        """Makes the order durable; the journal has the last word on unresolved ones."""
+        try:
+            self._journal.mark_sending(
+                planned.request,
+                account=self._venue.account_name,
+                leg=planned.leg,
+                attempt=planned.attempt,
+                external_before=external,
+            )
+        except SafetyError as error:
+            return Denied("unresolved", str(error))
+        return None
 
     async def _send(self, request: OrderRequest) -> OrderOutcome:
         try:
@@ -222,8 +251,11 @@ class Executor:
         now_ms = self._clock.now_ms()
         quote = run.quotes.get(symbol)
         if quote is None or now_ms - quote.timestamp_ms > self._limits.mark_max_age_ms // 2:
-            held = {held_symbol for held_symbol, _ in self._journal_positions()}
-            run.quotes.update(await self._market.quotes(sorted({symbol} | held)))
+            wanted = sorted({symbol} | {held for held, _ in self._journal_positions()})
+            fresh = await self._market.quotes(wanted)
+            for one in wanted:
+                run.quotes.pop(one, None)  # what has no price any more must not keep its old one
+            run.quotes.update(fresh)
         if now_ms - run.account.state.timestamp_ms > self._limits.positions_max_age_ms // 2:
             run.account = await self._venue.account()
 

@@ -124,15 +124,18 @@ class Journal(JournalWriter):
 
     def _acknowledge(self, db: sqlite3.Connection, row: OrderRow, outcome: Acknowledged) -> None:
         filled = max(row.filled_quantity, outcome.filled_quantity)
+        state = outcome.state
+        if state is OrderState.LIVE and filled > 0:
+            state = OrderState.PARTIAL  # an older answer than the one we had
         changed = (
-            row.state is not outcome.state
+            row.state is not state
             or filled != row.filled_quantity
             or row.venue_order_id != outcome.venue_order_id
         )
         if row.state.final and changed:
             raise JournalError(
                 f"order {row.client_id}: is {row.state}, which is final; the venue now says "
-                f"{outcome.state} with {outcome.filled_quantity} filled"
+                f"{state} with {outcome.filled_quantity} filled"
             )
         if not changed:
             return
@@ -142,7 +145,7 @@ class Journal(JournalWriter):
             "WHERE client_id = ?",
             (outcome.venue_order_id, str(filled), text_or_none(average), row.client_id),
         )
-        self._move(db, row, outcome.state, "", "", even_same=True)
+        self._move(db, row, state, "", "", even_same=True)
 
     def settle(self, client_id: str, state: OrderState, reason: str) -> None:
         """Ends an order whose fate was worked out: absent, quarantined, or gone with its fills.

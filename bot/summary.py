@@ -8,6 +8,7 @@ import numpy as np
 
 from bot.assessment import Assessment
 from bot.execution import PlaceResult
+from bot.journal_rows import OrderRow
 from bot.orders import Fill, OrderState
 from bot.records import ExposureRecord, FillRecord, LegRecord, OrderRecord, ProposalRecord
 from risk.book import FloatArray
@@ -123,6 +124,7 @@ def proposal_record(proposal: HedgeProposal) -> ProposalRecord:
         objective_relaxed=usd(proposal.objective_relaxed),
         objective_lots=usd(proposal.objective_lots),
         solver_status=proposal.solver_status,
+        expected_cap_use=shares(proposal.after.cap_use),
     )
 
 
@@ -142,6 +144,24 @@ def order_records(results: Iterable[PlaceResult]) -> tuple[OrderRecord, ...]:
         )
         for r in results
         if r.state is not OrderState.PLANNED
+    )
+
+
+def journaled_order_records(rows: Iterable[OrderRow]) -> tuple[OrderRecord, ...]:
+    """The same from the journal, for a cycle that was cut short."""
+    return tuple(
+        OrderRecord(
+            client_id=row.client_id,
+            symbol=row.symbol,
+            side=row.request.side.value,
+            quantity=str(row.request.quantity),
+            limit_price=str(row.request.limit_price),
+            reduce_only=row.request.reduce_only,
+            state=row.state.value,
+            filled_quantity=str(row.filled_quantity),
+            detail=f"{row.code} {row.reason}".strip(),
+        )
+        for row in rows
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from bot.clock import SimulatedClock
 from bot.cycle import Engine, EngineParts
-from bot.errors import SafetyError
+from bot.errors import SafetyError, UsageError
 from bot.estimation import MarketModel
-from bot.execution import Executor
+from bot.execution import Executor, OrderObserver
 from bot.feeds.live import LiveFeed
 from bot.feeds.recorded import recorded_tape
 from bot.feeds.tape_feed import TapeFeed
@@ -29,15 +29,19 @@ from bot.sources.file import FileSource
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.clients import make_client
 from bot.venues.paper import open_paper_venue
+from bot.venues.paper_funding import settle_missed_funding
 from bot.venues.paper_market import PaperMarket
 from config.aliases import load_aliases
 from config.secrets import Credentials, need_credentials
 from config.settings import Settings
-from config.sources import AccountSource as AccountSourceSettings
-from config.sources import FileSource as FileSourceSettings
+from config.sources import AccountSource as AccountSettings
+from config.sources import FileSource as FileSettings
+from risk.errors import DataError
 from strategies.minimum_risk import MinimumRisk
 
 STRATEGIES = {"minimum_risk": MinimumRisk}
+
+_TROUBLE = ("order_denied", "order_rejected", "order_unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ async def open_observer(
         ConfigError, JournalError, SafetyError, UnreachableError, VenueError, DataError: as for
             ``open_engine``; the lock is not needed.
     """
+    _refuse_lone_demo(settings)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(journal_copy(settings.state_dir, around.clock))
         yield await _engine(settings, around, journal, log, stack)
@@ -138,6 +143,7 @@ async def _engine(
 
 
 def _require_consent(settings: Settings, around: Surroundings) -> None:
+    _refuse_lone_demo(settings)
     if settings.mode != "live":
         return
     expected = settings.venue.account
@@ -148,6 +154,17 @@ def _require_consent(settings: Settings, around: Surroundings) -> None:
     if around.live_account != expected:
         raise SafetyError(
             f"--account {around.live_account} is not venue.account of the config; type it exactly"
+        )
+
+
+def _refuse_lone_demo(settings: Settings) -> None:
+    """A demo trades without being asked, so it may meet no exchange but a simulated one."""
+    hosts = [settings.venue.urls_host]
+    hosts += [s.urls_host for s in settings.sources if isinstance(s, AccountSettings)]
+    if settings.mode == "demo" and None in hosts:
+        raise UsageError(
+            "mode is demo, which brings its own exchange: start it with perphedge demo, or set "
+            "venue.urls_host to a simulated exchange"
         )
 
 
@@ -170,7 +187,7 @@ async def _market_and_venue(
     )
     stack.push_async_callback(feed.close)
     if settings.mode == "paper":
-        return await _paper(settings, around, journal, feed)
+        return await _paper(settings, around, journal, feed, log)
     key = _credentials(settings, around)
     venue = CcxtVenue(_client(settings, around, key), settings.venue.account, around.clock)
     stack.push_async_callback(venue.close)
@@ -178,15 +195,23 @@ async def _market_and_venue(
 
 
 async def _paper(
-    settings: Settings, around: Surroundings, journal: Journal, feed: LiveFeed
+    settings: Settings, around: Surroundings, journal: Journal, feed: LiveFeed, log: Logger
 ) -> tuple[MarketData, Venue]:
     """The paper account as the journal left it; its exchange lives in this process."""
     name = settings.venue.account
+    instruments = await feed.instruments()
+    gone = sorted({symbol for symbol, _ in journal.own_positions(name)} - set(instruments))
+    if gone:
+        raise DataError(
+            f"paper account {name}: holds {gone[0]}, which the venue lists no more; "
+            "start again with another state_dir"
+        )
+    await settle_missed_funding(journal, feed, around.clock, name, log)
     start_usd = Decimal(str(settings.venue.paper_wallet_usd))
     start_usd = Decimal(journal.meta_once(f"paper_wallet_usd:{name}", str(start_usd)))
     ledger = journal.ledger(name)
     venue = open_paper_venue(
-        (await feed.instruments()).values(),
+        instruments.values(),
         around.clock,
         name,
         ledger.wallet_usd(start_usd),
@@ -223,10 +248,10 @@ def _cache_dir(settings: Settings, around: Surroundings) -> Path | None:
 
 
 def _source(
-    item: AccountSourceSettings | FileSourceSettings, around: Surroundings, stack: AsyncExitStack
+    item: AccountSettings | FileSettings, around: Surroundings, stack: AsyncExitStack
 ) -> PositionSource:
     max_age_ms = round(item.max_age_seconds * 1000)
-    if isinstance(item, FileSourceSettings):
+    if isinstance(item, FileSettings):
         return FileSource(item.name, item.path, max_age_ms)
     if around.credentials is not None:
         key = around.credentials[item.account_name]
@@ -269,13 +294,15 @@ def _parts(
         ),
         shared_account=settings.venue.shared_account,
     )
+    halt = HaltSwitch(settings.state_dir)
     executor = Executor(
         venue=venue,
         market=market,
         journal=journal,
         clock=around.clock,
         limits=pretrade_limits(settings),
-        observe=lambda event, facts: log.info(event, **facts),
+        observe=_order_log(log),
+        halted=lambda: halt.reason,
     )
     return EngineParts(
         monitor=monitor,
@@ -290,5 +317,13 @@ def _parts(
         journal=journal,
         clock=around.clock,
         log=log,
-        halt=HaltSwitch(settings.state_dir),
+        halt=halt,
     )
+
+
+def _order_log(log: Logger) -> OrderObserver:
+    def tell(event: str, facts: Mapping[str, Any]) -> None:
+        say = log.warning if event in _TROUBLE or facts.get("detail") else log.info
+        say(event, **facts)
+
+    return tell
