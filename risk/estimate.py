@@ -158,6 +158,8 @@ def nearest_by_clipping(correlation: FloatArray, floor: float = EIGENVALUE_FLOOR
     volatilities stay as they were. A matrix that is already above the floor comes back unchanged.
     (Spectral projection, Rebonato and Jäckel 1999.)
     """
+    if _above(correlation, floor):
+        return correlation
     values, vectors = np.linalg.eigh(correlation)
     if values[0] >= floor:
         return correlation
@@ -169,6 +171,18 @@ def nearest_by_clipping(correlation: FloatArray, floor: float = EIGENVALUE_FLOOR
     projected = (projected + projected.T) / 2
     np.fill_diagonal(projected, 1.0)
     return projected
+
+
+def _above(matrix: FloatArray, floor: float) -> bool:
+    """Every eigenvalue is above ``floor``, shown by a Cholesky factor of what is left of it.
+
+    A tenth of the work of the eigenvalues, and nearly every estimate passes.
+    """
+    try:
+        np.linalg.cholesky(matrix - floor * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _require_positive_definite(symbols: tuple[str, ...], matrix: FloatArray) -> None:

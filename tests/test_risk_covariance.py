@@ -230,6 +230,15 @@ def test_clipping_leaves_a_sound_matrix_alone_and_keeps_the_diagonal() -> None:
     assert np.linalg.eigvalsh(mended)[0] > 0
 
 
+@pytest.mark.parametrize("smallest", [1e-3, 2e-8, 5e-9, 0.0, -1e-6])
+def test_only_what_is_below_the_floor_is_raised(smallest: float) -> None:
+    # Of two symbols the eigenvalues are 1 ± ρ.
+    matrix = np.array([[1.0, 1.0 - smallest], [1.0 - smallest, 1.0]])
+    mended = nearest_by_clipping(matrix)
+    assert (mended is matrix) == (smallest > 1e-8)
+    assert np.linalg.eigvalsh(mended)[0] == pytest.approx(max(smallest, 1e-8), rel=1e-6)
+
+
 def test_subset_is_the_same_numbers_in_the_order_asked_for() -> None:
     estimate = stream(sample(10, 100, 4))
     part = estimate.subset(["T3", "T1"])

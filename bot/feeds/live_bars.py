@@ -101,11 +101,11 @@ class BarLoader:
 
     def _wanted(self, symbol: str, start_ms: int, end_ms: int, now_ms: int) -> NDArray[np.int64]:
         """Hours to ask for."""
+        missing = missing_hours(self._rows[symbol].time_ms, start_ms, end_ms)
+        if not len(missing):
+            return missing
         absent = self._absent.get(symbol, {})
         left = [hour for hour, asked_ms in absent.items() if now_ms - asked_ms < ASK_AGAIN_MS]
-        missing = missing_hours(self._rows[symbol].time_ms, start_ms, end_ms)
-        if not left:
-            return missing
         return np.asarray(np.setdiff1d(missing, np.array(left, dtype=np.int64)), dtype=np.int64)
 
     async def _from_cache(self, symbol: str, end_ms: int, contract_size: float) -> BarRows:
