@@ -222,7 +222,10 @@ async def _paper(
         },
         first_id=journal.epoch * 1_000_000_000,
     )
-    return PaperMarket(feed, venue), venue
+    market = PaperMarket(feed, venue)
+    if ledger.open_quantity:  # what is held has no worth before it has a price
+        await market.quotes(sorted({symbol for symbol, _ in ledger.open_quantity}))
+    return market, venue
 
 
 def _client(settings: Settings, around: Surroundings, credentials: Credentials | None) -> Any:

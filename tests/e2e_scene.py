@@ -1,6 +1,7 @@
 """The installed command in its own processes, and an exchange on a socket that can be watched."""
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -9,13 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bot.cli.main import main
 from bot.clock import SystemClock
 from bot.feeds.generated import HISTORY_DAYS, generated_tape
 from bot.venues.http.accounts import default_accounts
@@ -96,6 +100,16 @@ def finish(process: subprocess.Popen[str]) -> Finished:
 def perphedge(*arguments: str, env: Mapping[str, str] | None = None) -> Finished:
     """The command, from start to end."""
     return finish(start(*arguments, env=env))
+
+
+def called(*arguments: str) -> Finished:
+    """The command in this process, which already has the heavy packages; not for signals."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    code = ended.value.code
+    assert isinstance(code, int)
+    return Finished(code, out.getvalue(), err.getvalue())
 
 
 def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
