@@ -11,7 +11,7 @@ import numpy as np
 from bot.estimation import MarketView
 from bot.monitor import Observation
 from bot.ports import Quote
-from bot.universe import Universe, excluded_from_hedging
+from bot.universe import Universe, base_of, excluded_from_hedging, of_a_bot
 from risk.book import FloatArray, Owner
 from risk.correlation import Beta, Clustering, beta, cluster
 from risk.covariance import CovarianceEstimate
@@ -27,6 +27,9 @@ from strategies.inputs import HedgeFacts
 # A perpetual whose funding is not known is taken to pay the fixed interest of 0.01 % in 8 hours,
 # give or take as much again.
 UNKNOWN_FUNDING = FundingDaily(rate_daily=0.0003, standard_error=0.0003, substitute=True)
+# A token that is held though it hardly trades, or nobody knows how much, is taken to trade next to
+# nothing: a hedge in it shrinks by the venue's smallest orders. New hedges never come this far.
+LEAST_VOLUME_USD = 1.0
 UNKNOWN_MARGIN_RATE = 1.0  # without a leverage from the venue the whole notional counts as margin
 
 
@@ -89,7 +92,7 @@ def assess(
     estimate = _estimate(view, sorted({*held, *liquid, btc}))
     clusters = cluster(estimate.correlation, estimate.symbols)
     beta_btc = beta(estimate, btc)
-    in_sector = np.array([s not in universe.benchmarks for s in estimate.symbols])
+    in_sector = np.array([universe.in_sector(s) for s in estimate.symbols])
     report = exposure(book.notional_usd(estimate.symbols), estimate, beta_btc, clusters, in_sector)
     crowded = crowding(
         view.funding,
@@ -100,13 +103,13 @@ def assess(
         adv_usd=adv_usd,
     )
     measured = _Measured(estimate, clusters, beta_btc, crowded, adv_usd, excluded)
-    candidates = {s for s in estimate.symbols if s in universe.symbols and s not in excluded}
+    candidates = {s for s in universe.symbols if s not in excluded}
     facts = _facts(
         observation,
         view,
         measured,
+        universe,
         symbols=[s for s in estimate.symbols if s in candidates or s in held],
-        benchmarks=universe.benchmarks,
         turnover_used_usd=turnover_used_usd,
     )
     return Assessment(estimate, clusters, beta_btc, report, crowded, adv_usd, excluded, facts)
@@ -132,7 +135,9 @@ def _estimate(view: MarketView, symbols: Sequence[str]) -> CovarianceEstimate:
             raise MissingDataError(
                 f"{symbol}: cannot be measured ({view.unusable[symbol]}), so no cycle"
             )
-    return view.estimate.subset(symbols)
+    # Thin tokens bend the mean correlation that all are shrunk towards, so not a part of the whole
+    # estimate but one without them.
+    return view.estimate_of(symbols)
 
 
 def _excluded(
@@ -164,9 +169,9 @@ def _facts(
     observation: Observation,
     view: MarketView,
     measured: _Measured,
+    universe: Universe,
     *,
     symbols: Sequence[str],
-    benchmarks: Sequence[str],
     turnover_used_usd: float,
 ) -> HedgeFacts:
     book = observation.book
@@ -194,15 +199,19 @@ def _facts(
         taker_fee=np.array([i.taker_fee for i in instruments]),
         funding_daily=np.array([c.rate_daily for c in carry]),
         funding_daily_se=np.array([c.standard_error for c in carry]),
-        adv_usd=np.array([measured.adv_usd.get(s, np.nan) for s in symbols]),
+        adv_usd=np.array([max(measured.adv_usd.get(s, 0.0), LEAST_VOLUME_USD) for s in symbols]),
         crowding=np.nan_to_num(measured.crowding.cluster_crowding(symbols)),
         may_hedge=np.array([s not in measured.excluded for s in symbols]),
-        in_sector=np.array([s not in benchmarks for s in symbols]),
+        in_sector=np.array([universe.in_sector(s) for s in symbols]),
         cluster=measured.clusters.labels[columns],
         initial_margin_rate=np.array([margin.get(s, UNKNOWN_MARGIN_RATE) for s in symbols]),
         equity_usd=book.hedge_account.equity_usd,
         risk_equity_usd=float(np.abs(bot_usd).sum()),
         turnover_used_usd=turnover_used_usd,
+        hands_off=frozenset(
+            s for s in symbols if of_a_bot(s, book.symbols(Owner.BOT), observation.bot_listed)
+        ),
+        cluster_names=tuple(f"cluster of {base_of(name)}" for name in measured.clusters.names),
     )
 
 
@@ -226,5 +235,6 @@ def _open_interest_usd(quotes: Mapping[str, Quote]) -> dict[str, float]:
 
 
 def _half_spread(quote: Quote) -> float:
+    """A fraction of the price; 0 where bid and ask were read a moment apart and cross."""
     middle = (quote.ask + quote.bid) / 2
-    return (quote.ask - quote.bid) / 2 / middle
+    return max(quote.ask - quote.bid, 0.0) / 2 / middle

@@ -25,6 +25,8 @@ class MarketView:
     Attributes:
         symbols: all that were asked for.
         estimate: covariance of those that have one; the rest is in ``unusable``.
+        estimate_of: the same for chosen ones of these, as if there were no others; until the next
+            refresh.
         unusable: why a symbol has none, by symbol.
         panel: the bars of all symbols.
         funding: settled payments by symbol; a symbol without any is not in it.
@@ -32,6 +34,7 @@ class MarketView:
 
     symbols: tuple[str, ...]
     estimate: CovarianceEstimate
+    estimate_of: Callable[[Sequence[str]], CovarianceEstimate]
     unusable: Mapping[str, str]
     panel: BarPanel
     funding: Mapping[str, FundingSeries]
@@ -75,8 +78,14 @@ class MarketModel:
             await self._extend(symbols, hour_ms)
         assert self._covariance is not None
         estimate = self._covariance.estimate()
-        unusable = {item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)}
-        return MarketView(symbols, estimate, unusable, self._panel, dict(self._funding))
+        return MarketView(
+            symbols=symbols,
+            estimate=estimate,
+            estimate_of=self._covariance.estimate,
+            unusable={item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)},
+            panel=self._panel,
+            funding=dict(self._funding),
+        )
 
     async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:
         self._on_backfill(symbols)

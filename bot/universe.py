@@ -25,6 +25,20 @@ class Universe:
         """All of them, sorted."""
         return tuple(sorted({*self.sector, *self.benchmarks}))
 
+    def in_sector(self, symbol: str) -> bool:
+        """Whether this is one of the sector's tokens, in whatever currency it is quoted.
+
+        Benchmarks are not, nor is whatever else a bot may hold.
+        """
+        if symbol in self.benchmarks:
+            return False
+        return base_of(symbol) in {base_of(token) for token in self.sector}
+
+
+def base_of(symbol: str) -> str:
+    """``FET`` of ``FET/USDT:USDT``."""
+    return symbol.partition("/")[0]
+
 
 def build_universe(
     bases: Iterable[str],
@@ -56,6 +70,17 @@ def build_universe(
     )
 
 
+def of_a_bot(
+    symbol: str, held_by_bot: Collection[str], listed_by_bot: Collection[str]
+) -> str | None:
+    """Why this symbol is a bot's own business, where no hedge may be; None where it is not."""
+    if base_of(symbol) in {base_of(held) for held in held_by_bot}:
+        return "hands off: held by a bot"
+    if symbol in listed_by_bot:
+        return "hands off: a bot lists it or has an order in it"
+    return None
+
+
 def excluded_from_hedging(
     symbols: Iterable[str],
     *,
@@ -70,17 +95,17 @@ def excluded_from_hedging(
 ) -> dict[str, str]:
     """Why each of ``symbols`` that may not carry a new hedge may not, by symbol.
 
-    A symbol without a known volume or history counts as having too little: unknown is never
-    taken for enough.
+    A short in a token that a bot holds takes the bot's own bet away, even where the two are quoted
+    in different currencies; so what is held is compared by token. A symbol without a known volume
+    or history counts as having too little: unknown is never taken for enough.
     """
     reasons: dict[str, str] = {}
     for symbol in symbols:
         days = history_days.get(symbol, 0.0)
         volume_usd = adv_usd.get(symbol)
-        if symbol in held_by_bot:
-            reasons[symbol] = "hands off: held by a bot"
-        elif symbol in listed_by_bot:
-            reasons[symbol] = "hands off: a bot lists it or has an order in it"
+        bots = of_a_bot(symbol, held_by_bot, listed_by_bot)
+        if bots is not None:
+            reasons[symbol] = bots
         elif symbol in unusable:
             reasons[symbol] = unusable[symbol]
         elif symbol not in priced:

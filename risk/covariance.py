@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from risk.errors import DataError, EstimationError
+from risk.errors import DataError, EstimationError, MissingDataError
 from risk.estimate import (
     CovarianceEstimate,
     estimate_from,
@@ -125,19 +125,31 @@ class MeanEwmaCovariance:
         self._weight += (1 - self._decay) * both
         self._observed += there
 
-    def estimate(self) -> CovarianceEstimate:
-        """The estimate from all bars so far, of the symbols that have one; the rest is excluded.
+    def estimate(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
+        """The estimate from all bars so far; symbols that have none are excluded, with reasons.
+
+        Args:
+            symbols: only these, in their order; all by default. The mean correlation that the
+                others are shrunk towards is then that of these alone.
 
         Raises:
+            MissingDataError: a symbol that was never asked for.
             EstimationError: no symbol has a usable variance.
         """
-        known = self._weight[0] > 0
-        mean = np.divide(self._sum, self._weight, out=np.zeros_like(self._sum), where=known)
+        chosen = self._symbols if symbols is None else tuple(symbols)
+        strange = [symbol for symbol in chosen if symbol not in self._symbols]
+        if strange:
+            raise MissingDataError(f"no returns of {', '.join(strange)} were ever taken in")
+        keep = [self._symbols.index(symbol) for symbol in chosen]
+        square = np.ix_(range(len(self._sum)), keep, keep)
+        weight = self._weight[square]
+        known = weight[0] > 0
+        mean = np.divide(self._sum[square], weight, out=np.zeros_like(weight), where=known)
         covariance = BARS_PER_DAY * mean.mean(axis=0)
         return _finish(
-            self._symbols,
+            chosen,
             np.where(known, covariance, np.nan),
-            self._observed,
+            self._observed[keep],
             decay=self._decay.ravel(),
             shrinkage=self._shrinkage,
             min_bars=self._min_bars,

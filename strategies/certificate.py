@@ -39,7 +39,7 @@ def lower_bound_usd(
     slope += (
         2.0 * model.risk_per_usd * model.uncertainty * spread * (model.volatility * np.sign(held))
     )
-    slope += costs.linear_hedge()
+    slope += costs.linear_hedge() + costs.signed_trade()
     slope += 1.5 * costs.impact_trade() * np.sqrt(np.abs(trade)) * np.sign(trade)
     slope += (of["book"] * np.sign(caps.book_rows @ held)) @ caps.book_rows
     if caps.has_token:

@@ -25,6 +25,8 @@ class CostModel:
         funding_daily: φ, what longs pay a day.
         funding_risk_daily: κ_f·s_φ, charged a day on either side.
         squeeze: c, charged once over the horizon on shorts.
+        opening: charged over the horizon on what is added to a hedge; 0 unless λ is.
+        side: −1, 0 or 1: the side of the hedge held now.
         horizon_days: τ.
         holding_days: T_hold; a trade's cost counts by τ/T_hold.
     """
@@ -35,6 +37,8 @@ class CostModel:
     funding_daily: FloatArray
     funding_risk_daily: FloatArray
     squeeze: FloatArray
+    opening: FloatArray
+    side: FloatArray
     horizon_days: float
     holding_days: float
 
@@ -44,8 +48,16 @@ class CostModel:
         return self.horizon_days / self.holding_days
 
     def linear_trade(self) -> FloatArray:
-        """Fee and half-spread as the objective weighs them, per USD of |z|, shape (N,)."""
-        return self.trade_weight * (self.fee + self.half_spread)
+        """Coefficient of |z| in the objective: fee, half-spread and the charge on opening, (N,).
+
+        What a trade adds to a hedge on side s is (|z| + s·z)/2, and |z| where there is none yet.
+        """
+        opening = self.opening * np.where(self.side == 0, 1.0, 0.5)
+        return self.trade_weight * (self.fee + self.half_spread) + opening
+
+    def signed_trade(self) -> FloatArray:
+        """Coefficient of z in the objective: the other half of the charge on opening, (N,)."""
+        return 0.5 * self.side * self.opening
 
     def impact_trade(self) -> FloatArray:
         """Impact as the objective weighs it, per USD^{3/2} of |z|^{3/2}, shape (N,)."""
@@ -62,7 +74,8 @@ class CostModel:
     def objective_usd(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> FloatArray:
         """Cost terms of the objective, USD over the horizon.
 
-        τφᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊ + (τ/T_hold)·(aᵀ|z| + bᵀ|z|^{3/2}).
+        τφᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊ + (τ/T_hold)·(aᵀ|z| + bᵀ|z|^{3/2}), and the charge on
+        opening.
 
         Args:
             hedge_usd: hedges held after the trade, signed, (..., N).
@@ -76,6 +89,7 @@ class CostModel:
             hedge_usd @ self.linear_hedge()
             + np.abs(hedge_usd) @ self.absolute_hedge()
             + size @ self.linear_trade()
+            + trade_usd @ self.signed_trade()
             + size**1.5 @ self.impact_trade()
         )
         return cost
@@ -100,6 +114,10 @@ def cost_model(facts: HedgeFacts, choices: HedgeChoices) -> CostModel:
 
     b_i = Y·σ_i/√ADV_i; c_i = κ·σ_i·√τ·max(−C̄_i, 0), the squeeze risk of shorts where the
     crowd is short already.
+
+    With λ = 0 nothing weighs against funding received, and −τφᵀh alone would open hedges up to
+    the caps for its sake. Then opening is charged what the best-paid hedge would receive, so that
+    funding still tells the cheaper hedge from the dearer one but never pays for opening any.
     """
     volatility = np.sqrt(np.diag(facts.covariance_daily))
     squeeze = choices.crowding_charge * np.sqrt(choices.horizon_days) * volatility
@@ -110,6 +128,17 @@ def cost_model(facts: HedgeFacts, choices: HedgeChoices) -> CostModel:
         funding_daily=facts.funding_daily,
         funding_risk_daily=choices.carry_risk * facts.funding_daily_se,
         squeeze=squeeze * np.maximum(-facts.crowding, 0.0),
+        opening=np.full(len(facts.symbols), _opening(facts, choices)),
+        side=np.sign(facts.hedge_usd),
         horizon_days=choices.horizon_days,
         holding_days=choices.holding_days,
     )
+
+
+def _opening(facts: HedgeFacts, choices: HedgeChoices) -> float:
+    """The most that a dollar of allowed hedge receives over the horizon; 0 where λ is above 0."""
+    if choices.risk_aversion > 0:
+        return 0.0
+    received = facts.funding_daily if choices.shorts_only else np.abs(facts.funding_daily)
+    most = float(np.max(received, where=facts.may_hedge, initial=0.0))
+    return choices.horizon_days * most

@@ -13,10 +13,13 @@ import numpy as np
 from risk.book import FloatArray
 from strategies.caps import Tier, excess
 from strategies.model import HedgeModel
-from strategies.problem import CapConstraints, Shape, Unsolved, require_dpp, run
+from strategies.problem import CapConstraints, Shape, Unsolved, put, require_dpp, run
 
 _EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
 _STRICTEST_FIRST = (Tier.SIZE, Tier.BOOK, Tier.TRADE)
+_CONE_GIVE = 0.01
+"""Near its least the correlation-adjusted exposure is flat: its last hundredth would take as many
+trades as all the rest, again at every decision. That near is as close as it goes."""
 ROOM_FOR_THE_SOLVER = (0.0, 1e-3, 1e-2)
 """Of the unit of money: what to add to eased limits, in turn, until the solver can use them."""
 
@@ -48,8 +51,8 @@ class ElasticProblem:
         self._body.fill(model, model.caps.limits)
         for name, rows in model.caps.blocks.items():
             if name in self._room:
-                self._room[name].value = room[rows] / model.unit_usd
-                self._weight[name].value = weight[rows]
+                put(self._room[name], room[rows] / model.unit_usd)
+                put(self._weight[name], weight[rows])
         status = run(self._problem)
         if status not in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE}:
             return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
@@ -90,7 +93,20 @@ def _tier_by_tier(
             return slack
         needed = np.where(slack > ease, slack + ease, 0.0)
         room = np.where(rows, np.minimum(needed, room + ease), room)
-    return caps.limits + room
+    return _with_give(model, caps.limits + room)
+
+
+def _with_give(model: HedgeModel, eased: FloatArray) -> FloatArray:
+    """``eased`` (C,) USD with a hundredth more for the cone where it is eased, if it is used now.
+
+    Never more than it measures now: what is over its cap does not get worse.
+    """
+    caps, limits = model.caps, eased.copy()
+    cone = caps.blocks["cae"]
+    now = caps.values(model.current)[cone]
+    give = np.clip(now, eased[cone], (1 + _CONE_GIVE) * eased[cone])
+    limits[cone] = np.where(eased[cone] > caps.limits[cone], give, eased[cone])
+    return limits
 
 
 def loosened(limits: FloatArray, model: HedgeModel, room: float) -> FloatArray:

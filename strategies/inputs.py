@@ -37,6 +37,9 @@ class HedgeFacts:
         equity_usd: equity of the hedge account, USD.
         risk_equity_usd: the E of the risk term, USD (the bot's gross).
         turnover_used_usd: traded by us in the last 24 hours, USD.
+        hands_off: symbols that belong to a bot: an old hedge in one is closed as fast as the
+            volume allows, whatever it costs. ``may_hedge`` is False there.
+        cluster_names: what breaches call each cluster, by index; by number where there is none.
     """
 
     timestamp_ms: int
@@ -62,6 +65,8 @@ class HedgeFacts:
     equity_usd: float
     risk_equity_usd: float
     turnover_used_usd: float
+    hands_off: frozenset[str] = frozenset()
+    cluster_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class HedgeChoices:
 
     Attributes:
         limits: the caps, in USD.
-        risk_aversion: lambda; 0 gives the cheapest way back under the caps.
+        risk_aversion: lambda; 0 gives the cheapest way back under the caps, and funding that a
+            hedge would receive is then no reason to open one.
         horizon_days: tau, over which risk and carry are counted.
         holding_days: T_hold, over which a trade's cost is spread.
         impact: Y of the square-root impact law; 0 leaves impact out.

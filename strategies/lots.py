@@ -23,7 +23,7 @@ _ROUNDS = 60
 _STRIDES = (1, 4, 16, 64)  # lots
 _PAIR_ROUNDS = 4
 _MOST_PAIRS = 8_000
-_WORTH = 1e-4  # of the unit of money, a millionth of the book: a smaller gain is none
+_HAIR = 1e-4  # of the unit of money, a millionth of the book: so little over a cap is nothing
 _TIER_WEIGHT = 1e3  # a dollar over a stricter cap counts so much more in the search
 
 
@@ -70,18 +70,18 @@ def nearest_lots(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
 def best_lots(model: HedgeModel, limits: FloatArray, starts: Iterable[FloatArray]) -> Lots:
     """The best hedge in lots that a bounded search from the best of ``starts`` (each (N,)) finds.
 
-    Best is: no cap made worse, then least over ``limits`` (C,), then least J. Standing still is
-    always a candidate, and wins unless the gain is more than a hair.
+    Best is: no cap made worse, then least over ``limits`` (C,), then least J with every trade
+    charged what it must be worth. Standing still is always a candidate, and wins unless a cap is
+    brought closer or J lowered by more than the trades must be worth.
     """
     judge = _Judge(model, limits)
     rounded = np.array(list(starts))
     found = np.array([model.current, judge.searched(rounded[judge.best(rounded)])])
     worse, over, objective = judge.marks(found)
-    hair = _WORTH * model.unit_usd
-    cures = over[1] < over[0] - hair
-    pays = over[1] <= over[0] and objective[1] < objective[0] - hair
-    chosen = 1 if worse[1] == 0 and (cures or pays) else 0
-    return Lots(found[chosen], float(objective[chosen]))
+    cures = over[1] < over[0] - _HAIR * model.unit_usd
+    pays = over[1] <= over[0] and objective[1] < objective[0]
+    best = found[1 if worse[1] == 0 and (cures or pays) else 0]
+    return Lots(best, float(model.objective_usd(best)))
 
 
 class _Judge:
@@ -94,11 +94,16 @@ class _Judge:
         self._movable = np.flatnonzero(model.upper > model.lower)
 
     def marks(self, hedges: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Of each of (M, N): USD made worse, weighted USD over the limits, J; lower is better."""
+        """Of each of (M, N): USD made worse, weighted USD over the limits, J; lower is better.
+
+        J is with the worth of every trade.
+        """
         values = self._model.caps.values(hedges)
         worse = np.sum(excess(values, self._no_worse), axis=-1)
         over = excess(values, self._limits) @ self._weights
-        return worse, over, self._model.objective_usd(hedges)
+        trades = np.count_nonzero(hedges != self._model.current, axis=-1)
+        objective = self._model.objective_usd(hedges) + self._model.trade_worth_usd * trades
+        return worse, over, objective
 
     def best(self, hedges: FloatArray) -> int:
         """Index of the best of (M, N); the first among equals."""

@@ -4,7 +4,7 @@ With λ = 0 it is the cheapest way back under the caps; with λ above 0 it also 
 that is cheaper to hedge than to bear.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
 from strategies.proposal import HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason, RiskState
 from strategies.sentence import proposal_sentence
 from strategies.state import risk_state
+from strategies.trifles import without_trifles
 from strategies.unwind import unwound
 
 _MOST_COMPILED = 16
@@ -52,8 +53,8 @@ class MinimumRisk:
         """The least-cost hedge, or the reason for none.
 
         The same facts and choices give the same answer, whatever was decided before. Where the
-        bot is flat, hedges that are left are closed whatever they cost, as fast as the caps on
-        trading allow.
+        bot is flat, hedges that are left are closed whatever they cost, as fast as the volume
+        allows; so is, first of all, a hedge in a symbol where hands are off.
 
         Raises:
             OptimizationError: a fact or a choice is malformed; names the field.
@@ -65,15 +66,22 @@ class MinimumRisk:
         if bot_flat and hedges_flat:
             detail = "the bot holds nothing and no hedge is open"
             return self._none(facts, NoHedgeReason.FLAT, detail, before)
-        model = hedge_model(facts, choices)
         if bot_flat:
-            return self._proposal(facts, choices, model, _unwinding(facts, choices, model), before)
-        if not np.any(model.upper > model.lower):
+            model = hedge_model(facts, choices)
+            plan = _closed(model, unwound(facts, choices))
+            return self._proposal(facts, choices, model, plan, before)
+        start = _hands_taken_off(facts, choices)
+        model = hedge_model(start, choices)
+        found = self._plan(model) if np.any(model.upper > model.lower) else None
+        if isinstance(found, Unsolved) and not (found.infeasible and start is not facts):
+            return self._unsolved(facts, found, before)
+        if isinstance(found, _Plan):
+            plan = found
+        elif start is facts:
             detail = "no symbol is left to hedge with: every one is hands-off or not eligible"
             return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, before)
-        plan = self._plan(model)
-        if isinstance(plan, Unsolved):
-            return self._unsolved(facts, plan, before)
+        else:
+            plan = _closed(model, start.hedge_usd)
         if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
             return self._standing_still(facts, before)
         return self._proposal(facts, choices, model, plan, before)
@@ -96,9 +104,11 @@ class MinimumRisk:
                     break
             else:
                 return Unsolved(infeasible=False, status=relaxed.status)
-        starts, note = [nearest_lots(model, relaxed.hedge_usd)], ", caps eased" if eased else ""
+        fewer, sparse = without_trifles(problem, model, limits, relaxed)
+        starts = [nearest_lots(model, found.hedge_usd) for found in (relaxed, sparse)]
+        note = ", caps eased" if eased else ""
         if not eased:
-            guarded = _guarded(problem, model)
+            guarded = _guarded(problem, fewer)
             starts += [nearest_lots(model, hedge) for hedge in guarded.hedges]
             note = "" if guarded.certain else ", rounded without margin"
         return _Plan(best_lots(model, limits, starts), relaxed, relaxed.status + note)
@@ -127,7 +137,7 @@ class MinimumRisk:
         trade = target - facts.hedge_usd
         after = risk_state(facts, choices, target)
         cost = cost_model(facts, choices).estimate(target, trade)
-        slacks = _slacks(model, target)
+        slacks = _slacks(facts, choices, model, target)
         return HedgeProposal(
             strategy=self.name,
             timestamp_ms=facts.timestamp_ms,
@@ -190,20 +200,39 @@ def _make_room(compiled: dict[Shape, HedgeProblem] | dict[Shape, ElasticProblem]
         del compiled[next(iter(compiled))]
 
 
-def _unwinding(facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel) -> _Plan:
-    share = choices.limits.adv_share
-    most = np.full(len(facts.symbols), np.inf) if share is None else share * facts.adv_usd
-    target = unwound(model, most)
+def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:
+    """The facts as they are once hedges in the bots' own symbols are closed, as far as they may be.
+
+    They come back unchanged where there is no such hedge.
+    """
+    off = np.array([symbol in facts.hands_off for symbol in facts.symbols])
+    left = unwound(facts, choices, off)
+    traded = float(np.sum(np.abs(left - facts.hedge_usd)))
+    if traded == 0:
+        return facts
+    used = facts.turnover_used_usd + traded
+    return replace(facts, hedge_usd=left, turnover_used_usd=used)
+
+
+def _closed(model: HedgeModel, target: FloatArray) -> _Plan:
     objective = float(model.objective_usd(target))
     prices = np.zeros(len(model.caps.names))
     relaxed = Relaxed(target, objective, prices, "closed without a solver")
     return _Plan(Lots(target, objective), relaxed, relaxed.status)
 
 
-def _slacks(model: HedgeModel, target: FloatArray) -> dict[str, float]:
+def _slacks(
+    facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel, target: FloatArray
+) -> dict[str, float]:
     """By cap, how far it must be raised for the trades to fit; only those that must."""
     over = excess(model.caps.values(target), model.caps.limits)
-    return {cap: usd for cap, usd in model.caps.by_cap(over, np.max).items() if usd > 0}
+    slacks = model.caps.by_cap(over, np.max)
+    cap = choices.limits.turnover_daily_usd
+    if cap is not None:
+        # All trades count, those too that closed what the model no longer knew of.
+        traded, left = np.sum(np.abs(target - facts.hedge_usd)), cap - facts.turnover_used_usd
+        slacks["turnover_daily_usd"] = float(excess(traded, np.maximum(left, 0.0)))
+    return {cap: usd for cap, usd in slacks.items() if usd > 0}
 
 
 def _legs(facts: HedgeFacts, target: FloatArray) -> tuple[HedgeLeg, ...]:

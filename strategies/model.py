@@ -18,6 +18,11 @@ from strategies.inputs import HedgeChoices, HedgeFacts
 WHOLE = 1e-6
 """Nearer than this part of a lot to a whole number of lots is whole."""
 
+_TRADE_WORTH = 1e-6
+"""What a trade must be worth to be made at all, of E. On recorded books of a dozen hedges this
+leaves out those below one or two hundredths of them all, for which nobody would keep a position,
+and adds a few ten-thousandths to the volatility."""
+
 _LEG_REACH = 2.0
 """No leg grows beyond this many times what alone would carry the whole risk of the bot."""
 
@@ -28,8 +33,8 @@ class HedgeModel:
 
     Attributes:
         bot, current: p and h₀.
-        lower, upper: bounds of h. They hold both h₀ and 0, and never both signs once h₀ has one:
-            a trade closes a hedge at most, it never turns it round.
+        lower, upper: bounds of h. They hold both h₀ and 0 (only h₀ where hands are off), and never
+            both signs once h₀ has one: a trade closes a hedge at most, it never turns it round.
         covariance: (N, N), daily.
         root: (N, N), ‖root x‖ is the correlation-adjusted exposure in USD of BTC.
         volatility: daily.
@@ -38,6 +43,7 @@ class HedgeModel:
         uncertainty: ρ.
         costs, caps: as their modules say.
         lot_usd, min_trade_usd: from the facts.
+        trade_worth_usd: what each trade must lower J by, beyond its cost, to be made.
         unit_usd: the power of ten in which the solver counts money.
     """
 
@@ -55,12 +61,13 @@ class HedgeModel:
     caps: CapTable
     lot_usd: FloatArray
     min_trade_usd: FloatArray
+    trade_worth_usd: float
     unit_usd: float
 
     def objective_usd(self, hedge_usd: FloatArray) -> FloatArray:
         """J at hedges (..., N), USD over the horizon: (...)."""
         held = self.bot + hedge_usd
-        variance = np.einsum("...i,ij,...j->...", held, self.covariance, held, optimize=True)
+        variance = np.sum((held @ self.covariance) * held, axis=-1)
         spread = np.abs(held) @ self.volatility
         risk = self.risk_per_usd * (variance + self.uncertainty * spread**2)
         total: FloatArray = risk + self.costs.objective_usd(hedge_usd, hedge_usd - self.current)
@@ -102,19 +109,23 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         caps=cap_table(facts, choices, root, lower, upper),
         lot_usd=facts.lot_usd,
         min_trade_usd=facts.min_trade_usd,
+        trade_worth_usd=_TRADE_WORTH * equity,
         unit_usd=_unit_usd(facts),
     )
 
 
-def smallest_trade_usd(model: HedgeModel) -> FloatArray:
+def smallest_trade_usd(at: HedgeModel | HedgeFacts) -> FloatArray:
     """(N,) the smallest trade that is not a close: whole lots that reach the venue's minimum."""
-    return np.maximum(np.ceil(model.min_trade_usd / model.lot_usd - WHOLE), 1.0) * model.lot_usd
+    return np.maximum(np.ceil(at.min_trade_usd / at.lot_usd - WHOLE), 1.0) * at.lot_usd
 
 
 def _bounds(
     facts: HedgeFacts, volatility: FloatArray, choices: HedgeChoices
 ) -> tuple[FloatArray, FloatArray]:
-    """Bounds of h: shrink only where hands are off, short elsewhere, long where that is chosen."""
+    """Bounds of h: shrink only where it may not hedge, short elsewhere, long where that is chosen.
+
+    What is left of a hedge in a symbol of the bot's was closed as far as it may be beforehand.
+    """
     current = facts.hedge_usd
     reach = _LEG_REACH * float(volatility @ np.abs(facts.bot_usd)) / volatility
     reach = np.ceil(reach / facts.lot_usd) * facts.lot_usd
@@ -125,7 +136,8 @@ def _bounds(
     short = np.where(facts.may_hedge & (current <= 0), -reach, np.minimum(current, 0.0))
     may_be_long = facts.may_hedge & (current >= 0) & (not choices.shorts_only)
     long = np.where(may_be_long, reach, np.maximum(current, 0.0))
-    return short, long
+    off = np.array([symbol in facts.hands_off for symbol in facts.symbols])
+    return np.where(off, current, short), np.where(off, current, long)
 
 
 def _unit_usd(facts: HedgeFacts) -> float:

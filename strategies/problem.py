@@ -149,19 +149,21 @@ class CapConstraints:
     def fill(self, model: HedgeModel, limits: FloatArray) -> None:
         """Set every parameter; ``limits`` (C,) USD, infinite ones become merely out of reach."""
         unit, caps = model.unit_usd, model.caps
-        self.bot.value, self.current.value = model.bot / unit, model.current / unit
-        self.lower.value, self.upper.value = model.lower / unit, model.upper / unit
+        put(self.bot, model.bot / unit)
+        put(self.current, model.current / unit)
+        put(self.lower, model.lower / unit)
+        put(self.upper, model.upper / unit)
         size = np.maximum(np.abs(model.lower), np.abs(model.upper))
         turn = np.maximum(model.upper - model.current, model.current - model.lower)
-        self.size_limit.value = (size / unit) * 1.01 + 0.01
-        self.turn_limit.value = (turn / unit) * 1.01 + 0.01
-        self.root.value = caps.root
+        put(self.size_limit, (size / unit) * 1.01 + 0.01)
+        put(self.turn_limit, (turn / unit) * 1.01 + 0.01)
+        put(self.root, caps.root)
         for name, rows in (("book", caps.book_rows), ("hedge", caps.hedge_rows)):
             if name in self.rows:
-                self.rows[name].value = rows
+                put(self.rows[name], rows)
         finite = np.minimum(limits, out_of_reach(model))
         for name, limit in self.limit.items():
-            limit.value = np.maximum(finite[caps.blocks[name]], 0.0) / unit
+            put(limit, np.maximum(finite[caps.blocks[name]], 0.0) / unit)
 
     def duals(self, model: HedgeModel) -> FloatArray:
         """Dual of each cap row after a solve, (C,); 0 where a row is clearly inside its limit."""
@@ -220,15 +222,15 @@ class HedgeProblem:
         body, unit = self._body, model.unit_usd
         body.fill(model, limits)
         costs = model.costs
-        self._risk.value = model.risk_per_usd * model.volatility_btc**2 * unit
-        self._linear_trade.value = costs.linear_trade()
-        self._linear_hedge.value = costs.linear_hedge()
-        self._absolute_hedge.value = costs.absolute_hedge()
+        put(self._risk, model.risk_per_usd * model.volatility_btc**2 * unit)
+        put(self._linear_trade, costs.linear_trade())
+        put(self._linear_hedge, costs.linear_hedge() + costs.signed_trade())
+        put(self._absolute_hedge, costs.absolute_hedge())
         if body.shape.has_impact:
-            self._impact.value = costs.impact_trade() * np.sqrt(unit)
+            put(self._impact, costs.impact_trade() * np.sqrt(unit))
         if body.shape.has_uncertainty:
             weight = np.sqrt(model.risk_per_usd * model.uncertainty * unit)
-            self._uncertainty.value = weight * model.volatility
+            put(self._uncertainty, weight * model.volatility)
         status = run(self._problem)
         if status not in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE}:
             return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
@@ -237,6 +239,12 @@ class HedgeProblem:
         if status == cp.OPTIMAL_INACCURATE and not _verified(solved, model, limits):
             return Unsolved(infeasible=False, status=status)
         return solved
+
+
+def put(parameter: cp.Parameter, value: FloatArray | float) -> None:
+    """Set a parameter unless it is so already; checking a new value takes longer than solving."""
+    if parameter.value is None or not np.array_equal(parameter.value, value):
+        parameter.value = value
 
 
 def out_of_reach(model: HedgeModel) -> FloatArray:

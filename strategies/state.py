@@ -30,6 +30,7 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
         equity_usd=facts.equity_usd,
         may_hedge=facts.may_hedge,
         shorts_only=choices.shorts_only,
+        cluster_names=facts.cluster_names,
     )
     return RiskState(
         volatility_daily_usd=volatility,
