@@ -5,42 +5,29 @@ Time is simulated and stands still within a cycle: the market moves, then the bo
 engine looks and hedges. So the same seed gives the same run, to the last digit.
 """
 
-import asyncio
-import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import SecretStr
 
 from bot.clock import SimulatedClock
-from bot.cycle import Engine
-from bot.demo_bot import DemoBot, DemoPlan, draw_plan
+from bot.demo_bot import DemoPlan, draw_plan
 from bot.errors import LockHeldError, UsageError
 from bot.feeds.generated import generated_tape
 from bot.feeds.recorded import recorded_tape
 from bot.feeds.tape import DAY_MS, Tape
 from bot.journal_reader import JOURNAL_NAME
 from bot.lock import lock_holder
-from bot.logs import Logger, open_log
-from bot.report.page import write_report
-from bot.runner import LOG_NAME
-from bot.signals import stopped_by_signals
+from bot.logs import LOG_NAME
 from bot.universe import build_universe
-from bot.venues.clients import make_client
-from bot.venues.http.server import serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
-from bot.wiring import Surroundings, open_engine
 from config.aliases import load_aliases
 from config.load import load_settings, profile_path
-from config.secrets import Credentials
 from config.sectors import load_sectors
 from config.settings import Settings
-from config.sources import AccountSource
 from risk.covariance import mean_ewma_covariance
 from risk.returns import HOUR_MS, log_returns
 
@@ -88,32 +75,30 @@ class DemoStage:
 
 
 OnCycle = Callable[[dict[str, Any]], None]
+OnPlan = Callable[[DemoPlan], None]
 
 
-async def run_demo(options: DemoOptions, on_cycle: OnCycle = lambda _: None) -> dict[str, Any]:
+async def run_demo(
+    options: DemoOptions, on_cycle: OnCycle = lambda _: None, on_plan: OnPlan = lambda _: None
+) -> dict[str, Any]:
     """Run it; the document holds every cycle and what the exchange itself counted.
 
     SIGINT or SIGTERM ends it after the cycle that is running.
+
+    Args:
+        on_cycle: told each cycle's document.
+        on_plan: told early what the bot is going to buy.
 
     Raises:
         UsageError, DataError, ConfigError: the options or the data cannot be used.
     """
     _clear(options.out)
     stage = _stage(options)
-    stage.exchange.open_account(BOT, *_key(BOT), BOT_WALLET_USD)
-    venue = stage.settings.venue
-    stage.exchange.open_account(
-        venue.account, *_key(venue.account), Decimal(str(venue.paper_wallet_usd))
-    )
-    log = open_log(options.out / LOG_NAME, stage.clock)
-    stage.exchange.update_market(stage.tape.quotes(stage.clock.now_ms()))
-    documents: list[dict[str, Any]] = []
-    try:
-        async with serve_exchange(stage.exchange, stage.tape, stage.clock) as server:
-            await _play(_Play(stage, server.host, options, log, on_cycle), documents)
-    finally:
-        title = f"perphedge demo, seed {options.seed}"
-        write_report(documents, options.out / REPORT_NAME, title=title)
+    on_plan(stage.plan)
+    # Exchange client and solver take seconds to import, so the plan is told before that.
+    from bot.demo_play import play
+
+    documents = await play(stage, options, on_cycle)
     return {
         "seed": options.seed,
         "data": None if options.data is None else str(options.data),
@@ -133,6 +118,10 @@ def _stage(options: DemoOptions) -> DemoStage:
     start_ms = _start_ms(tape, options, settings.data.backfill_days * DAY_MS)
     clock = SimulatedClock(start_ms)
     exchange = SimulatedExchange(tape.instruments.values(), clock, options.seed)
+    exchange.open_account(BOT, *account_key(BOT), BOT_WALLET_USD)
+    hedger, wallet = settings.venue.account, Decimal(str(settings.venue.paper_wallet_usd))
+    exchange.open_account(hedger, *account_key(hedger), wallet)
+    exchange.update_market(tape.quotes(start_ms))
     plan = draw_plan(
         _bot_candidates(settings, tape, start_ms),
         seed=options.seed,
@@ -185,73 +174,9 @@ def _bot_candidates(settings: Settings, tape: Tape, start_ms: int) -> list[str]:
     return sorted(liked)
 
 
-@dataclass(frozen=True, slots=True)
-class _Play:
-    stage: DemoStage
-    host: str
-    options: DemoOptions
-    log: Logger
-    on_cycle: OnCycle
-
-
-async def _play(play: _Play, documents: list[dict[str, Any]]) -> None:
-    stage = play.stage
-    bot_client = make_client(
-        "binanceusdm",
-        urls_host=play.host,
-        credentials=_credentials(BOT),
-        now_ms=stage.clock.now_ms,
-    )
-    try:
-        settings = _pointed(stage.settings, play.host, play.options.out)
-        around = Surroundings(
-            clock=stage.clock,
-            simulated=True,
-            credentials={name: _credentials(name) for name in (BOT, settings.venue.account)},
-            install_key=hashlib.sha256(f"demo {play.options.seed}".encode()).digest(),
-        )
-        bot = DemoBot(bot_client, stage.plan)
-        with stopped_by_signals() as stop:
-            async with open_engine(settings, around, play.log) as engine:
-                while not stop.is_set() and len(documents) != stage.cycles:
-                    await _step(stage, bot, engine, documents)
-                    play.on_cycle(documents[-1])
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), play.options.pause_seconds)
-    finally:
-        await bot_client.close()
-
-
-async def _step(
-    stage: DemoStage, bot: DemoBot, engine: Engine, documents: list[dict[str, Any]]
-) -> None:
-    stage.clock.advance_to(stage.clock.now_ms() + STEP_MS)
-    stage.exchange.update_market(stage.tape.quotes(stage.clock.now_ms()))
-    await bot.step()
-    documents.append((await engine.cycle()).document())
-
-
-def _pointed(settings: Settings, host: str, out: Path) -> Settings:
-    """The demo profile, pointed at this run's exchange and folder."""
-    return settings.model_copy(
-        update={
-            "state_dir": out,
-            "venue": settings.venue.model_copy(update={"urls_host": host}),
-            "sources": (
-                AccountSource(kind="account", name=BOT, exchange="binanceusdm", urls_host=host),
-            ),
-        }
-    )
-
-
-def _key(name: str) -> tuple[str, str]:
+def account_key(name: str) -> tuple[str, str]:
     """Key and secret of an account that exists only in this process."""
     return f"{name}-key", f"{name}-secret"
-
-
-def _credentials(name: str) -> Credentials:
-    key, secret = _key(name)
-    return Credentials(SecretStr(key), SecretStr(secret))
 
 
 def _venue_document(exchange: SimulatedExchange) -> dict[str, Any]:

@@ -24,6 +24,7 @@ Logger = structlog.typing.FilteringBoundLogger
 
 _LEVEL = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
+LOG_NAME = "hedge.jsonl"  # in the state directory
 MAX_BYTES = 32_000_000  # half a year of cycles a minute
 KEPT_FILES = 4  # older ones beside the running file
 

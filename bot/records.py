@@ -77,6 +77,7 @@ class ProposalRecord:
     objective_relaxed: float
     objective_lots: float
     solver_status: str
+    expected_cap_use: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from bot.ports import Clock
 from bot.records import CycleRecord
 from bot.signals import stopped_by_signals
 
-LOG_NAME = "hedge.jsonl"
-
 
 async def run_cycles(
     engine: Engine, clock: Clock, every_ms: int, cycles: int | None = None

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from bot.cli import tables
+from bot.cli import findings, records, tables
 from tests.report_samples import sample_documents
 
 DOCUMENTS = sample_documents(14)
@@ -17,10 +17,10 @@ RENDERINGS: dict[str, Callable[[], RenderableType]] = {
     "cycles": lambda: tables.cycle_table(DOCUMENTS),
     "book": lambda: tables.book_panel(DOCUMENTS[8]),
     "caps": lambda: tables.caps_table(DOCUMENTS[8]),
-    "risk": lambda: tables.risk_tables(DOCUMENTS[8]),
-    "proposal": lambda: tables.proposal_table(DOCUMENTS[-1]),
-    "orders": lambda: tables.orders_table(DOCUMENTS),
-    "log": lambda: tables.log_table(DOCUMENTS),
+    "risk": lambda: findings.risk_tables(DOCUMENTS[8]),
+    "proposal": lambda: findings.proposal_table(DOCUMENTS[-1]),
+    "orders": lambda: records.orders_table(DOCUMENTS),
+    "log": lambda: records.log_table(DOCUMENTS),
 }
 
 
@@ -118,7 +118,7 @@ def test_bars_are_as_long_as_their_share(share: float | None, over: bool, full: 
 
 
 def test_risk_tells_breaches_pairs_and_what_is_left_out() -> None:
-    text = shown(tables.risk_tables(DOCUMENTS[8]))
+    text = shown(findings.risk_tables(DOCUMENTS[8]))
     assert "3 over their cap" in text
     assert "net exposure 29,354 USD over 28,000 USD (105 %)" in text
     assert "RENDER and ICP" in text
@@ -126,27 +126,93 @@ def test_risk_tells_breaches_pairs_and_what_is_left_out() -> None:
 
 
 def test_a_proposal_tells_trades_and_cost() -> None:
-    text = shown(tables.proposal_table(DOCUMENTS[-1]))
+    text = shown(findings.proposal_table(DOCUMENTS[-1]))
     assert "Short 6 tokens" in text
     assert "6.20 + 2.10 + 0.70 = 9.00 USD" in text
     assert "3.40 USD received a day" in text
-    assert "account data is 95 s old" in shown(tables.proposal_table(DOCUMENTS[7]))
+    assert "account data is 95 s old" in shown(findings.proposal_table(DOCUMENTS[7]))
 
 
-def test_status_reads_units_and_nests() -> None:
-    text = shown(tables.status_table({"equity_usd": 60_123.4, "lock": {"pid": 7}, "halted": True}))
-    assert "60,123 USD" in text
-    assert "pid" in text
-    assert "yes" in text
+def test_status_tells_hedges_and_the_last_cycle() -> None:
+    last = {"cycle_id": "c7", "status": "no_hedge", "reason": "every cap holds"}
+    document = {
+        "state_dir": "/state",
+        "running_process": 7,
+        "starts": 1,
+        "cycles": 3,
+        "hedges_base": {"hedge BTC/USDT:USDT": "-0.092"},
+        "last_cycle": last | {"bot_gross_usd": 60_123.4, "volatility_after_daily_usd": None},
+    }
+    text = shown(records.engine_status(document))
+    for part in ("yes, process 7", "once", "-0.092", "no hedge needed", "60,123 USD", "–"):
+        assert part in text
+    idle = shown(records.engine_status({"state_dir": "/state", "halted": "by hand"}))
+    assert "by hand" in idle
+    assert "No hedge is held." in idle
+
+
+def test_check_tells_what_is_left_to_hedge_with() -> None:
+    document = {
+        "mode": "paper",
+        "autonomy": "propose",
+        "exchange": "binanceusdm",
+        "account": "hedge",
+        "equity_usd": 60_000.0,
+        "sources": {"manual": "answers"},
+        "bot_symbols": ["FET/USDT:USDT"],
+        "caps": {"net_usd": 20_000.0, "token_usd": None, "turnover_daily_usd": 1000.0},
+        "cap_use": {"net_usd": 1.2},
+        "hedgeable": [],
+        "excluded": {"AKT/USDT:USDT": "volume below the floor"},
+        "breaches": ["net_usd"],
+    }
+    text = shown(findings.check_tables(document))
+    assert "120 %" in line_with(text, "net exposure")
+    assert "turnover in 24 h up to 1,000 USD" in text
+    assert "volume below the floor" in line_with(text, "AKT")
+    assert "No symbol is left to hedge with." in text
+
+
+def test_a_proposal_shows_the_caps_as_they_would_be() -> None:
+    document = dict(DOCUMENTS[8]) | {
+        "cap_use_before": {"net_usd": 1.05},
+        "cap_use_after": {"net_usd": 1.05},
+        "proposal": {"expected_cap_use": {"net_usd": 0.41}},
+    }
+    line = line_with(shown(tables.planned_caps_table(document)), "net exposure")
+    assert line.index("41 %") < line.index("105 %")
+    assert "If done" not in shown(tables.planned_caps_table(DOCUMENTS[8] | {"proposal": None}))
+
+
+def test_the_standing_compares_the_bot_alone_with_the_whole() -> None:
+    text = shown(tables.standing_table(DOCUMENTS[8]), 80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "Bot alone" in text
+    assert "With hedges" in text
+    assert "not measured" in shown(tables.standing_table({}))
 
 
 def test_the_log_shows_cycles_and_events() -> None:
-    event = {"timestamp": "2025-03-02T00:00:00Z", "event": "order_filled", "cycle_id": "c1", "n": 3}
-    text = shown(tables.log_table([DOCUMENTS[7], event]))
+    stamp = {"timestamp": "2025-03-02T00:00:00Z", "cycle_id": "c1"}
+    started = stamp | {"event": "recovered", "epoch": 3, "unresolved": []}
+    order = stamp | {
+        "event": "order_rejected",
+        "symbol": "FET/USDT:USDT",
+        "side": "sell",
+        "quantity": "12",
+        "limit_price": "1.21",
+        "filled_quantity": "0",
+        "code": "-2019",
+        "reason": "margin is insufficient",
+    }
+    text = shown(records.log_table([DOCUMENTS[7], started, order]))
     assert "account data is 95 s old" in text
-    assert "order_filled" in text
-    assert "n=3" in text
-    assert "Nothing recorded." in shown(tables.log_table([]))
+    assert "epoch=3" in line_with(text, "recovered")
+    assert "unresolved" not in text
+    told = "sell 12 FET at 1.21: -2019 margin is insufficient"
+    assert told in line_with(text, "order rejected")
+    assert "Time UTC" not in shown(records.log_table([started], head=False))
+    assert "Nothing recorded." in shown(records.log_table([]))
 
 
 def test_markup_and_control_characters_stay_text() -> None:
@@ -154,10 +220,10 @@ def test_markup_and_control_characters_stay_text() -> None:
     hostile: Any = json.loads(json.dumps(DOCUMENTS[8]).replace("RENDER", "[red]R[/red]"))
     hostile |= {"reason": evil, "cycle_id": evil, "excluded": {evil: evil}}
     hostile["proposal"]["sentence"] = evil
-    for build in (tables.risk_tables, tables.proposal_table, tables.book_panel):
+    for build in (findings.risk_tables, findings.proposal_table, tables.book_panel):
         text = shown(build(hostile), 160)
         assert "\x1b" not in text
         assert "\x07" not in text
     assert "[red]R[/red]" in shown(tables.book_panel(hostile), 160)
     assert "[bold red]x[/]" in shown(tables.cycle_table([hostile]), 160)
-    assert "[bold red]x[/]" in shown(tables.log_table([hostile]), 160)
+    assert "[bold red]x[/]" in shown(records.log_table([hostile]), 160)

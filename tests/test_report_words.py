@@ -91,19 +91,3 @@ def test_breach_sentence_names_scope_unit_and_cure() -> None:
     assert words.breach_sentence(breach) == (
         "share of daily volume of FET 2.0 % over 1.0 % (200 %), which no allowed hedge can lower"
     )
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "told"),
-    [
-        ("equity_usd", 60_123.4, ("equity", "60,123 USD")),
-        ("last_timestamp_ms", 1_740_787_200_000, ("last", "2025-03-01 00:00 UTC")),
-        ("margin_fraction", 0.33, ("margin", "33 %")),
-        ("pid", 3331, ("pid", "3331")),
-        ("halted", False, ("halted", "no")),
-        ("open_orders", [], ("open orders", "–")),
-        ("price_usd", math.nan, ("price usd", "–")),
-    ],
-)
-def test_units_are_read_from_names(key: str, value: object, told: tuple[str, str]) -> None:
-    assert words.named_value(key, value) == told

@@ -48,32 +48,38 @@ def _rehearse(
     if not recorded and config is None:
         raise UsageError("give -c FILE, or --data DIR --at TIME --book BOOK.json")
     if data is not None and at is not None and book is not None:
+        if not book.is_file():
+            raise UsageError(f"--book {book}: no such file")
         return asyncio.run(_recorded(config, data, _time_ms(at), book, propose=propose))
     assert config is not None
     return asyncio.run(_now(config, propose=propose))
 
 
 async def _now(config: Path, *, propose: bool) -> "CycleRecord":
+    from bot.cli.startup import backfill_bar, engine_settings, quick_imports
     from bot.clock import SystemClock
     from bot.logs import stderr_log
-    from bot.wiring import Surroundings, open_observer
-    from config.load import load_settings
 
     clock = SystemClock()
-    settings = load_settings(config)
-    async with open_observer(settings, Surroundings(clock), stderr_log(clock, "warning")) as engine:
+    settings = engine_settings(config)
+    with quick_imports():
+        from bot.wiring import Surroundings, open_observer
+    around = Surroundings(clock, on_backfill=backfill_bar())
+    async with open_observer(settings, around, stderr_log(clock, "warning")) as engine:
         return await engine.rehearse(propose=propose)
 
 
 async def _recorded(
     config: Path | None, data: Path, at_ms: int, book: Path, *, propose: bool
 ) -> "CycleRecord":
+    from bot.cli.startup import quick_imports
     from bot.clock import SimulatedClock
     from bot.logs import stderr_log
-    from bot.sources.book import BookSource
-    from bot.wiring import open_recorded
     from config.load import load_settings, profile_path
 
+    with quick_imports():
+        from bot.sources.book import BookSource
+        from bot.wiring import open_recorded
     clock = SimulatedClock(at_ms)
     settings = load_settings(config or profile_path("paper"))
     source = BookSource(book, clock)
@@ -99,11 +105,12 @@ def _print(record: "CycleRecord", *, as_json: bool, propose: bool) -> None:
         return
     from rich.console import Console
 
-    from bot.cli.tables import caps_table, proposal_table, risk_tables
+    from bot.cli.findings import proposal_table, risk_tables
+    from bot.cli.tables import planned_caps_table
 
     console = Console()
     if propose:
         console.print(proposal_table(document))
-        console.print(caps_table(document))
+        console.print(planned_caps_table(document))
     else:
         console.print(risk_tables(document))

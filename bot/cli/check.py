@@ -2,9 +2,12 @@
 
 import json as json_text
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 
 def check(
@@ -14,25 +17,30 @@ def check(
     """Validate the configuration, probe sources and venue, print caps and hedgeable symbols."""
     import asyncio
 
-    from config.load import load_settings
+    from bot.cli.startup import engine_settings
 
-    settings = load_settings(config)
-    document = asyncio.run(_check(settings))
+    document = asyncio.run(_check(engine_settings(config)))
     if json:
         print(json_text.dumps(document, allow_nan=False, indent=2))
-    else:
-        _show(document)
+        return
+    from rich.console import Console
+
+    from bot.cli.findings import check_tables
+
+    Console().print(check_tables(document))
 
 
-async def _check(settings: Any) -> dict[str, Any]:
+async def _check(settings: "Settings") -> dict[str, Any]:
+    from bot.cli.startup import backfill_bar, quick_imports
     from bot.clock import SystemClock
     from bot.logs import stderr_log
-    from bot.summary import limits_record
-    from bot.wiring import Surroundings, open_observer
 
+    with quick_imports():
+        from bot.summary import limits_record, shares
+        from bot.wiring import Surroundings, open_observer
     clock = SystemClock()
-    log = stderr_log(clock, "warning")
-    async with open_observer(settings, Surroundings(clock), log) as engine:
+    around = Surroundings(clock, on_backfill=backfill_bar())
+    async with open_observer(settings, around, stderr_log(clock, "warning")) as engine:
         look = await engine.look()
     facts, observation = look.assessment.facts, look.observation
     hedgeable = [s for s, may in zip(facts.symbols, facts.may_hedge, strict=True) if may]
@@ -45,26 +53,8 @@ async def _check(settings: Any) -> dict[str, Any]:
         "sources": {item.name: "answers" for item in settings.sources},
         "bot_symbols": list(observation.book.symbols()),
         "caps": limits_record(look.choices.limits),
+        "cap_use": shares(look.before.cap_use),
         "hedgeable": hedgeable,
         "excluded": dict(look.assessment.excluded),
         "breaches": [b.cap for b in look.before.breaches],
     }
-
-
-def _show(document: dict[str, Any]) -> None:
-    from rich.console import Console
-
-    from bot.cli.tables import status_table
-
-    console = Console()
-    left_out = document["excluded"]
-    shown = {
-        **{k: v for k, v in document.items() if k not in ("excluded", "hedgeable")},
-        "left_to_hedge_with": document["hedgeable"],
-    }
-    console.print(status_table(shown))
-    if left_out:
-        console.print("Not used for new hedges:")
-        console.print(status_table(left_out))
-    if not document["hedgeable"]:
-        console.print("No symbol is left to hedge with.", style="bold red")

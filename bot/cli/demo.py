@@ -1,14 +1,16 @@
 """``perphedge demo``: the whole product on this machine."""
 
 import json as json_text
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
     from bot.demo import DemoOptions
+    from bot.demo_bot import DemoPlan
 
 PAUSE_SECONDS = 1.0
 
@@ -33,47 +35,94 @@ def demo(
 
     Runs until interrupted, or for --cycles cycles of simulated time. Ctrl-C ends it in good order.
     """
-    if not json and sys.stderr.isatty():
-        print("perphedge demo: simulated exchange, bot and engine; loading …", file=sys.stderr)
-    from bot.demo import DemoOptions
-
-    pause = PAUSE_SECONDS if cycles is None and not json else 0.0
-    options = DemoOptions(data, cycles, seed, out, pause)
     if json:
-        _print_document(options)
+        _print_document(data, cycles, seed, out)
     else:
-        _show(options)
+        _show(data, cycles, seed, out)
 
 
-def _print_document(options: "DemoOptions") -> None:
+def _print_document(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
     import asyncio
 
-    from bot.demo import run_demo
+    from bot.cli.startup import quick_imports
 
-    document = asyncio.run(run_demo(options))
+    with quick_imports():
+        from bot.demo import DemoOptions, run_demo
+    options = DemoOptions(data, cycles, seed, out)
+    document = asyncio.run(run_demo(options, on_plan=lambda _: _load_play()))
     print(json_text.dumps(document, allow_nan=False, indent=2))
 
 
-def _show(options: "DemoOptions") -> None:
+def _load_play() -> None:
+    """Import what ``run_demo`` imports next, only quicker."""
+    from bot.cli.startup import quick_imports
+
+    with quick_imports():
+        import bot.demo_play  # noqa: F401
+
+
+def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
     """A live table on a terminal, a line a cycle elsewhere."""
     import asyncio
 
     from rich.console import Console
 
     from bot.cli.live import LiveCycles
-    from bot.demo import REPORT_NAME, run_demo
+    from bot.cli.startup import quick_imports
 
     console = Console()
-    with LiveCycles(console, title="perphedge demo, simulated time") as live:
+    title = "perphedge demo: simulated exchange, bot and time."
+    with LiveCycles(console, title=title) as live:
+        live.note("making a market …" if data is None else f"reading {data} …")
+        with quick_imports():
+            from bot.demo import DemoOptions, run_demo
+
+        def tell_plan(plan: "DemoPlan") -> None:
+            live.introduce(_plan_table(plan))
+            live.note("loading the exchange client and the solver …")
+            _load_play()
+            live.note("opening the exchange, reading 60 days of prices …")
+
+        pause = PAUSE_SECONDS if cycles is None else 0.0
+        options = DemoOptions(data, cycles, seed, out, pause)
         try:
-            document: dict[str, Any] | None = asyncio.run(run_demo(options, live.show))
+            document: dict[str, Any] | None = asyncio.run(run_demo(options, live.show, tell_plan))
         except KeyboardInterrupt:
             document = None
-    if document is not None:
+    _tell_end(console, options, document)
+
+
+def _plan_table(plan: "DemoPlan") -> "RenderableType":
+    """What the bot is going to buy."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from bot.cli.tables import facts
+    from bot.report import words
+
+    total = sum(plan.targets_usd.values())
+    sentence = (
+        f"In its own account a bot buys {words.usd(total)} of AI tokens over {plan.ramp_cycles} "
+        "hours. It sizes each alone, but they rise and fall together. From a second account "
+        "perphedge sells others against them, through ccxt, to keep the whole inside its caps."
+    )
+    largest = sorted(plan.targets_usd.items(), key=lambda item: -item[1])
+    wanted = [(words.base(symbol), words.usd(usd)) for symbol, usd in largest]
+    return Group(Text(sentence), facts(wanted))
+
+
+def _tell_end(console: "Console", options: "DemoOptions", document: dict[str, Any] | None) -> None:
+    from bot.cli.startup import command_name
+    from bot.demo import REPORT_NAME
+    from bot.report.history import verdict
+
+    if document is not None and document["cycles"]:
         counted = document["venue"]
+        for sentence in verdict(document["cycles"]):
+            console.print(sentence, markup=False, highlight=False)
         console.print(
             f"The exchange counted {counted['orders_received']} orders, {counted['fills']} fills "
             f"and {counted['rejected']} rejections, of bot and hedges together."
         )
     console.print(f"Report: {options.out / REPORT_NAME}", soft_wrap=True)
-    console.print(f"Log:    perphedge log --state {options.out}", soft_wrap=True)
+    console.print(f"Log:    {command_name()} log --state {options.out}", soft_wrap=True)

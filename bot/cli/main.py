@@ -1,24 +1,34 @@
 """The ``perphedge`` command. Heavy packages are imported by the commands, so --help stays fast."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from typer._click.exceptions import ClickException  # typer re-exports only some of its errors
+from typer._click.exceptions import (  # typer re-exports only some of its errors
+    ClickException,
+    NoArgsIsHelpError,
+)
 
 from bot.cli import assess, check, demo, review, run, venue
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 2 bad usage, config or data, 3 another instance holds the lock, "
+    "4 halted, 5 venue or source unreachable, 6 refused for safety, 1 anything else."
+)
+
 app = typer.Typer(
     name="perphedge",
     help="Correlation-aware hedging beside a crypto perpetuals bot.",
+    epilog=EXIT_CODES,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
@@ -40,14 +50,28 @@ def _root(
     """Correlation-aware hedging beside a crypto perpetuals bot."""
 
 
-app.command("demo")(demo.demo)
-app.command("run")(run.run)
-app.command("check")(check.check)
-app.command("risk")(assess.risk)
-app.command("propose")(assess.propose)
-app.command("status")(review.status)
-app.command("log")(review.log)
-app.command("venue")(venue.venue)
+_HELP = {
+    "demo": "See it work: simulated exchange, bot and hedges.",
+    "run": "Run the engine beside your bot.",
+    "check": "Check config, exchange, sources and caps.",
+    "risk": "What the positions add up to, and which caps they break.",
+    "propose": "The hedge that would be made now; nothing is sent.",
+    "status": "What an engine holds and did last.",
+    "log": "The hedge log: cycles, orders and events.",
+    "venue": "A simulated exchange on this machine.",
+}
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
+    "run": run.run,
+    "check": check.check,
+    "risk": assess.risk,
+    "propose": assess.propose,
+    "status": review.status,
+    "log": review.log,
+    "venue": venue.venue,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, short_help=_HELP[_name])(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,15 +82,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments, standalone_mode=False)
-    except PerphedgeError as error:
-        print(f"perphedge: {one_line(error)}", file=sys.stderr)
-        return exit_code(error)
-    except ClickException as error:
-        print(f"perphedge: {error.format_message()} (see perphedge --help)", file=sys.stderr)
-        return 2
     except (KeyboardInterrupt, typer.Abort):
         return 0
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except (PerphedgeError, ClickException, OSError) as error:
+        line, code = _told(error)
+        print(line, file=sys.stderr)
+        return code
     return result if isinstance(result, int) else 0
+
+
+def _told(error: PerphedgeError | ClickException | OSError) -> tuple[str, int]:
+    """What to print of an error, and the exit code."""
+    if isinstance(error, PerphedgeError):
+        return f"perphedge: {one_line(error)}", exit_code(error)
+    if isinstance(error, NoArgsIsHelpError):
+        return error.format_message(), 2
+    if isinstance(error, ClickException):
+        return f"perphedge: {error.format_message()} (see perphedge --help)", 2
+    if error.filename is None:  # a full disk or the like
+        return f"perphedge: {error.strerror or error}", 1
+    return f"perphedge: {error.filename}: {error.strerror}", 2

@@ -27,9 +27,9 @@ def status(config: Config = None, state: State = None, json: Json = False) -> No
         return
     from rich.console import Console
 
-    from bot.cli.tables import status_table
+    from bot.cli.records import engine_status
 
-    Console().print(status_table(document))
+    Console().print(engine_status(document))
 
 
 def log(
@@ -41,24 +41,32 @@ def log(
     cycle: Annotated[
         str | None, typer.Option(help="Only this cycle, with all of its record.")
     ] = None,
-    follow: Annotated[bool, typer.Option(help="Go on with what comes.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document; a line each with --follow.")
     ] = False,
 ) -> None:
     """The hedge log: cycles, orders and operator events as they were recorded."""
-    from bot.journal_reader import JOURNAL_NAME, JournalReader
-
-    path = _state_dir(config, state) / JOURNAL_NAME
+    if follow and cycle is not None:
+        raise UsageError("--cycle and --follow are not given together")
     since_ms = 0 if since is None else _since_ms(since)
-    with JournalReader.open_reader(path) as journal:
+    with _open(_state_dir(config, state)) as journal:
         records = _records(journal, since_ms, cycle)
         if follow:
             _follow(journal, records, as_json=json)
         elif json:
             print(json_text.dumps({"records": records}, allow_nan=False, indent=2))
         else:
-            _table(records)
+            _show(records, whole=cycle is not None)
+
+
+def _open(state_dir: Path) -> "JournalReader":
+    from bot.journal_reader import JOURNAL_NAME, JournalReader
+
+    path = state_dir / JOURNAL_NAME
+    if not path.exists():
+        raise UsageError(f"{state_dir}: no engine has run there; name the right -c or --state")
+    return JournalReader.open_reader(path)
 
 
 def _state_dir(config: Path | None, state: Path | None) -> Path:
@@ -74,10 +82,9 @@ def _state_dir(config: Path | None, state: Path | None) -> Path:
 
 def _status(state_dir: Path) -> dict[str, Any]:
     from bot.halt import HaltSwitch
-    from bot.journal_reader import JOURNAL_NAME, JournalReader
     from bot.lock import lock_holder
 
-    with JournalReader.open_reader(state_dir / JOURNAL_NAME) as journal:
+    with _open(state_dir) as journal:
         newest = journal.cycles(limit=1)
         last = newest[-1] if newest else None
         accounts = journal.accounts()
@@ -120,7 +127,12 @@ def _records(journal: "JournalReader", since_ms: int, cycle: str | None) -> list
             raise UsageError(f"--cycle {cycle}: no such cycle in {journal.path}")
         return [*map(_event, journal.events(cycle_id=cycle)), document]
     found = [*map(_event, journal.events(since_ms)), *journal.cycles(since_ms)]
-    return sorted(found, key=lambda r: int(r["timestamp_ms"]))
+    return _in_order(found)
+
+
+def _in_order(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By time; the record of a cycle comes after the events of the same moment."""
+    return sorted(records, key=lambda r: int(r["timestamp_ms"]))
 
 
 def _event(row: Any) -> dict[str, Any]:
@@ -136,36 +148,59 @@ def _event(row: Any) -> dict[str, Any]:
     }
 
 
-def _table(records: list[dict[str, Any]]) -> None:
+def _show(records: list[dict[str, Any]], *, whole: bool = False, head: bool = True) -> None:
+    """A line each; of one whole cycle also its proposal, caps, book and orders."""
     from rich.console import Console
 
-    from bot.cli.tables import log_table
+    from bot.cli.findings import cycle_tables
+    from bot.cli.records import log_table
 
-    Console().print(log_table(records))
+    console = Console()
+    if whole:
+        *events, document = records
+        console.print(cycle_tables(document))
+        records = [event for event in events if not str(event["event"]).startswith("order_")]
+        if not records:
+            return
+    console.print(log_table(records, head=head))
 
 
 def _follow(journal: "JournalReader", records: list[dict[str, Any]], *, as_json: bool) -> None:
+    head = True
     for batch in _batches(journal, records):
         if as_json:
             for record in batch:
                 print(json_text.dumps(record, allow_nan=False), flush=True)
         else:
-            _table(batch)
+            _show(batch, head=head)
+        head = False
 
 
 def _batches(
     journal: "JournalReader", records: list[dict[str, Any]]
 ) -> Iterator[list[dict[str, Any]]]:
+    """What is there, then what comes.
+
+    A cycle is written when it ends but bears the time of its beginning, before its own events. So
+    events are told apart by their number, cycles by their id.
+    """
     import time
 
+    newest_event = max((row.event_id for row in journal.events(limit=1)), default=0)
+    newest_ms = max((int(r["timestamp_ms"]) for r in records if "event" not in r), default=0)
+    seen = {r["cycle_id"] for r in records if "event" not in r}
     yield records
-    seen_ms = max((int(r["timestamp_ms"]) for r in records), default=0)
     while True:
         time.sleep(POLL_SECONDS)
-        fresh = _records(journal, seen_ms + 1, None)
-        if fresh:
-            seen_ms = int(fresh[-1]["timestamp_ms"])
-            yield fresh
+        events = journal.events(after_id=newest_event)
+        cycles = [c for c in journal.cycles(newest_ms) if c["cycle_id"] not in seen]
+        if events:
+            newest_event = events[-1].event_id
+        if cycles:
+            newest_ms = max(int(c["timestamp_ms"]) for c in cycles)
+            seen |= {c["cycle_id"] for c in cycles}
+        if events or cycles:
+            yield _in_order([*map(_event, events), *cycles])
 
 
 def _since_ms(text: str) -> int:

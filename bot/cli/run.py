@@ -2,13 +2,14 @@
 
 import json as json_text
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from bot.feeds.live_bars import Progress
     from config.settings import Settings
@@ -28,64 +29,77 @@ def run(
     """Run the engine until interrupted, or for --cycles cycles."""
     import asyncio
 
+    from bot.cli.startup import engine_settings
     from bot.errors import UsageError
-    from config.load import load_settings
 
     if live != (account is not None):
         raise UsageError("--live and --account ID are given together or not at all")
-    settings = load_settings(config)
+    settings = engine_settings(config)
     if live and settings.mode != "live":
         raise UsageError(f"--live: mode is {settings.mode} in {config}; set mode: live there first")
-    documents = asyncio.run(_run(settings, account, cycles, keep=json))
-    if json:
-        print(json_text.dumps({"cycles": documents}, allow_nan=False, indent=2))
+    order = _Order(settings, account, cycles)
+    if not json:
+        asyncio.run(_watch(order, config))
+        return
+    documents = asyncio.run(_collect(order))
+    print(json_text.dumps({"cycles": documents}, allow_nan=False, indent=2))
 
 
-async def _run(
-    settings: "Settings", account: str | None, cycles: int | None, *, keep: bool
-) -> list[dict[str, Any]]:
-    from bot.clock import SystemClock
-    from bot.logs import open_log
-    from bot.runner import LOG_NAME, run_cycles
-    from bot.wiring import Surroundings, open_engine
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was asked for on the command line."""
 
-    clock = SystemClock()
-    log = open_log(
-        settings.state_dir / LOG_NAME, clock, echo=sys.stderr, echo_level=settings.log.level
-    )
-    around = Surroundings(clock=clock, live_account=account, on_backfill=_backfill_bar())
-    documents: list[dict[str, Any]] = []
-    async with open_engine(settings, around, log) as engine:
-        records = run_cycles(engine, clock, settings.hedge.monitor_every_ms, cycles)
-        async for record in records:
-            # Without --json it may run for months, so nothing piles up.
-            documents += [record.document()] if keep else []
-    return documents
+    settings: "Settings"
+    account: str | None
+    cycles: int | None
 
 
-def _backfill_bar() -> "Callable[[Progress], None] | None":
-    """A progress bar for each symbol on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
+async def _collect(order: _Order) -> list[dict[str, Any]]:
+    """Every cycle's document; the log goes to stderr meanwhile."""
+    from bot.cli.startup import backfill_bar
+
+    level = order.settings.log.level
+    return [d async for d in _cycles(order, on_backfill=backfill_bar(), echo_level=level)]
+
+
+async def _watch(order: _Order, config: Path) -> None:
+    """On a terminal a live table, with warnings above it; elsewhere the log on stderr."""
     from rich.console import Console
-    from rich.progress import BarColumn, TaskID, TextColumn
-    from rich.progress import Progress as Bars
 
-    bars = Bars(
-        TextColumn("backfill {task.description:18}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} hours"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    tasks: dict[str, TaskID] = {}
+    from bot.cli.live import LiveCycles
+    from bot.cli.startup import backfill_bar, command_name
+    from bot.logs import LOG_NAME
 
-    def show(progress: "Progress") -> None:
-        if progress.symbol not in tasks:
-            bars.start()
-            tasks[progress.symbol] = bars.add_task(progress.symbol, total=progress.total_hours)
-        bars.update(tasks[progress.symbol], completed=progress.done_hours)
-        if bars.finished:
-            bars.stop()
+    settings, console = order.settings, Console()
+    level = settings.log.level
+    if not console.is_terminal:
+        async for _ in _cycles(order, on_backfill=backfill_bar(), echo_level=level):
+            pass
+        return
+    title = f"perphedge {settings.mode}, {settings.venue.exchange}, autonomy {settings.autonomy}."
+    with LiveCycles(console, title=title) as live:
+        live.note("loading, then reading the exchange …")
+        # It may run for months, so only what is on the screen is kept.
+        async for document in _cycles(order, on_backfill=live.backfill, echo_level="warning"):
+            live.show(document)
+    console.print(f"Log:   {settings.state_dir / LOG_NAME}", soft_wrap=True)
+    console.print(f"State: {command_name()} status -c {config}", soft_wrap=True)
 
-    return show
+
+async def _cycles(
+    order: _Order, *, on_backfill: "Callable[[Progress], None] | None", echo_level: str
+) -> "AsyncIterator[dict[str, Any]]":
+    from bot.cli.startup import quick_imports
+    from bot.clock import SystemClock
+    from bot.logs import LOG_NAME, open_log
+
+    with quick_imports():
+        from bot.runner import run_cycles
+        from bot.wiring import Surroundings, open_engine
+    settings, clock = order.settings, SystemClock()
+    log = open_log(settings.state_dir / LOG_NAME, clock, echo=sys.stderr, echo_level=echo_level)
+    around = Surroundings(clock=clock, live_account=order.account, on_backfill=on_backfill)
+    async with open_engine(settings, around, log) as engine:
+        every_ms = settings.hedge.monitor_every_ms
+        async for record in run_cycles(engine, clock, every_ms, order.cycles):
+            yield record.document()

@@ -29,10 +29,10 @@ STATUS_STYLES: Mapping[str, str] = {
 _SHORT_STATUS: Mapping[str, str] = {"no_hedge": "no hedge"}
 _BAR_CELLS, _BAR_FULL = 16, 1.25  # a bar of 16 cells is full at 125 % of the cap
 _WIDE, _NARROW = 96, 66
-_PAIRS_SHOWN = 8
+_OVER = 1.0 + 1e-6  # a cap that is used up exactly is kept
 
 
-class _ByWidth:
+class ByWidth:
     """Builds what fits once the width is known."""
 
     def __init__(self, build: Callable[[int], RenderableType]) -> None:
@@ -49,13 +49,13 @@ class _ByWidth:
 def cycle_table(documents: Sequence[Document], *, at_most: int | None = None) -> RenderableType:
     """One line for each cycle, the newest last; ``at_most`` keeps the newest so many."""
     shown = documents if at_most is None else documents[max(0, len(documents) - at_most) :]
-    return _ByWidth(lambda width: _cycle_table(shown, width))
+    return ByWidth(lambda width: _cycle_table(shown, width))
 
 
 def _cycle_table(documents: Sequence[Document], width: int) -> Table:
     wide, narrow = width >= _WIDE, width < _NARROW
     figure = words.short_amount if wide else words.kilo
-    table = _table()
+    table = plain_table()
     table.add_column("Time UTC", no_wrap=True)
     table.add_column("Status", no_wrap=True)
     table.add_column("Bot", justify="right", no_wrap=True)
@@ -122,20 +122,20 @@ def status_text(status: object, *, short: bool = False) -> Text:
     return Text(told or words.status_words(name), style=STATUS_STYLES.get(name, "bold red"))
 
 
-def book_panel(document: Document) -> RenderableType:
+def book_panel(document: Document, *, outcome: bool = True) -> RenderableType:
     """Positions and hedges of one cycle, with what each adds to the volatility."""
-    return _ByWidth(lambda width: _book_panel(document, width))
+    return ByWidth(lambda width: _book_panel(document, width, outcome=outcome))
 
 
-def _book_panel(document: Document, width: int) -> Panel:
-    title = Text.assemble(
-        "Book ", words.clock_text(document), " UTC ", status_text(document.get("status"))
-    )
+def _book_panel(document: Document, width: int, *, outcome: bool) -> Panel:
+    title = Text.assemble("Book ", words.clock_text(document), " UTC")
+    if outcome:
+        title.append(" ").append_text(status_text(document.get("status")))
     lines = rows.book_rows(document)
     if not lines:
         return Panel(Text("No position and no hedge.", style="dim"), title=title)
     wide = width >= 88
-    table = _table()
+    table = plain_table()
     table.add_column("Symbol", no_wrap=True)
     for name in ("Bot", "Hedge", "Trade", "Net", "Risk/day", "Crowding", "Mark"):
         if wide or name not in ("Crowding", "Mark"):
@@ -156,27 +156,86 @@ def _role(line: rows.BookRow) -> tuple[str, str]:
     return "▼", "blue"
 
 
+def standing_table(document: Document) -> RenderableType:
+    """What the bot's positions add up to alone, and with the hedges: the point of it all."""
+    exposure = document.get("exposure") or {}
+    bitcoin = words.number(exposure.get("volatility_btc_daily"))
+    alone = words.number(document.get("volatility_unhedged_daily_usd"))
+    if alone is None or not bitcoin:
+        return Text("The book is not measured in this cycle.", style="dim")
+    state, legs = history.standing(document), document.get("legs") or ()
+    bot = sum(words.number(leg.get("bot_usd")) or 0.0 for leg in legs)
+    hedge = sum(words.number(leg.get("hedge_after_usd")) or 0.0 for leg in legs)
+    table = plain_table()
+    table.add_column("", no_wrap=True)
+    for name in ("Net USD", "of cap", "Swing a day", "As BTC (CAE)", "of cap"):
+        table.add_column(name, justify="right", no_wrap=True)
+    limits = document.get("limits") or {}
+    sides = (
+        ("Bot alone", "yellow", bot, alone, alone / bitcoin),
+        ("With hedges", "blue", bot + hedge, state.volatility_daily_usd, state.cae_usd),
+    )
+    for name, style, net, swing, cae in sides:
+        table.add_row(
+            Text(name, style=style),
+            Text(words.signed(net)),
+            _share_text(abs(net), words.number(limits.get("net_usd"))),
+            Text(words.usd(swing)),
+            Text(words.usd(cae)),
+            _share_text(cae, words.number(limits.get("cae_usd"))),
+        )
+    return table
+
+
+def _share_text(value: float | None, limit: float | None) -> Text:
+    if value is None or not limit:
+        return Text(words.ABSENT)
+    return Text(words.percent(value / limit), style="bold red" if value / limit > _OVER else "")
+
+
 def caps_table(document: Document) -> RenderableType:
-    """Every cap with its use before and after the cycle's trades; the tick on a bar is the cap."""
+    """Every cap with its use, and what it was before the trades; the tick on a bar is the cap."""
+    return _caps(document, "Now", "Before")
+
+
+def planned_caps_table(document: Document) -> RenderableType:
+    """Every cap with its use if the proposal of the cycle were carried out, and as it is now."""
+    expected = (document.get("proposal") or {}).get("expected_cap_use") or {}
+    if not expected:
+        return caps_table(document)
+    over = [{"cap": cap} for cap, use in expected.items() if (words.number(use) or 0) > _OVER]
+    done = {**document, "cap_use_after": expected, "breaches_after": over}
+    return _caps(done, "If done", "Now")
+
+
+def _caps(document: Document, after: str, before: str) -> RenderableType:
     lines = rows.cap_rows(document)
     if not lines:
         return Text("No cap is set.", style="dim")
-    return _ByWidth(lambda width: _caps_table(lines, width))
+    known = [line for line in lines if line.known]
+    unknown = [f"{line.label} up to {line.limit}" for line in lines if not line.known]
+    moved = any(line.use != line.use_before for line in known)
+    names = (after, before) if moved else (before if after == "If done" else after,)
+    parts: list[RenderableType] = [ByWidth(lambda width: _caps_table(known, names, width))]
+    if unknown:
+        parts.append(Text(f"Kept at every decision: {', '.join(unknown)}.", style="dim"))
+    return Group(*parts)
 
 
-def _caps_table(lines: Sequence[rows.CapRow], width: int) -> Table:
+def _caps_table(lines: Sequence[rows.CapRow], names: Sequence[str], width: int) -> Table:
     wide = width >= 72
-    table = _table()
+    table = plain_table()
     table.add_column("Cap")
     table.add_column("Use", no_wrap=True, min_width=_BAR_CELLS)
-    for name in ("Now", "Before", "Value", "Limit") if wide else ("Now", "Limit"):
+    for name in (*names, "Value", "Limit") if wide else (names[0], "Limit"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in lines:
         style = "bold red" if row.over else ""
         cells = [Text(row.label, style=style), use_bar(row.share, over=row.over)]
         cells.append(Text(row.use, style=style))
         if wide:
-            cells += [Text(row.use_before, style="dim"), Text(row.value)]
+            cells += [Text(row.use_before, style="dim")] if len(names) > 1 else []
+            cells.append(Text(row.value))
         table.add_row(*cells, Text(row.limit))
     return table
 
@@ -197,180 +256,13 @@ def use_bar(share: float | None, *, over: bool) -> Text:
     return bar
 
 
-def risk_tables(document: Document) -> RenderableType:
-    """Exposure, caps, book, breaches, correlated pairs and the symbols left out, of one moment."""
-    parts: list[RenderableType] = [
-        _facts(_risk_facts(document)),
-        caps_table(document),
-        book_panel(document),
-    ]
-    breaches = document.get("breaches_before") or ()
-    if breaches:
-        parts.append(Text(f"{len(breaches)} over their cap", style="bold red"))
-        parts += [Text(f"  • {words.breach_sentence(breach)}") for breach in breaches]
-    pairs = _pairs(document)
-    if pairs:
-        parts.append(Text("Most correlated pairs of the book", style="bold"))
-        parts.append(_facts(pairs))
-    excluded = document.get("excluded") or {}
-    if excluded:
-        parts.append(Text("Left out", style="bold"))
-        parts.append(_facts([(words.plain(s), words.plain(why)) for s, why in excluded.items()]))
-    return Group(*parts)
-
-
-def _risk_facts(document: Document) -> list[tuple[str, str]]:
-    exposure = document.get("exposure") or {}
-
-    def usd(source: Document, key: str) -> str:
-        return words.usd(words.number(source.get(key)))
-
-    ratio = words.number(exposure.get("diversification_ratio"))
-    volatility = usd(document, "volatility_before_daily_usd")
-    alone = usd(document, "volatility_unhedged_daily_usd")
-    return [
-        ("Time", f"{words.clock_text(document)} UTC"),
-        ("Bot gross", usd(document, "bot_gross_usd")),
-        ("Hedge gross", usd(document, "hedge_gross_usd")),
-        ("Net", usd(exposure, "net_usd")),
-        ("Net in BTC terms", usd(exposure, "beta_net_usd")),
-        ("Volatility, daily", f"{volatility} (bot alone {alone})"),
-        ("Correlation-adjusted exposure", usd(document, "cae_before_usd")),
-        ("Diversification ratio", words.ABSENT if ratio is None else f"{ratio:.2f}"),
-        ("BTC volatility, daily", words.percent(_btc_volatility(exposure), 1)),
-    ]
-
-
-def _btc_volatility(exposure: Document) -> float | None:
-    return words.number(exposure.get("volatility_btc_daily"))
-
-
-def _pairs(document: Document) -> list[tuple[str, str]]:
-    correlation = document.get("correlation") or {}
-    symbols = [str(symbol) for symbol in correlation.get("symbols") or ()]
-    matrix = correlation.get("matrix") or ()
-    book = {str(leg.get("symbol")) for leg in document.get("legs") or ()}
-    book |= {str(symbol) for symbol in correlation.get("held") or ()}
-    found = []
-    for i, first in enumerate(symbols):
-        for j in range(i):
-            value = words.number(matrix[i][j])
-            if value is not None and {first, symbols[j]} <= book:
-                found.append(
-                    (abs(value), f"{words.base(symbols[j])} and {words.base(first)}", value)
-                )
-    found.sort(key=lambda pair: (-pair[0], pair[1]))
-    return [
-        (name, f"{value:.2f}".replace("-", words.MINUS)) for _, name, value in found[:_PAIRS_SHOWN]
-    ]
-
-
-def proposal_table(document: Document) -> RenderableType:
-    """What the strategy wants to trade, at what cost; the reason where it wants nothing."""
-    if not document.get("proposal"):
-        return Text(words.plain(document.get("reason") or "No proposal."), style="dim")
-    table = _table()
-    table.add_column("Symbol", no_wrap=True)
-    for name in ("Hedge now", "Trade", "Target", "Mark"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for leg in document.get("legs") or ():
-        trade, target = words.number(leg.get("trade_usd")), words.number(leg.get("target_usd"))
-        before = words.number(leg.get("hedge_before_usd"))
-        if not (trade or target or before):
-            continue
-        table.add_row(
-            Text(words.base(str(leg.get("symbol", ""))), style="" if trade else "dim"),
-            Text(words.signed(before or None)),
-            Text(words.signed(trade or None), style="" if not trade else _trade_style(trade)),
-            Text(words.signed(target)),
-            Text(words.price(words.number(leg.get("mark_price")))),
-        )
-    sentence = Text(words.plain(document["proposal"].get("sentence") or ""), style="bold")
-    return Group(sentence, table, _facts(rows.proposal_facts([document])))
-
-
-def _trade_style(trade_usd: float) -> str:
-    return "green" if trade_usd > 0 else "red"
-
-
-def orders_table(documents: Sequence[Document], *, at_most: int = 50) -> RenderableType:
-    """Orders and what was filled of them, the newest first."""
-    lines = rows.order_rows(documents, at_most)
-    if not lines:
-        return Text("No order.", style="dim")
-    return _ByWidth(lambda width: _orders_table(lines, width))
-
-
-def _orders_table(lines: Sequence[rows.OrderRow], width: int) -> Table:
-    wide = width >= 72
-    table = _table()
-    for name in ("Time UTC", "Symbol", "Side"):
-        table.add_column(name, no_wrap=True)
-    for name in ("Filled", "Average", "Slip bp", "Fee USD") if wide else ("Filled",):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("State", overflow="fold")
-    for line in lines:
-        state = f"{line.state}: {line.detail}" if line.detail else line.state
-        full = line.filled == line.quantity
-        cells = [line.time, line.symbol, line.side.partition(",")[0]]
-        cells.append(line.filled if full else f"{line.filled}/{line.quantity}")
-        cells += [line.average, line.slip, line.fee] if wide else []
-        table.add_row(*(Text(cell) for cell in (*cells, state)))
-    return table
-
-
-def status_table(status: Document) -> RenderableType:
-    """Names and values; amounts, times and shares are read from the units in the names."""
-    return _facts(_status_rows(status, ""))
-
-
-def _status_rows(status: Document, indent: str) -> list[tuple[str, str]]:
-    lines = []
-    for key, value in status.items():
-        name, told = words.named_value(str(key), value)
-        if isinstance(value, Mapping):
-            lines.append((f"{indent}{name}", "" if value else words.ABSENT))
-            lines += _status_rows(value, f"{indent}  ")
-        else:
-            lines.append((f"{indent}{name}", told))
-    return lines
-
-
-def log_table(records: Sequence[Document]) -> RenderableType:
-    """Cycles and events, one line each: when, which cycle, what, and the rest as it is."""
-    table = _table()
-    table.add_column("Time UTC", no_wrap=True)
-    table.add_column("Cycle", no_wrap=True)
-    table.add_column("Event", no_wrap=True)
-    table.add_column("What", overflow="fold")
-    for record in records:
-        when = words.clock_text(record, "%Y-%m-%d %H:%M:%S")
-        if when == words.ABSENT:
-            when = words.plain(record.get("timestamp", words.ABSENT))
-        event = record.get("event")
-        told = (
-            status_text(record.get("status"), short=True)
-            if event is None
-            else Text(words.plain(event))
-        )
-        cycle = Text(words.plain(record.get("cycle_id") or words.ABSENT))
-        table.add_row(Text(when), cycle, told, Text(_log_words(record)))
-    return table if table.row_count else Text("Nothing recorded.", style="dim")
-
-
-def _log_words(record: Document) -> str:
-    if record.get("event") is None:
-        return words.plain(record.get("reason") or "")
-    known = {"timestamp", "timestamp_ms", "cycle_id", "event"}
-    rest = ((key, value) for key, value in record.items() if key not in known and value is not None)
-    return "  ".join(f"{words.plain(key)}={words.plain(value)}" for key, value in rest)
-
-
-def _table() -> Table:
+def plain_table() -> Table:
+    """A table with a head line and nothing else around it."""
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
 
 
-def _facts(pairs: Sequence[tuple[str, str]]) -> RenderableType:
+def facts(pairs: Sequence[tuple[str, str]]) -> RenderableType:
+    """Names and values, one below the other."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", max_width=34)
     table.add_column(overflow="fold")

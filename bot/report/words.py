@@ -1,7 +1,7 @@
 """Numbers, names and times of a cycle as people read them; no markup, no colour."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -196,30 +196,3 @@ def kilo(value: float | None) -> str:
         if size >= scale * 0.9995:
             return f"{_grouped(value / scale, 0 if size >= scale * 99.95 else 1)}{unit}"
     return _grouped(value, 0)
-
-
-_UNITS: Mapping[str, Callable[[float], str]] = {
-    "_usd": usd,
-    "_timestamp_ms": lambda value: f"{clock_text({'timestamp_ms': value})} UTC",
-    "_fraction": percent,
-    "_seconds": lambda value: f"{value:,.10g} s",
-    "_ms": lambda value: f"{value:,.10g} ms",
-}
-
-
-def named_value(key: str, value: object) -> tuple[str, str]:
-    """``("equity", "60,000 USD")`` for ``equity_usd: 60000``: the unit is read from the name."""
-    figure = number(value)
-    if figure is not None:
-        for suffix, tell in _UNITS.items():
-            if key.endswith(suffix):
-                return plain(key.removesuffix(suffix).replace("_", " ")), tell(figure)
-        return plain(key.replace("_", " ")), f"{figure:.10g}"
-    name = plain(key.replace("_", " "))
-    if value is None or isinstance(value, float):
-        return name, ABSENT
-    if isinstance(value, bool):
-        return name, "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return name, ", ".join(plain(item) for item in value) or ABSENT
-    return name, plain(value)

@@ -1,0 +1,136 @@
+"""What ``status`` and ``log`` tell from the journal."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bot.cli.tables import ByWidth, Document, facts, plain_table, status_text
+from bot.report import rows, words
+
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+
+
+def orders_table(documents: Sequence[Document], *, at_most: int = 50) -> RenderableType:
+    """Orders and what was filled of them, the newest first."""
+    lines = rows.order_rows(documents, at_most)
+    if not lines:
+        return Text("No order.", style="dim")
+    return ByWidth(lambda width: _orders_table(lines, width))
+
+
+def _orders_table(lines: Sequence[rows.OrderRow], width: int) -> Table:
+    wide = width >= 72
+    table = plain_table()
+    for name in ("Time UTC", "Symbol", "Side"):
+        table.add_column(name, no_wrap=True)
+    for name in ("Filled", "Average", "Slip bp", "Fee USD") if wide else ("Filled",):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("State", overflow="fold")
+    for line in lines:
+        state = f"{line.state}: {line.detail}" if line.detail else line.state
+        full = line.filled == line.quantity
+        cells = [line.time, line.symbol, line.side.partition(",")[0]]
+        cells.append(line.filled if full else f"{line.filled}/{line.quantity}")
+        cells += [line.average, line.slip, line.fee] if wide else []
+        table.add_row(*(Text(cell) for cell in (*cells, state)))
+    return table
+
+
+def engine_status(document: Document) -> RenderableType:
+    """The document of ``status`` in words."""
+    process, last = document.get("running_process"), document.get("last_cycle")
+    unresolved = document.get("unresolved_orders") or ()
+    lines = [
+        ("State", words.plain(document.get("state_dir"))),
+        ("Running", "no" if process is None else f"yes, process {words.plain(process)}"),
+        ("Halted", words.plain(document.get("halted") or "no")),
+        ("Started", _times(document.get("starts"))),
+        ("Cycles", words.plain(document.get("cycles"))),
+        ("Orders without an answer", ", ".join(map(words.plain, unresolved)) or "none"),
+    ]
+    parts: list[RenderableType] = [facts(lines)]
+    if last:
+        parts += [Text("Last cycle", style="bold"), facts(_last_cycle(last))]
+    hedges = document.get("hedges_base") or {}
+    parts.append(Text("Hedges, in coins" if hedges else "No hedge is held.", style="bold"))
+    held = [(words.plain(name), words.plain(quantity)) for name, quantity in hedges.items()]
+    return Group(*parts, facts(held))
+
+
+def _times(count: object) -> str:
+    return "once" if count == 1 else f"{words.plain(count)} times"
+
+
+def _last_cycle(last: Document) -> list[tuple[str, str]]:
+    def usd(key: str) -> str:
+        return words.usd(words.number(last.get(key)))
+
+    alone = usd("volatility_unhedged_daily_usd")
+    return [
+        ("Id", words.plain(last.get("cycle_id"))),
+        ("Time", words.plain(last.get("timestamp"))),
+        ("Outcome", words.status_words(last.get("status"))),
+        ("Reason", words.plain(last.get("reason") or words.ABSENT)),
+        ("Bot gross", usd("bot_gross_usd")),
+        ("Hedge gross", usd("hedge_gross_usd")),
+        ("Volatility, daily", f"{usd('volatility_after_daily_usd')} (bot alone {alone})"),
+        ("Correlation-adjusted exposure", usd("cae_after_usd")),
+    ]
+
+
+def log_table(records: Sequence[Document], *, head: bool = True) -> RenderableType:
+    """Cycles and events, one line each: when, which cycle, what, and the rest in words."""
+    if not records:
+        return Text("Nothing recorded.", style="dim")
+    return ByWidth(lambda width: _log_table(records, width, head=head))
+
+
+def _log_table(records: Sequence[Document], width: int, *, head: bool) -> Table:
+    wide = width >= 110
+    table = plain_table()
+    table.show_header = head
+    table.add_column("Time UTC", no_wrap=True, min_width=19)
+    if wide:
+        table.add_column("Cycle", no_wrap=True, min_width=22)
+    table.add_column("Event", no_wrap=True, min_width=12)
+    table.add_column("What", overflow="fold")
+    for record in records:
+        when = words.clock_text(record, "%Y-%m-%d %H:%M:%S")
+        if when == words.ABSENT:
+            when = words.plain(record.get("timestamp", words.ABSENT))
+        event = record.get("event")
+        told = (
+            status_text(record.get("status"), short=True)
+            if event is None
+            else Text(words.plain(event).replace("_", " "))
+        )
+        cells = [Text(when), told, Text(_log_words(record))]
+        if wide:
+            cells.insert(1, Text(words.plain(record.get("cycle_id") or words.ABSENT)))
+        table.add_row(*cells)
+    return table
+
+
+def _log_words(record: Document) -> str:
+    event = record.get("event")
+    if event is None:
+        return words.plain(record.get("reason") or "")
+    if str(event).startswith("order_") and record.get("symbol"):
+        return _order_words(record)
+    known = {"timestamp", "timestamp_ms", "cycle_id", "event"}
+    rest = ((k, v) for k, v in record.items() if k not in known and v not in _NOTHING)
+    return "  ".join(f"{words.plain(key)}={words.plain(value)}" for key, value in rest)
+
+
+def _order_words(record: Document) -> str:
+    """``sell 592 ARKM at 1.0963, filled 592.00``; what was refused says why."""
+    quantity, price = (words.plain(record.get(key)) for key in ("quantity", "limit_price"))
+    side, base = words.plain(record.get("side")), words.base(str(record.get("symbol")))
+    text = f"{side} {quantity} {base} at {price}"
+    filled = words.exact(record.get("filled_quantity"))
+    if filled:
+        text += f", filled {filled}"
+    why = [words.plain(record[key]) for key in ("code", "reason") if record.get(key)]
+    return f"{text}: {' '.join(why)}" if why else text
