@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 from bot.journal_rows import (
-    UNSETTLED,
     EventRow,
     OrderRow,
     close_row,
@@ -15,14 +15,35 @@ from bot.journal_rows import (
     funding_row,
     order_row,
 )
-from bot.journal_schema import connect_reader, one_line_errors
-from bot.ledger import ExternalClose, FundingReceipt, Ledger, OwnFill, PositionKey, replay
-from bot.orders import OrderState
+from bot.journal_schema import UNRESOLVED, connect_reader, one_line_errors
+from bot.ledger import (
+    ExternalClose,
+    FundingReceipt,
+    Ledger,
+    OwnFill,
+    PositionKey,
+    add_quantities,
+    replay,
+)
 
 JOURNAL_NAME = "journal.sqlite"
 FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
 
-_BLOCKING = tuple(sorted(state.value for state in (*UNSETTLED, OrderState.QUARANTINED)))
+
+@dataclass(slots=True)
+class _Positions:
+    """Positions of one account after some of its fills and closes.
+
+    Attributes:
+        fill, close: newest row of each table that was looked at.
+        closed_ms: time of the latest close by others; -1 without any.
+        quantity: signed base units, flat ones too.
+    """
+
+    fill: int
+    close: int
+    closed_ms: int
+    quantity: dict[PositionKey, Decimal]
 
 
 class JournalReader:
@@ -33,7 +54,7 @@ class JournalReader:
         self.path = path
         self._connection = connection
         self._connection.row_factory = sqlite3.Row
-        self._positions: dict[str, tuple[tuple[int, int], dict[PositionKey, Decimal]]] = {}
+        self._positions: dict[str, _Positions] = {}
 
     @classmethod
     def open_reader(cls, path: Path, *, busy_timeout_ms: int = 5000) -> Self:
@@ -139,12 +160,8 @@ class JournalReader:
 
         Quarantined ones are among them: they are final, yet nobody knows what they did.
         """
-        marks = ",".join("?" * len(_BLOCKING))
-        rows = self._rows(
-            f"SELECT * FROM orders WHERE (state IN ({marks}) "  # noqa: S608 - only question marks
-            "OR filled_quantity <> booked_quantity) ORDER BY rowid",
-            *_BLOCKING,
-        )
+        # The plus keeps SQLite from reading all orders only because they lie in order of rowid.
+        rows = self._rows(f"SELECT * FROM orders WHERE {UNRESOLVED} ORDER BY +rowid")  # noqa: S608 - a constant
         found = (order_row(row) for row in rows)
         return tuple(o for o in found if o.unresolved and account in (None, o.account))
 
@@ -208,12 +225,36 @@ class JournalReader:
             "SELECT (SELECT coalesce(max(rowid), 0) FROM fills) AS fill, "
             "(SELECT coalesce(max(id), 0) FROM external_closes) AS close"
         )[0]
-        state = int(newest["fill"]), int(newest["close"])
-        cached = self._positions.get(account)
-        if cached is None or cached[0] != state:
-            cached = state, self.ledger(account).open_quantity
-            self._positions[account] = cached
-        return dict(cached[1])
+        fill, close = int(newest["fill"]), int(newest["close"])
+        known = self._positions.get(account)
+        if known is None or known.close != close or not self._follow(account, known, fill):
+            known = self._replayed(account, fill, close)
+            self._positions[account] = known
+        return {key: quantity for key, quantity in known.quantity.items() if quantity}
+
+    def _replayed(self, account: str, fill: int, close: int) -> _Positions:
+        closed_ms = max((one.timestamp_ms for one in self.external_closes(account)), default=-1)
+        positions = self.ledger(account).positions
+        quantity = {key: position.base_quantity for key, position in positions.items()}
+        return _Positions(fill, close, closed_ms, quantity)
+
+    def _follow(self, account: str, known: _Positions, fill: int) -> bool:
+        """Adds the fills up to row ``fill`` that are new; False where all must be replayed.
+
+        A close by others takes what was held at its time, so a fill from before it changes it.
+        """
+        rows = self._rows(
+            "SELECT * FROM fills WHERE rowid > ? AND rowid <= ? AND account = ? ORDER BY rowid",
+            known.fill,
+            fill,
+            account,
+        )
+        fresh = [fill_row(row) for row in rows]
+        if any(own.fill.timestamp_ms <= known.closed_ms for own in fresh):
+            return False
+        add_quantities(known.quantity, fresh)
+        known.fill = fill
+        return True
 
     def turnover_usd(self, since_ms: int, account: str | None = None) -> Decimal:
         """Notional that our orders traded since then, USD."""

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from bot.errors import JournalError, SafetyError
 
+UNRESOLVED = (
+    "(state IN ('live', 'partial', 'quarantined', 'sending', 'unknown') "
+    "OR filled_quantity <> booked_quantity)"
+)
+"""Orders that may still change a position. Only these very words find the index over them."""
+
 # Each entry brings the file from the version before to its own; entries are never changed.
 # Quantities, prices and money are decimal text: exact, and SQLite never touches them.
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -60,6 +66,12 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             kind TEXT NOT NULL, cycle_id TEXT, client_id TEXT, document TEXT NOT NULL) STRICT""",
         "CREATE INDEX events_by_time ON events (timestamp_ms)",
         "CREATE INDEX events_by_cycle ON events (cycle_id)",
+    ),
+    (
+        # What is asked around every order must not read all that were ever sent.
+        f"CREATE INDEX orders_unresolved ON orders (account) WHERE {UNRESOLVED}",
+        "CREATE INDEX orders_by_symbol ON orders (account, symbol, sent_ms)",
+        "CREATE INDEX orders_by_time ON orders (account, sent_ms)",
     ),
 )
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -156,6 +156,13 @@ def replay(
     return Ledger(positions, _sum(receipt.amount_usd for receipt in funding))
 
 
+def add_quantities(quantity: dict[PositionKey, Decimal], fills: Iterable[OwnFill]) -> None:
+    """Add what ``fills`` moved to signed base units by position."""
+    with localcontext(_EXACT):
+        for own in fills:
+            quantity[own.key] = quantity.get(own.key, _ZERO) + own.signed_quantity
+
+
 def after_fill(position: LedgerPosition, own: OwnFill) -> LedgerPosition:
     """The position once one fill is booked; a fill that crosses zero closes, then opens."""
     with localcontext(_EXACT):

@@ -1,0 +1,132 @@
+"""What is asked around every order costs the same in an old journal as in a new one."""
+
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bot.journal_schema
+from bot.attribution import HedgeClosedExternally
+from bot.clock import SimulatedClock
+from bot.journal import Journal
+from bot.journal_reader import JournalReader
+from bot.journal_rows import UNSETTLED
+from bot.journal_schema import SCHEMA_VERSION, UNRESOLVED
+from bot.orders import OrderState, Side
+from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, acknowledged, fill, order, send
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "journal.sqlite", SimulatedClock(NOW_MS)) as opened:
+        yield opened
+
+
+def booked(journal: Journal, n: int, symbol: str, quantity: int, at: int) -> None:
+    """Order and fill number ``n``, filled ``at`` milliseconds after the start."""
+    side = Side.BUY if quantity > 0 else Side.SELL
+    request = order(
+        f"h{n}", symbol=symbol, side=side, quantity=str(abs(quantity)), intent_id=f"i{n}"
+    )
+    send(journal, request)
+    journal.record_outcome(acknowledged(request))
+    done = fill(
+        f"t{n}",
+        side=side,
+        quantity=str(abs(quantity)),
+        client_id=f"h{n}",
+        venue_order_id=f"v-h{n}",
+        symbol=symbol,
+        at=NOW_MS + at,
+    )
+    assert len(journal.record_fills(ACCOUNT, symbol, [done], read_ms=NOW_MS)) == 1
+
+
+quantities = st.integers(-5, 5).filter(bool)
+moves = st.lists(
+    st.tuples(st.sampled_from((FET, TAO)), quantities, st.integers(0, 6), st.booleans()),
+    max_size=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(moves)
+def test_positions_followed_fill_by_fill_are_those_of_the_whole_ledger(
+    tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[str, int, int, bool]]
+) -> None:
+    # Fills come late and early, and now and then somebody else closes half of what there is.
+    path = tmp_path_factory.mktemp("moves") / "journal.sqlite"
+    with Journal.open(path, SimulatedClock(NOW_MS)) as journal:
+        for n, (symbol, quantity, at, closed) in enumerate(moves):
+            booked(journal, n, symbol, quantity, at)
+            assert journal.own_positions(ACCOUNT) == journal.ledger(ACCOUNT).open_quantity
+            own = journal.own_positions(ACCOUNT).get((symbol, "BOTH"))
+            if closed and own:
+                change = HedgeClosedExternally(symbol, "BOTH", own, own / 2)
+                journal.record_external_close(ACCOUNT, change, timestamp_ms=NOW_MS + at)
+            with JournalReader.open_reader(path) as fresh:
+                assert journal.own_positions(ACCOUNT) == fresh.own_positions(ACCOUNT)
+
+
+def test_what_is_handed_out_can_be_changed_without_harm(journal: Journal) -> None:
+    booked(journal, 1, FET, 3, 0)
+    journal.own_positions(ACCOUNT).clear()
+    assert journal.own_positions(ACCOUNT) == {(FET, "BOTH"): Decimal(3)}
+
+
+def test_a_flat_position_is_left_out_and_can_open_again(journal: Journal) -> None:
+    for n, quantity in enumerate((3, -3, -2)):
+        booked(journal, n, FET, quantity, n)
+        total = sum((3, -3, -2)[: n + 1])
+        expected = {(FET, "BOTH"): Decimal(total)} if total else {}
+        assert journal.own_positions(ACCOUNT) == expected
+
+
+def test_no_question_around_an_order_reads_all_orders(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booked(journal, 1, FET, 3, 0)
+    journal.own_positions(ACCOUNT)  # the first time everything is replayed
+    booked(journal, 2, FET, 3, 0)
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    rows = JournalReader._rows
+
+    def watched(self: JournalReader, sql: str, *values: object) -> list[sqlite3.Row]:
+        asked.append((sql, values))
+        return rows(self, sql, *values)
+
+    monkeypatch.setattr(JournalReader, "_rows", watched)
+    journal.unresolved_orders(ACCOUNT)
+    journal.fills_wanted_since(ACCOUNT, FET)
+    journal.funding_wanted_since(ACCOUNT)
+    journal.own_positions(ACCOUNT)
+    assert len(asked) >= 6
+    for sql, values in asked:
+        plan = [str(row[3]) for row in rows(journal, f"EXPLAIN QUERY PLAN {sql}", *values)]
+        assert not {"SCAN orders", "SCAN fills"} & set(plan), sql
+
+
+def test_the_index_names_every_state_that_may_still_change() -> None:
+    states = sorted(state.value for state in (*UNSETTLED, OrderState.QUARANTINED))
+    listed = ", ".join(f"'{state}'" for state in states)
+    assert UNRESOLVED.startswith(f"(state IN ({listed}) OR")
+
+
+def test_an_older_journal_is_brought_up_with_all_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "journal.sqlite", SimulatedClock(NOW_MS)
+    with monkeypatch.context() as old:
+        old.setattr(bot.journal_schema, "SCHEMA_VERSION", 1)
+        with Journal.open(path, clock) as journal:
+            booked(journal, 1, FET, 4, 0)
+            send(journal, order("h2", intent_id="i2"))
+    with Journal.open(path, clock) as journal:
+        assert journal.own_positions(ACCOUNT) == {(FET, "BOTH"): Decimal(4)}
+        assert [row.client_id for row in journal.unresolved_orders(ACCOUNT)] == ["h2"]
+        versions = journal._rows("SELECT version FROM migrations ORDER BY version")
+        assert [row["version"] for row in versions] == list(range(1, SCHEMA_VERSION + 1))
