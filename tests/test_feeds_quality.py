@@ -61,6 +61,22 @@ def test_the_earliest_fault_is_told_in_one_line() -> None:
     assert good_rows(bad)[0].close.tolist() == [1.0]
 
 
+@given(
+    st.lists(
+        st.tuples(*[st.sampled_from([1.0, 1.01, 11.5, 0.0, -1.0, np.nan, np.inf])] * 5), max_size=4
+    ),
+    st.sampled_from([0, 1, HOUR_MS * 10**6]),
+)
+def test_rows_are_kept_whole_exactly_when_no_fault_is_found(
+    bars: list[tuple[float, ...]], shift_ms: int
+) -> None:
+    columns = np.array(bars, dtype=float).reshape(len(bars), 5).T
+    times = T0 + shift_ms + HOUR_MS * np.arange(len(bars), dtype=np.int64)
+    some = BarRows(times, *columns)
+    kept, faults = good_rows(some)
+    assert (len(kept) == len(some)) == (not faults) == (not bar_faults(some))
+
+
 @given(st.sets(st.integers(0, 60)), st.integers(0, 60), st.integers(0, 60))
 def test_missing_hours_and_what_is_there_make_the_whole(
     there: set[int], first: int, last: int

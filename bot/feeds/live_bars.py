@@ -135,9 +135,12 @@ class BarLoader:
 
     def _joined_well(self, symbol: str, old: BarRows, fresh: BarRows) -> BarRows:
         """Both, without the faults that show only side by side; ``fresh`` counts over ``old``."""
-        rows, faults = good_rows(_joined(old, fresh))
+        # What lies before the last old bar in front of the fresh ones was looked at already.
+        start = np.searchsorted(old.time_ms, fresh.time_ms[0]) - 1 if len(fresh) else len(old)
+        before = slice(0, max(0, int(start)))
+        rows, faults = good_rows(_joined(old.take(slice(before.stop, None)), fresh))
         self._tell(symbol, faults)
-        return rows
+        return _joined(old.take(before), rows)
 
     def _tell(self, symbol: str, faults: list[Fault]) -> None:
         for fault in faults:
