@@ -143,18 +143,18 @@ class Executor:
         Raises:
             JournalError: the journal failed; then nothing more is sent.
         """
-        for intent in plan.intents:
-            self._journal.record_intent(
-                IntentRecord(
-                    intent.intent_id,
-                    context.cycle_id,
-                    self._venue.account_name,
-                    intent.symbol,
-                    intent.trade_quantity,
-                    context.limits_hash,
-                    context.inputs,
-                )
+        self._journal.record_intents(
+            IntentRecord(
+                intent.intent_id,
+                context.cycle_id,
+                self._venue.account_name,
+                intent.symbol,
+                intent.trade_quantity,
+                context.limits_hash,
+                context.inputs,
             )
+            for intent in plan.intents
+        )
         run = _Run(context.account, dict(context.quotes))
         for planned in plan.orders:
             if run.stopped:

@@ -39,23 +39,26 @@ from risk.errors import DataError
 class Journal(JournalWriter):
     """Orders, their outcomes and their executions, over the tables that JournalWriter opens."""
 
-    def record_intent(self, intent: IntentRecord) -> None:
-        """Stores what is about to be carried out, with its inputs."""
-        text = json_text(intent.document, f"intent {intent.intent_id}")
-        with self._transaction(f"record intent {intent.intent_id}") as db:
-            db.execute(
-                "INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    intent.intent_id,
-                    intent.cycle_id,
-                    intent.account,
-                    intent.symbol,
-                    str(intent.trade_quantity),
-                    intent.limits_hash,
-                    text,
-                    self._clock.now_ms(),
-                ),
+    def record_intents(self, intents: Iterable[IntentRecord]) -> None:
+        """Stores what is about to be carried out, with its inputs; all of it or nothing."""
+        now_ms = self._clock.now_ms()
+        rows = [
+            (
+                intent.intent_id,
+                intent.cycle_id,
+                intent.account,
+                intent.symbol,
+                str(intent.trade_quantity),
+                intent.limits_hash,
+                json_text(intent.document, f"intent {intent.intent_id}"),
+                now_ms,
             )
+            for intent in intents
+        ]
+        if not rows:
+            return
+        with self._transaction(f"record intents of cycle {rows[0][1]}") as db:
+            db.executemany("INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def mark_sending(
         self,

@@ -184,7 +184,7 @@ def intent(intent_id: str = "i1", cycle_id: str = "c1", symbol: str = FET) -> In
 
 def send(journal: Journal, request: OrderRequest, external: Decimal | None = Decimal(0)) -> None:
     """Intent and SENDING of one order."""
-    journal.record_intent(replace(intent(request.intent_id), symbol=request.symbol))
+    journal.record_intents([replace(intent(request.intent_id), symbol=request.symbol)])
     journal.mark_sending(
         request, account=ACCOUNT, leg="open-0", attempt=0, external_before=external
     )

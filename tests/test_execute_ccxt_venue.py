@@ -278,7 +278,7 @@ async def test_an_order_that_arrived_unheard_is_found_through_the_real_client(
     venue: CcxtVenue, market: Market, journal: Journal
 ) -> None:
     request = sell(market, "h1lost", "700")
-    journal.record_intent(intent())
+    journal.record_intents([intent()])
     journal.mark_sending(request, account="hedge", leg="open-0", attempt=0)
     await venue.place(request)  # and here the process died
     assert [r.client_id for r in journal.sending_to_unknown()] == ["h1lost"]
@@ -294,7 +294,7 @@ async def test_funding_is_booked_once_and_the_wallet_still_comes_out(
 ) -> None:
     request = sell(market, "h1one", "700")
     assert await book_funding(journal, venue, market.clock) == 0, "never traded"
-    journal.record_intent(intent())
+    journal.record_intents([intent()])
     journal.mark_sending(request, account="hedge", leg="open-0", attempt=0)
     journal.record_outcome(await venue.place(request))
     await book_fills(journal, venue, FET, market.clock)

@@ -430,7 +430,7 @@ journal = Journal.open(Path(sys.argv[1]), SimulatedClock(NOW_MS))
 journal.start_epoch()
 stage = sys.argv[2]
 if stage == "intent":
-    journal.record_intent(intent())
+    journal.record_intents([intent()])
 else:
     send(journal, order())
 if stage == "outcome":
@@ -526,7 +526,7 @@ def test_a_second_engine_is_refused_and_the_first_named(tmp_path: Path) -> None:
 
 
 def test_documents_are_plain_json(journal: Journal, path: Path) -> None:
-    journal.record_intent(replace(intent(), document={"why": "a cap"}))
+    journal.record_intents([replace(intent(), document={"why": "a cap"})])
     raw = sqlite3.connect(path)
     text = raw.execute("SELECT document FROM intents").fetchone()[0]
     raw.close()

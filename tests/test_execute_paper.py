@@ -21,7 +21,7 @@ async def trade(venue: Venue, journal: Journal, clock: SimulatedClock, name: str
     mark = Decimal(repr(venue.exchange.quote(FET).mark))
     price = str(round(mark * Decimal("0.995"), 4))
     request = order(f"h1{name}", quantity="500", price=price, intent_id=name)
-    journal.record_intent(intent(name))
+    journal.record_intents([intent(name)])
     journal.mark_sending(request, account="hedge", leg="open-0", attempt=0)
     journal.record_outcome(await venue.place(request))
     assert len(await book_fills(journal, venue, FET, clock)) >= 1
