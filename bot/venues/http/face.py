@@ -21,12 +21,18 @@ ANNOUNCED_MS = 24 * 3_600_000  # a coming listing is shown a day ahead
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One contract under the exchange's own name, ``FETUSDT``."""
+    """One contract under the exchange's own name, ``FETUSDT``.
+
+    Attributes:
+        bar_format: writes four prices, then twice a quantity and a value, between spaces; None
+            where tick or lot is no plain number of decimals.
+    """
 
     market_id: str
     instrument: Instrument
     price_places: int
     quantity_places: int
+    bar_format: str | None
 
     @property
     def symbol(self) -> str:
@@ -46,6 +52,14 @@ class Listed:
         """A quantity rounded to the lot."""
         return _on_step(value, self.instrument.lot, self.quantity_places)
 
+    def bar_texts(self, values: tuple[float, ...]) -> list[str] | None:
+        """Four prices, then twice a quantity and a value, written at one go; None where they have
+        to be written one by one."""
+        if self.bar_format is None:
+            return None
+        text = self.bar_format % values
+        return None if "-" in text or "n" in text else text.split(" ")  # as in -0.00, nan and inf
+
 
 def _on_step(value: float, step: Decimal, places: int) -> str:
     """Rounded to ``step``; where that is a plain number of decimals, without the detour."""
@@ -54,11 +68,17 @@ def _on_step(value: float, step: Decimal, places: int) -> str:
 
 def listed(instrument: Instrument) -> Listed:
     """The contract with its exchange name and the decimals of its numbers."""
+    price_places, quantity_places = decimals_of(instrument.tick), decimals_of(instrument.lot)
+    bar_format = None
+    if (instrument.tick, instrument.lot) == (_STEPS.get(price_places), _STEPS.get(quantity_places)):
+        traded = f"%.{quantity_places}f %.5f"
+        bar_format = " ".join([*[f"%.{price_places}f"] * 4, traded, traded])
     return Listed(
         market_id=f"{instrument.base}{instrument.quote}",
         instrument=instrument,
-        price_places=decimals_of(instrument.tick),
-        quantity_places=decimals_of(instrument.lot),
+        price_places=price_places,
+        quantity_places=quantity_places,
+        bar_format=bar_format,
     )
 
 
@@ -80,13 +100,17 @@ class Face:
         clock: Clock,
         themes: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """``themes``: what ``underlyingSubType`` says of a contract; None: its sector."""
+        """``themes``: what ``underlyingSubType`` says of a contract; None: its sector.
+
+        ``day_rows`` keeps the last row of each 24-hour ticker, with its time and quote.
+        """
         self.exchange = exchange
         self.tape = tape
         self.clock = clock
         self.themes = themes_of(exchange.instruments) if themes is None else dict(themes)
         self._by_symbol = {s: listed(one) for s, one in exchange.instruments.items()}
         self._preferences: dict[str, Preferences] = {}
+        self.day_rows: dict[str, tuple[int, Quote, Json]] = {}
         self._by_id = {one.market_id: one for one in self._by_symbol.values()}
 
     def contracts(self, now_ms: int) -> list[Listed]:

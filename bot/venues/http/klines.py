@@ -97,20 +97,13 @@ def _answer(face: Face, call: Call, name: str, row: Row) -> list[Json]:
 
 
 def _trade_row(one: Listed, bar: Kline) -> list[Json]:
-    return [
-        bar.open_ms,
-        one.price(bar.open),
-        one.price(bar.high),
-        one.price(bar.low),
-        one.price(bar.close),
-        one.quantity(bar.volume_base),
-        0,
-        fixed(bar.volume_usd, 5),
-        trade_count(bar.volume_usd),
-        one.quantity(bar.volume_base / 2),
-        fixed(bar.volume_usd / 2, 5),
-        "0",
-    ]
+    prices = bar.open, bar.high, bar.low, bar.close
+    base, usd = bar.volume_base, bar.volume_usd
+    texts = one.bar_texts((*prices, base, usd, base / 2, usd / 2))
+    if texts is None:
+        texts = [one.price(price) for price in prices]
+        texts += [one.quantity(base), fixed(usd, 5), one.quantity(base / 2), fixed(usd / 2, 5)]
+    return [bar.open_ms, *texts[:5], 0, texts[5], trade_count(usd), texts[6], texts[7], "0"]
 
 
 def _price_row(one: Listed, bar: Kline) -> list[Json]:

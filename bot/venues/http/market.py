@@ -81,7 +81,14 @@ def aggregate_trades(face: Face, call: Call) -> Json:
 def ticker_day(face: Face, call: Call) -> Json:
     """GET v1/ticker/24hr: of one, or of all."""
     named = face.optional_market(call.params)
-    rows = [_day_row(face, one, quote, call.now_ms) for one, quote in face.quoted(named)]
+    rows = []
+    for one, quote in face.quoted(named):
+        known = face.day_rows.get(one.symbol)
+        # Clients that want a few tickers ask for all, one client after the other.
+        if known is None or known[0] != call.now_ms or known[1] is not quote:
+            known = call.now_ms, quote, _day_row(face, one, quote, call.now_ms)
+            face.day_rows[one.symbol] = known
+        rows.append(known[2])
     return rows if named is None else rows[0]
 
 
