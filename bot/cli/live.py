@@ -76,6 +76,9 @@ class LiveCycles:
     def backfill(self, progress: "Progress") -> None:
         """Show how much of the history has been read."""
         self._tally.add(progress)
+        if self._tally.done >= self._tally.total:
+            self.note("measuring the market …")
+            return
         share = words.percent(self._tally.done / max(1, self._tally.total))
         hours = f"{self._tally.total:,} hours"
         self.note(f"reading history, {words.base(progress.symbol)}: {share} of {hours}")

@@ -131,8 +131,15 @@ def _records(journal: "JournalReader", since_ms: int, cycle: str | None) -> list
 
 
 def _in_order(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By time; the record of a cycle comes after the events of the same moment."""
-    return sorted(records, key=lambda r: int(r["timestamp_ms"]))
+    """By time; a cycle, which bears the time of its beginning, comes after its own events."""
+    ends: dict[str, int] = {}
+    for one in records:
+        if one["cycle_id"] is not None:
+            ends[one["cycle_id"]] = max(ends.get(one["cycle_id"], 0), int(one["timestamp_ms"]))
+    return sorted(
+        records,
+        key=lambda r: ends[r["cycle_id"]] if "event" not in r else int(r["timestamp_ms"]),
+    )
 
 
 def _event(row: Any) -> dict[str, Any]:
