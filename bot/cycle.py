@@ -37,6 +37,7 @@ from bot.summary import (
     order_records,
 )
 from bot.universe import Universe
+from bot.urgency import LeftOver, is_urgent, left_over
 from risk.errors import DataError, PerphedgeError
 from risk.instrument import Instrument
 from strategies.base import HedgeStrategy
@@ -96,6 +97,7 @@ class Engine:
         self._parts = parts
         self._policy = policy
         self._decided_ms: int | None = None
+        self._left: LeftOver = {}
         self._external: Mapping[tuple[str, str], Decimal] = {}
 
     async def start(self) -> None:
@@ -258,9 +260,9 @@ class Engine:
         if isinstance(decision, NoHedge):
             if decision.reason is NoHedgeReason.SOLVER_FAILED:
                 return ended(seen, look, CycleStatus.HELD, decision.detail)
-            self._decided_ms = parts.clock.now_ms()
+            self._decided_ms, self._left = parts.clock.now_ms(), left_over(decision)
             return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
-        self._decided_ms = parts.clock.now_ms()
+        self._decided_ms, self._left = parts.clock.now_ms(), left_over(decision)
         if not self._policy.executes:
             return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
         progress.trading = True
@@ -304,14 +306,19 @@ class Engine:
             self._external = observation.external
 
     def _not_due(self, look: Look) -> str | None:
-        """Why no decision is made now; None when one is due or a cap is exceeded."""
-        if self._decided_ms is None or look.before.breaches:
+        """Why no decision is made now; None when one is due or a breach cannot wait."""
+        breaches = look.before.breaches
+        if self._decided_ms is None or is_urgent(breaches, self._left):
             return None
         next_ms = self._decided_ms + self._policy.decide_every_ms
         # A clock that was set back must not postpone it.
         if not self._decided_ms <= self._parts.clock.now_ms() < next_ms:
             return None
-        return f"every cap holds; the next decision is due at {iso_utc(next_ms)}"
+        over = ", ".join(dict.fromkeys(breach.cap for breach in breaches))
+        state = (
+            f"{over} as near its cap as the last decision left it" if over else "every cap holds"
+        )
+        return f"{state}; the next decision is due at {iso_utc(next_ms)}"
 
     async def _carry_out(
         self, seen: CycleRecord, look: Look, proposal: HedgeProposal

@@ -1,0 +1,37 @@
+"""When a breach cannot wait for the next decision."""
+
+from bot.urgency import is_urgent, left_over
+from risk.limits import LimitBreach
+from strategies.proposal import NoHedge, NoHedgeReason, RiskState
+
+
+def breach(value: float, cap: str = "cae_usd", scope: str = "") -> LimitBreach:
+    return LimitBreach(cap, scope, value, 30_000.0, bot_alone=True, curable=True)
+
+
+def decided(*breaches: LimitBreach) -> NoHedge:
+    state = RiskState(900.0, 37_800.0, 0.0, {}, breaches)
+    return NoHedge("minimum_risk", 0, NoHedgeReason.INFEASIBLE, "", state)
+
+
+def test_a_breach_is_urgent_until_a_decision_has_left_it():
+    assert is_urgent([breach(37_800)], {})
+    assert not is_urgent([breach(37_800)], left_over(decided(breach(37_800))))
+    assert not is_urgent([], {})
+
+
+def test_what_was_left_is_urgent_again_once_it_is_a_hundredth_worse():
+    left = left_over(decided(breach(37_800)))
+    assert not is_urgent([breach(38_100)], left)
+    assert is_urgent([breach(38_200)], left)
+    assert not is_urgent([breach(31_000)], left)
+
+
+def test_another_cap_or_another_scope_is_news():
+    left = left_over(decided(breach(37_800)))
+    assert is_urgent([breach(37_800), breach(31_000, "net_usd")], left)
+    assert is_urgent([breach(37_800, "token_usd", "FET/USDT:USDT")], left)
+
+
+def test_a_decision_without_a_state_leaves_nothing():
+    assert left_over(NoHedge("minimum_risk", 0, NoHedgeReason.FLAT, "", None)) == {}
