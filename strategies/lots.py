@@ -20,7 +20,8 @@ from strategies.caps import excess
 from strategies.model import WHOLE, HedgeModel, smallest_trade_usd
 
 _ROUNDS = 60
-_STRIDES = (1, 4, 16, 64)  # lots
+_STRIDES = np.outer((1.0, 4.0, 16.0, 64.0), (-1.0, 1.0)).ravel()  # lots, down and up
+_ONE_LOT = np.array([-1.0, 1.0])
 _PAIR_ROUNDS = 4
 _MOST_PAIRS = 8_000
 _HAIR = 1e-4  # of the unit of money, a millionth of the book: so little over a cap is nothing
@@ -140,46 +141,41 @@ class _Judge:
 
     def _singles(self, here: FloatArray, *, leaping: bool) -> FloatArray:
         """Every hedge that differs in one symbol: some lots up or down, or no trade, or closed."""
-        ends = [_stepped(self._model, here, s, k) for k in _STRIDES for s in (-1.0, 1.0)]
+        ends = _stepped(self._model, here, _STRIDES)
         if leaping:
-            ends += [self._model.current, np.zeros_like(here)]
-        candidates = [self._changed(here, end, self._movable) for end in ends]
-        return np.vstack(candidates)
+            ends = np.vstack([ends, self._model.current, np.zeros_like(here)])
+        end, at = np.nonzero(ends[:, self._movable] != here[self._movable])
+        symbols = self._movable[at]
+        candidates = np.repeat(here[None], len(symbols), axis=0)
+        candidates[np.arange(len(symbols)), symbols] = ends[end, symbols]
+        return candidates
 
     def _pairs(self, here: FloatArray) -> FloatArray:
         """Every hedge that differs by a step in each of two symbols, if they are not too many."""
         count = len(self._movable)
         if count < 2 or 2 * count * (count - 1) > _MOST_PAIRS:
             return np.empty((0, len(here)))
-        first, second = np.triu_indices(count, k=1)
-        steps = [_stepped(self._model, here, sign, 1) for sign in (-1.0, 1.0)]
+        first, second = (self._movable[i] for i in np.triu_indices(count, k=1))
+        rows = np.arange(len(first))
+        steps = _stepped(self._model, here, _ONE_LOT)
         candidates = []
         for end in steps:
-            once = self._changed(here, end, self._movable[first], keep_all=True)
+            once = np.repeat(here[None], len(rows), axis=0)
+            once[rows, first] = end[first]
             for other in steps:
                 twice = once.copy()
-                rows = np.arange(len(twice))
-                twice[rows, self._movable[second]] = other[self._movable[second]]
+                twice[rows, second] = other[second]
                 candidates.append(twice)
         return np.vstack(candidates)
 
-    @staticmethod
-    def _changed(
-        here: FloatArray, end: FloatArray, symbols: NDArray[np.int64], *, keep_all: bool = False
-    ) -> FloatArray:
-        """One row for each of ``symbols``, with that symbol alone moved to ``end``."""
-        if not keep_all:
-            symbols = symbols[end[symbols] != here[symbols]]
-        rows = np.repeat(here[None], len(symbols), axis=0)
-        rows[np.arange(len(symbols)), symbols] = end[symbols]
-        return rows
 
+def _stepped(model: HedgeModel, here: FloatArray, steps: FloatArray) -> FloatArray:
+    """(S, N) hedges with every trade some lots further, as each of ``steps`` (S,) says.
 
-def _stepped(model: HedgeModel, here: FloatArray, sign: float, lots: int) -> FloatArray:
-    """(N,) hedges with each trade ``lots`` further along ``sign``; where not allowed, as here.
-
-    Trades below the minimum are stepped over, and a step that would cross zero closes.
+    Where that is not allowed, as ``here``. Trades below the minimum are stepped over, and a step
+    that would cross zero closes.
     """
+    sign, lots = np.sign(steps)[:, None], np.abs(steps)[:, None]
     trade = (here - model.current) / model.lot_usd
     least = smallest_trade_usd(model) / model.lot_usd
     up = np.floor(sign * trade + WHOLE) + lots  # in lots, counted along sign
