@@ -1,34 +1,41 @@
 # perphedge: every target sets up what it needs in .venv; only Python >= 3.11 and make must be there.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Warnings of pip are about the machine's own settings; errors are shown.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: setup run test lint bench clean
+.PHONY: help setup run test lint bench clean
 
-setup: .venv/.runtime ## what running needs
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile
+
+setup: .venv/.runtime ## what running needs, into .venv
+	@echo "Ready: $(BIN)/perphedge --help"
 
 .venv/.created:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "perphedge needs Python >= 3.11, found: $$($(PYTHON) --version). Name another with 'make PYTHON=python3.12'." >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "perphedge needs Python >= 3.11, found: $$($(PYTHON) --version 2>&1). Name another with 'make PYTHON=python3.12'." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "No virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@touch $@
 
 # The lock holds hashes for everything, the build backend too, so nothing is fetched unchecked.
 .venv/.runtime: .venv/.created requirements.lock pyproject.toml
-	$(PIP) install --require-hashes -r requirements.lock
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "Installing perphedge and what it needs into .venv; once, one to three minutes ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
-	$(PIP) install --require-hashes -r requirements-dev.lock
+	@echo "Installing what tests and linters need into .venv; once, about a minute ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: .venv/.runtime ## the demo: a bot piles up correlated longs, perphedge hedges them
-	$(BIN)/perphedge demo
+	@$(BIN)/perphedge demo
 
 test: lint ## linters, types, import direction and the whole test suite
 	$(BIN)/python -m pytest -n 2
 
-lint: .venv/.dev
+lint: .venv/.dev ## ruff, mypy and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -37,5 +44,5 @@ lint: .venv/.dev
 bench: .venv/.dev ## speed, as ratios against named peers in the same run
 	$(BIN)/python -m benchmarks
 
-clean:
+clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
