@@ -212,7 +212,7 @@ def _requests(market: Market, order_id: int) -> dict[str, tuple[str, str | None,
 def test_every_reply_has_the_keys_and_types_of_the_official_examples() -> None:
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     market = open_market()
-    every = {symbol: ("AI",) for symbol in market.exchange.instruments}
+    every = dict.fromkeys(market.exchange.instruments, ("AI",))
     market = replace(market, face=Face(market.exchange, market.tape, market.clock, every))
     requests = _requests(market, _with_history(market))
     found: list[str] = []
