@@ -174,7 +174,7 @@ def orders_follow_from_trades(account: SimAccount) -> None:
             amended = order.amendments > 0
             assert amended or all(t.maker for t in mine)
         if order.time_in_force is TimeInForce.FOK:
-            assert order.filled_quantity in (0, order.quantity)
+            assert order.status is OrderStatus.FILLED
 
 
 def reserves_are_sound(scene: Scene, account: SimAccount) -> None:

@@ -70,9 +70,10 @@ def test_ioc_takes_up_to_its_limit_and_expires() -> None:
 def test_fok_fills_whole_or_not_at_all() -> None:
     scene = Scene()
     account = scene.account()
-    refused_whole = scene.limit(account, FET, BUY, "50000", "1.0005", FOK)
-    assert (refused_whole.status, refused_whole.filled_quantity) == (OrderStatus.EXPIRED, 0)
-    assert account.trades == []
+    with refused(-5021):
+        scene.limit(account, FET, BUY, "50000", "1.0005", FOK)
+    assert (account.trades, account.orders) == ([], {})
+    assert (scene.exchange.counters.orders_received, scene.exchange.counters.rejected) == (1, 1)
     whole = scene.limit(account, FET, BUY, "1000", "1.0015", FOK)
     assert (whole.status, whole.filled_quantity) == (OrderStatus.FILLED, D(1000))
 

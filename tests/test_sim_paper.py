@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,8 @@ from bot.clock import SimulatedClock
 from bot.errors import VenueError
 from bot.orders import Acknowledged, OrderRequest, OrderState, Rejected, Side
 from bot.ports import Quote, Venue
-from bot.venues.paper import PaperVenue, open_paper_venue
+from bot.venues.paper import PAPER_LEVERAGE, PaperVenue, open_paper_venue
+from bot.venues.sim.brackets import brackets_by_volume, max_notional_usd
 from tests.sim_scene import BTC, FET, INSTRUMENTS, START_MS, Scene
 
 D = Decimal
@@ -21,7 +23,7 @@ def prices(**changes: float) -> dict[str, Quote]:
     return {i.symbol: scene.quote(i.symbol, **changes) for i in INSTRUMENTS}
 
 
-def opened(**more: object) -> PaperVenue:
+def opened(**more: Any) -> PaperVenue:
     """A paper venue with prices."""
     venue = open_paper_venue(INSTRUMENTS, SimulatedClock(START_MS), "paper", D(10_000), **more)
     venue.refresh(prices())
@@ -60,8 +62,8 @@ async def test_round_trip() -> None:
     fee = sum(f.fee_usd or D(0) for f in fills)
     sold = sum(f.quantity * f.price for f in fills)
     assert account.state.equity_usd == pytest.approx(10_000 - float(fee) + float(sold) - 1000)
-    assert account.state.initial_margin_usd == 50
-    assert account.margin_rate[FET] == 0.05
+    assert account.state.initial_margin_usd == 200
+    assert account.margin_rate[FET] == 0.2
     assert account.liquidation_price[FET, "BOTH"] > 10
     assert account.open_order_client_ids == frozenset()
     back = replace(
@@ -91,8 +93,14 @@ async def test_refusals_are_outcomes() -> None:
     assert venue.exchange.counters.fills == 0
 
 
+async def test_one_per_cent_of_a_day_s_volume_fits_in_the_brackets() -> None:
+    for volume in (1e6, 1.9e7, 1.9e8, 1.9e9, 1e10):
+        brackets = brackets_by_volume(volume)
+        assert max_notional_usd(brackets, PAPER_LEVERAGE) >= D(0.01 * volume)
+
+
 async def test_a_partial_ioc_is_final() -> None:
-    venue = opened()
+    venue = opened(leverage=20)
     outcome = await venue.place(short_fet(quantity="50000", price="0.9995"))
     assert isinstance(outcome, Acknowledged)
     assert outcome.state is OrderState.EXPIRED

@@ -30,6 +30,10 @@ from bot.venues.sim.records import (
 from risk.book import AccountState
 from risk.instrument import Instrument
 
+# Nobody can set the leverage of a paper account. The exchange's own default would allow no position
+# above 50,000 USD in a thin market; at this one even 1 % of a day's volume fits in every bracket.
+PAPER_LEVERAGE = 5
+
 _STATES = {
     OrderStatus.NEW: OrderState.LIVE,
     OrderStatus.PARTIALLY_FILLED: OrderState.PARTIAL,
@@ -160,14 +164,14 @@ def open_paper_venue(
     wallet_usd: Decimal,
     positions: Mapping[tuple[str, str], HeldPosition] | None = None,
     *,
-    leverage: int | None = None,
+    leverage: int | None = PAPER_LEVERAGE,
     first_id: int = 0,
     seed: int = 0,
 ) -> PaperVenue:
     """A paper venue with one account, new or in a saved state.
 
     ``positions`` holds signed base units and entry price by symbol and position side. ``leverage``
-    applies to every symbol, within what its brackets allow; without it the exchange's default.
+    applies to every symbol, within what its brackets allow; None: the exchange's default.
     ``first_id`` keeps the ids of a restored account apart from those it had before.
 
     Raises:

@@ -80,6 +80,9 @@ class OrderEntry:
             raise reject(Code.MAX_OPEN_ORDERS)
         if order.time_in_force is TimeInForce.GTX and self._would_match(order):
             raise reject(Code.POST_ONLY_REJECTED)
+        whole = order.time_in_force is TimeInForce.FOK
+        if whole and self._matcher.plan(order, limit).filled < order.quantity:
+            raise reject(Code.FILL_OR_KILL_REJECTED)
         return order, limit
 
     def amend(

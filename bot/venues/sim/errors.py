@@ -65,6 +65,7 @@ class Code(IntEnum):
     SYMBOL_CLOSED = -4141
     ISOLATED_LEVERAGE_POSITION = -4161
     MIN_NOTIONAL = -4164
+    FILL_OR_KILL_REJECTED = -5021
     POST_ONLY_REJECTED = -5022
     ONLY_LIMIT_AMENDABLE = -5025
     TOO_MANY_AMENDMENTS = -5026
@@ -136,6 +137,8 @@ MESSAGES: dict[Code, str] = {
     "Isolated Margin Mode with open positions.",
     Code.MIN_NOTIONAL: "Order's notional must be no smaller than {limit} "
     "(unless you choose reduce only).",
+    Code.FILL_OR_KILL_REJECTED: "Due to the order could not be filled immediately, "
+    "the FOK order has been rejected. The order will not be recorded in the order history",
     Code.POST_ONLY_REJECTED: "Due to the order could not be executed as maker, "
     "the Post Only order will be rejected. "
     "The order will not be recorded in the order history",

@@ -90,8 +90,6 @@ class Matcher:
     def take(self, order: SimOrder, limit: Decimal) -> SimOrder:
         """Execute a new or amended order up to ``limit``, then rest or end what is left."""
         plan = self.plan(order, limit)
-        if order.time_in_force is TimeInForce.FOK and plan.filled < order.remaining:
-            return self._booker.finish(order, OrderStatus.EXPIRED)
         for maker in plan.self_traded:
             self._booker.finish(maker, OrderStatus.EXPIRED_IN_MATCH)
         for match in plan.matches:
