@@ -22,7 +22,7 @@ def run(effort: Effort) -> Iterator[Line]:
         pairs = alternate(
             partial(_output, [str(command), option]),
             partial(_output, _IMPORTS),
-            effort.rounds(7, 1),
+            effort.rounds(5, 1),
             agree=partial(_require_text, expected),
             warm_ups=effort.warm_ups,
         )
@@ -32,7 +32,7 @@ def run(effort: Effort) -> Iterator[Line]:
         pairs = alternate(
             partial(_output, demo),
             partial(_output, _IMPORTS),
-            effort.rounds(5, 1),
+            effort.rounds(3, 1),
             agree=_require_one_cycle,
             warm_ups=effort.warm_ups,
         )
