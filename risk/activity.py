@@ -12,7 +12,9 @@ from risk.errors import DataError
 from risk.returns import BARS_PER_DAY
 from risk.signals import Severity, Signal, SignalKind, SignalRule, SignalState
 
-VOLUME_RULE = SignalRule(enter=4.0, leave=2.0, enter_bars=1, leave_bars=3)
+VOLUME_RULE = SignalRule(enter=5.0, leave=2.5, enter_bars=1, leave_bars=3)
+"""Of a token's hours one in two hundred is above 5 (measured)."""
+
 FUNDING_RULE = SignalRule(enter=2.5, leave=1.5, enter_bars=3, leave_bars=3)
 """On |z| of a token's funding against its own past."""
 
