@@ -102,6 +102,29 @@ async def test_a_flat_account(venue: CcxtVenue, market: Market) -> None:
     assert seen.open_order_client_ids == frozenset()
 
 
+async def test_open_orders_are_not_asked_for_after_each_order_of_a_plan(
+    venue: CcxtVenue, market: Market
+) -> None:
+    asked, orders = [], market.exchange.open_orders
+
+    def counting(account: SimAccount, symbol: str | None = None) -> Any:
+        asked.append(symbol)
+        return orders(account, symbol)
+
+    market.exchange.open_orders = counting  # type: ignore[method-assign]  # a tap on the wire
+    for number in range(5):
+        await venue.place(sell(market, f"h1taken{number}", "10"))
+        assert (await venue.account()).open_order_client_ids == frozenset()
+    assert len(asked) == 1
+    resting = str(market.price(FET, "1.05"))
+    await venue.place(replace(sell(market, "h1rests", "10", price=resting), time_in_force="GTC"))
+    assert (await venue.account()).open_order_client_ids == {"h1rests"}
+    assert len(asked) == 2
+    market.exchange.cancel_all(market.account, FET)
+    market.advance(3)
+    assert (await venue.account()).open_order_client_ids == frozenset()
+
+
 async def test_order_position_fill_and_money_agree_with_the_exchange(
     venue: CcxtVenue, market: Market
 ) -> None:
