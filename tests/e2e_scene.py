@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -26,6 +26,8 @@ from bot.venues.http.accounts import default_accounts
 from bot.venues.http.server import serve_exchange
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.exchange import SimulatedExchange
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -48,6 +50,7 @@ CYCLE_KEYS = {
     "fills",
 }
 LONGS = {"FET/USDT:USDT": 12_000, "TAO/USDT:USDT": 40, "WLD/USDT:USDT": 9_000}
+AUTO = (r"^autonomy: .*$", "autonomy: auto")
 LIMIT_SECONDS = 120
 
 
@@ -112,7 +115,7 @@ def called(*arguments: str) -> Finished:
     return Finished(code, out.getvalue(), err.getvalue())
 
 
-def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(what: Callable[[], bool], seconds: float = 90.0) -> None:
     """Wait until it is true."""
     end = time.monotonic() + seconds
     while not what():
@@ -126,7 +129,15 @@ class ServedExchange:
 
     host: str
     exchange: SimulatedExchange
-    lock: threading.Lock
+    loop: asyncio.AbstractEventLoop
+
+    def do(self, what: Callable[[], T]) -> T:
+        """Run it where the exchange runs, between two requests."""
+
+        async def run() -> T:
+            return what()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(30)
 
     def account(self, name: str) -> SimAccount:
         """One of ``bot`` and ``hedge``."""
@@ -136,37 +147,37 @@ class ServedExchange:
 
     def held(self, name: str) -> dict[str, Decimal]:
         """Base units by symbol, only what is not flat."""
-        with self.lock:
-            rows = self.account(name).positions.values()
-            return {row.symbol: row.quantity for row in rows if row.quantity}
+        account = self.account(name)
+        return self.do(
+            lambda: {p.symbol: p.quantity for p in account.positions.values() if p.quantity}
+        )
 
 
 @contextmanager
 def served_exchange(seed: int = 11) -> Iterator[ServedExchange]:
-    """Serve until the block ends; the market moves ten times a second."""
+    """Serve until the block ends; the market moves five times a second."""
     clock = SystemClock()
     tape = generated_tape(seed, clock.now_ms() - HISTORY_DAYS * 86_400_000)
     exchange = SimulatedExchange(tape.instruments.values(), clock, seed)
     for one in default_accounts():
         exchange.open_account(one.name, one.api_key, one.api_secret, one.wallet_usd)
-    hosts: list[str] = []
-    ready, stop, lock = threading.Event(), threading.Event(), threading.Lock()
+    started: list[ServedExchange] = []
+    ready, stop = threading.Event(), threading.Event()
 
     async def serve() -> None:
         exchange.update_market(tape.quotes(clock.now_ms()))
         async with serve_exchange(exchange, tape, clock) as server:
-            hosts.append(server.host)
+            started.append(ServedExchange(server.host, exchange, asyncio.get_running_loop()))
             ready.set()
             while not stop.is_set():
-                await asyncio.sleep(0.1)
-                with lock:
-                    exchange.update_market(tape.quotes(clock.now_ms()))
+                await asyncio.sleep(0.2)
+                exchange.update_market(tape.quotes(clock.now_ms()))
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(60)
     try:
-        yield ServedExchange(hosts[0], exchange, lock)
+        yield started[0]
     finally:
         stop.set()
         thread.join(30)
@@ -180,19 +191,31 @@ def write_positions(path: Path, longs: Mapping[str, float], *, age_seconds: floa
     path.write_text(json.dumps(document), encoding="utf-8")
 
 
-def paper_config(folder: Path, host: str, changes: Sequence[tuple[str, str]] = ()) -> Path:
-    """A copy of the paper profile pointed at ``host``; ``changes`` are lines, old and new."""
-    text = (ROOT / "config/profiles/paper.yaml").read_text(encoding="utf-8")
-    edits = [
-        (r"^  # urls_host: .*$", f"  urls_host: {host}"),
-        (r"^state_dir: .*$", "state_dir: state"),
+def paper_config(folder: Path, host: str, *changes: tuple[str, str]) -> Path:
+    """A copy of the paper profile pointed at ``host``; ``changes`` are patterns and new lines."""
+    return _config(folder, "paper", (r"^  # urls_host: .*$", f"  urls_host: {host}"), *changes)
+
+
+def live_config(folder: Path, host: str, *changes: tuple[str, str]) -> Path:
+    """A copy of the live profile with both accounts at ``host``; executes at once."""
+    return _config(
+        folder,
+        "live",
+        (r"^  shared_account: .*$", f"  urls_host: {host}"),
+        (r"^    account: main$", f"    urls_host: {host}"),
+        AUTO,
         *changes,
-    ]
-    for old, new in edits:
+    )
+
+
+def _config(folder: Path, profile: str, *changes: tuple[str, str]) -> Path:
+    text = (ROOT / f"config/profiles/{profile}.yaml").read_text(encoding="utf-8")
+    fast = (r"^  monitor_every: .*$", "  monitor_every: 1s")
+    for old, new in ((r"^state_dir: .*$", "state_dir: state"), fast, *changes):
         text, found = re.subn(old, new, text, flags=re.MULTILINE)
         assert found == 1, old
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "paper.yaml"
+    file = folder / f"{profile}.yaml"
     file.write_text(text, encoding="utf-8")
     return file
 

@@ -12,6 +12,7 @@ import pytest
 
 from bot.journal_reader import JOURNAL_NAME, JournalReader
 from tests.e2e_scene import (
+    AUTO,
     LONGS,
     Finished,
     ServedExchange,
@@ -27,8 +28,6 @@ from tests.e2e_scene import (
 )
 
 ACCOUNT = "paper-hedge"
-AUTO = (r"^autonomy: .*$", "autonomy: auto")
-FAST = (r"^  monitor_every: .*$", "  monitor_every: 1s")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def proposed(
 ) -> tuple[Path, Finished]:
     """Two cycles of the paper profile as it comes, in its default autonomy."""
     folder = tmp_path_factory.mktemp("propose")
-    config = paper_config(folder, served.host, [FAST])
+    config = paper_config(folder, served.host)
     write_positions(folder / "positions.json", LONGS)
     return config, perphedge("run", "-c", str(config), "--cycles", "2", "--json")
 
@@ -54,7 +53,7 @@ def hedged(
 ) -> tuple[Path, Finished]:
     """The same, allowed to trade in its simulated account."""
     folder = tmp_path_factory.mktemp("auto")
-    config = paper_config(folder, served.host, [AUTO, FAST])
+    config = paper_config(folder, served.host, AUTO)
     write_positions(folder / "positions.json", LONGS)
     return config, perphedge("run", "-c", str(config), "--cycles", "2", "--json")
 
@@ -153,15 +152,15 @@ def test_a_clean_restart_goes_on_where_it_was(
 def test_killed_it_knows_its_hedges_and_a_second_engine_stays_out(
     served: ServedExchange, tmp_path: Path
 ) -> None:
-    config = paper_config(tmp_path, served.host, [AUTO, FAST])
+    config = paper_config(tmp_path, served.host, AUTO)
     write_positions(tmp_path / "positions.json", LONGS)
     log = tmp_path / "state" / "hedge.jsonl"
     first = start("run", "-c", str(config))
     try:
         until(lambda: log.exists() and '"hedged"' in log.read_text(encoding="utf-8"))
-        second = perphedge("run", "-c", str(config), "--cycles", "1")
+        second = called("run", "-c", str(config), "--cycles", "1")
         assert f"process {first.pid}" in one_line(second, 3)
-        running = perphedge("status", "-c", str(config), "--json").document
+        running = called("status", "-c", str(config), "--json").document
         assert running["running_process"] == first.pid
     finally:
         first.send_signal(signal.SIGKILL)
@@ -178,14 +177,14 @@ def test_killed_it_knows_its_hedges_and_a_second_engine_stays_out(
     assert recovered["own_hedges"] == {s: format(q, "f") for (s, _), q in own.items()}
     with journal_of(config) as journal:
         assert journal.own_positions(ACCOUNT) == own
-    stopped = perphedge("status", "-c", str(config), "--json").document
+    stopped = called("status", "-c", str(config), "--json").document
     assert stopped["running_process"] is None
     held = {k.split()[1]: Decimal(v) for k, v in stopped["hedges_base"].items()}
     assert held == {symbol: quantity for (symbol, _), quantity in own.items()}
 
 
 def test_an_old_positions_file_is_no_flat_bot(served: ServedExchange, tmp_path: Path) -> None:
-    config = paper_config(tmp_path, served.host, [AUTO, FAST])
+    config = paper_config(tmp_path, served.host, AUTO)
     write_positions(tmp_path / "positions.json", LONGS, age_seconds=7200)
     finished = perphedge("run", "-c", str(config), "--cycles", "1", "--json")
     assert finished.code == 0
