@@ -184,6 +184,7 @@ def _facts(
     bot_usd = book.notional_usd(symbols, Owner.BOT)
     carry = [_carry(view.funding.get(s), book.timestamp_ms) for s in symbols]
     margin = observation.account.margin_rate
+    known = set(universe.symbols)  # a bot may hold what is of no sector; nothing else is hedged in
     return HedgeFacts(
         timestamp_ms=book.timestamp_ms,
         symbols=tuple(symbols),
@@ -201,7 +202,7 @@ def _facts(
         funding_daily_se=np.array([c.standard_error for c in carry]),
         adv_usd=np.array([max(measured.adv_usd.get(s, 0.0), LEAST_VOLUME_USD) for s in symbols]),
         crowding=np.nan_to_num(measured.crowding.cluster_crowding(symbols)),
-        may_hedge=np.array([s not in measured.excluded for s in symbols]),
+        may_hedge=np.array([s in known and s not in measured.excluded for s in symbols]),
         in_sector=np.array([universe.in_sector(s) for s in symbols]),
         cluster=measured.clusters.labels[columns],
         initial_margin_rate=np.array([margin.get(s, UNKNOWN_MARGIN_RATE) for s in symbols]),

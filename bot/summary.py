@@ -12,6 +12,7 @@ from bot.journal_rows import OrderRow
 from bot.orders import Fill, OrderState
 from bot.records import ExposureRecord, FillRecord, LegRecord, OrderRecord, ProposalRecord
 from risk.book import FloatArray
+from risk.errors import DataError
 from risk.limits import RiskLimits
 from strategies.inputs import HedgeFacts
 from strategies.proposal import HedgeProposal
@@ -32,9 +33,17 @@ def shares(values: Mapping[str, float]) -> dict[str, float]:
 def hedge_vector(
     facts: HedgeFacts, own: Mapping[tuple[str, str], Decimal], price_usd: Mapping[str, float]
 ) -> FloatArray:
-    """Our hedges at these prices in the order of the facts, USD signed, shape (N,)."""
+    """Our hedges at these prices in the order of the facts, USD signed, shape (N,).
+
+    Raises:
+        DataError: a hedge in a symbol that the facts do not know: it came while they were in use.
+    """
     total = dict.fromkeys(facts.symbols, 0.0)
     for (symbol, _), quantity in own.items():
+        if quantity == 0:
+            continue
+        if symbol not in total:
+            raise DataError(f"{symbol}: a hedge of {quantity} came up in the middle of the cycle")
         total[symbol] += float(quantity) * price_usd[symbol]
     return np.array([total[s] for s in facts.symbols])
 

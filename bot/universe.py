@@ -65,7 +65,9 @@ def build_universe(
             sector.append(listed[0])
     return Universe(
         sector=tuple(sector),
-        benchmarks=tuple(s for s in benchmarks if s in instruments and s not in exclude),
+        benchmarks=tuple(
+            s for s in benchmarks if s in instruments and not {s, base_of(s)} & set(exclude)
+        ),
         unlisted=tuple(unlisted),
     )
 

@@ -30,6 +30,15 @@ def test_the_objective_spreads_a_trade_over_the_holding_time():
     assert float(costs.objective_usd(hedge, 0 * hedge)) == pytest.approx(-3.0)
 
 
+def test_over_a_longer_horizon_funding_counts_longer_and_trading_more():
+    facts = two_tokens(funding_daily=np.array([0.0, 3e-4]), funding_daily_se=np.array([0.0, 1e-4]))
+    choices = HedgeChoices(NONE, horizon_days=2.0, holding_days=8.0, carry_risk=1.0)
+    costs = cost_model(facts, choices)
+    hedge = np.array([0.0, -10_000.0])
+    # a quarter of 7 USD of trading; two days of 3 USD received and of 1 USD of doubt
+    assert float(costs.objective_usd(hedge, hedge)) == pytest.approx(7.0 / 4.0 - 6.0 + 2.0)
+
+
 def test_funding_that_is_not_known_costs_on_either_side():
     facts = two_tokens(funding_daily_se=np.array([0.0, 1e-4]))
     costs = cost_model(facts, HedgeChoices(NONE, carry_risk=2.0))

@@ -67,6 +67,19 @@ def test_two_tokens_have_a_closed_form():
     assert answer.hedge_usd[0] == 0.0
 
 
+def test_the_objective_in_dollars_by_hand():
+    facts = two_tokens(funding_daily=np.array([0.0, 2e-4]))
+    choices = HedgeChoices(
+        RiskLimits(), risk_aversion=3.0, horizon_days=2.0, estimation_uncertainty=0.1
+    )
+    model = hedge_model(facts, choices)
+    # 50,000 and -20,000 at 5 % a day, correlated 0.8: variance 2,500² + 1,000² - 1.6·2,500·1,000
+    variance, spread = 2_500.0**2 + 1_000.0**2 - 1.6 * 2_500.0 * 1_000.0, 3_500.0
+    risk = 3.0 * 2.0 / (2 * 50_000.0) * (variance + 0.1 * spread**2)
+    costs = -2.0 * 2e-4 * 20_000.0 + 2.0 / 5.0 * 7e-4 * 20_000.0
+    assert float(model.objective_usd(np.array([0.0, -20_000.0]))) == pytest.approx(risk + costs)
+
+
 def test_a_cost_above_the_gain_means_no_trade():
     facts = two_tokens(taker_fee=np.full(2, 0.2))
     _, answer = solved(facts, HedgeChoices(RiskLimits()))

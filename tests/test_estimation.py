@@ -1,0 +1,160 @@
+"""What the engine believes about the market, bar by bar."""
+
+import numpy as np
+import pytest
+
+from bot.estimation import DAY_MS, MarketModel
+from risk.covariance import mean_ewma_covariance
+from risk.returns import HOUR_MS
+from tests.panel_market import BTC, FET, START_MS, SYMBOLS, PanelMarket, closes, payments
+
+HOURS = 20 * 24
+SHRINKAGE = 0.2
+
+
+def model_of(market: PanelMarket, days: int = 30, **options: object) -> MarketModel:
+    return MarketModel(market, backfill_days=days, shrinkage=SHRINKAGE, **options)  # type: ignore[arg-type]  # keywords of one test
+
+
+def at(hours: float) -> int:
+    return START_MS + round(hours * HOUR_MS)
+
+
+def batch(market: PanelMarket, hours: int) -> np.ndarray:
+    """Of the returns of every bar closed by then, in the order of SYMBOLS."""
+    returns = np.diff(np.log(market.closes[:hours]), axis=0)
+    return mean_ewma_covariance(returns, SYMBOLS, shrinkage=SHRINKAGE).covariance_daily
+
+
+async def test_hour_by_hour_it_is_what_one_backfill_gives():
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market)
+    await model.refresh(SYMBOLS, at(HOURS - 30))
+    for hour in range(HOURS - 29, HOURS + 1):
+        view = await model.refresh(SYMBOLS, at(hour))
+    assert view.symbols == tuple(sorted(SYMBOLS))
+    assert view.unusable == {}
+    expected = batch(market, HOURS)
+    assert view.estimate.symbols == SYMBOLS
+    assert np.max(np.abs(view.estimate.covariance_daily - expected)) < 1e-10
+    assert list(view.estimate.observed_bars) == [HOURS - 1] * len(SYMBOLS)
+
+
+async def test_no_bar_that_is_not_closed_is_looked_at():
+    market = PanelMarket(closes(HOURS))
+    early = await model_of(market).refresh(SYMBOLS, at(HOURS - 10.5))
+    assert early.panel.open_ms[-1] == at(HOURS - 12)
+    market.closes[HOURS - 11 :] *= 3.0  # the running bar and what follows
+    again = await model_of(market).refresh(SYMBOLS, at(HOURS - 10.5))
+    assert np.array_equal(early.estimate.covariance_daily, again.estimate.covariance_daily)
+
+
+async def test_within_the_hour_nothing_is_fetched():
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market)
+    first = await model.refresh(SYMBOLS, at(HOURS - 5))
+    asked = len(market.asked_bars)
+    second = await model.refresh(SYMBOLS, at(HOURS - 4.1))
+    assert len(market.asked_bars) == asked
+    assert np.array_equal(first.estimate.covariance_daily, second.estimate.covariance_daily)
+    await model.refresh(SYMBOLS, at(HOURS - 4))
+    assert market.asked_bars[-1] == (at(HOURS - 9), at(HOURS - 4))
+
+
+async def test_a_bar_that_comes_late_is_taken_in_at_its_place():
+    market = PanelMarket(closes(HOURS))
+    late = market.closes[HOURS - 3, 2]
+    market.closes[HOURS - 3, 2] = np.nan
+    model = model_of(market)
+    await model.refresh(SYMBOLS, at(HOURS - 4))
+    gap = await model.refresh(SYMBOLS, at(HOURS - 1))
+    assert gap.estimate.observed_bars[2] == HOURS - 4
+    market.closes[HOURS - 3, 2] = late
+    market.volume[HOURS - 3, 2] = 1e6
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    assert np.max(np.abs(view.estimate.covariance_daily - batch(market, HOURS))) < 1e-10
+
+
+async def test_hours_that_were_slept_through_are_made_up_for():
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market)
+    await model.refresh(SYMBOLS, at(HOURS - 60))
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    assert np.max(np.abs(view.estimate.covariance_daily - batch(market, HOURS))) < 1e-10
+
+
+async def test_other_symbols_mean_another_backfill():
+    told: list[tuple[str, ...]] = []
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market, on_backfill=told.append)
+    await model.refresh([BTC], at(HOURS - 1))
+    view = await model.refresh([FET, BTC], at(HOURS))
+    assert told == [(BTC,), (BTC, FET)]
+    assert view.estimate.symbols == (BTC, FET)
+    assert market.asked_bars[-1] == (at(HOURS) - 30 * DAY_MS, at(HOURS))
+
+
+async def test_old_bars_leave_the_panel():
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market, days=15)
+    await model.refresh(SYMBOLS, at(HOURS - 5))
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    assert len(view.panel.open_ms) == 15 * 24
+    assert view.panel.open_ms[0] == at(HOURS - 15 * 24)
+
+
+async def test_a_price_that_cannot_be_and_a_young_token_are_named():
+    market = PanelMarket(closes(HOURS))
+    market.closes[200:, 2] *= 1000.0
+    market.closes[: HOURS - 10, 3] = np.nan
+    view = await model_of(market).refresh(SYMBOLS, at(HOURS))
+    assert set(view.unusable) == {SYMBOLS[2], SYMBOLS[3]}
+    assert "more than tenfold" in view.unusable[SYMBOLS[2]]
+    assert view.unusable[SYMBOLS[3]] == "only 9 hourly returns, needs 24"
+    assert view.estimate.symbols == tuple(s for s in SYMBOLS if s not in view.unusable)
+
+
+async def test_a_fault_that_shows_later_takes_the_token_out():
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market)
+    assert (await model.refresh(SYMBOLS, at(HOURS - 5))).unusable == {}
+    market.closes[HOURS - 2 :, 2] /= 1000.0
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    assert set(view.unusable) == {SYMBOLS[2]}
+    assert view.estimate.symbols == tuple(s for s in SYMBOLS if s != SYMBOLS[2])
+
+
+async def test_an_estimate_of_a_few_knows_nothing_of_the_others():
+    market = PanelMarket(closes(HOURS))
+    rng = np.random.default_rng(5)  # a token on its own, which lowers the mean correlation
+    market.closes[:, 5] = 7.0 * np.exp(np.cumsum(0.01 * rng.standard_normal(HOURS)))
+    model = model_of(market)
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    few = SYMBOLS[:5]
+    alone = await model_of(market).refresh(few, at(HOURS))
+    assert np.allclose(
+        view.estimate_of(few).covariance_daily, alone.estimate.covariance_daily, atol=1e-15
+    )
+    part = view.estimate.subset(few).correlation
+    assert np.mean(view.estimate_of(few).correlation - part) > 0.01
+
+
+async def test_funding_is_appended_once():
+    market = PanelMarket(closes(HOURS))
+    market.payments[FET] = payments(FET, 1e-4, HOURS)
+    model = model_of(market)
+    await model.refresh(SYMBOLS, at(HOURS - 30))
+    for hour in range(HOURS - 29, HOURS + 1):
+        view = await model.refresh(SYMBOLS, at(hour))
+    assert set(view.funding) == {FET}
+    assert np.array_equal(view.funding[FET].time_ms, market.payments[FET].time_ms)
+
+
+@pytest.mark.parametrize("hours_before", [9, 16])
+async def test_funding_that_starts_later_is_found(hours_before: int):
+    market = PanelMarket(closes(HOURS))
+    model = model_of(market)
+    assert (await model.refresh(SYMBOLS, at(HOURS - hours_before))).funding == {}
+    market.payments[BTC] = payments(BTC, 1e-4, HOURS)
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    assert view.funding[BTC].time_ms[-1] == at(HOURS)
