@@ -1,6 +1,7 @@
 """The unmodified ccxt client over real sockets: every unified call that a hedger or a bot makes."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -119,6 +120,34 @@ async def test_bars_page_forwards_and_end_with_the_forming_one(market: Market, p
     minutes = await public.fetch_ohlcv(FET, "5m", since=hourly[-2][0], limit=12)
     assert max(bar[2] for bar in minutes) == pytest.approx(hourly[-2][2], abs=1e-4)
     assert minutes[-1][4] == pytest.approx(hourly[-2][4], abs=1e-4)
+
+
+@pytest.mark.parametrize("interval", ["3d", "1w", "1M"])
+async def test_long_bars_are_made_of_whole_days(market: Market, public: Any, interval: str) -> None:
+    days = await public.fetch_ohlcv(FET, "1d", limit=100)
+    whole = await public.fetch_ohlcv(FET, interval, limit=100)
+    opens = [bar[0] for bar in whole]
+    begins = {
+        "3d": lambda at: (at.date() - date(1970, 1, 1)).days % 3 == 0,
+        "1w": lambda at: at.weekday() == 0,
+        "1M": lambda at: at.day == 1,
+    }
+    assert all(begins[interval](datetime.fromtimestamp(at / 1000, UTC)) for at in opens)
+    for bar, end in zip(whole, [*opens[1:], market.clock.now_ms() + 1], strict=True):
+        inside = [day for day in days if bar[0] <= day[0] < end]
+        assert bar[1:5] == [
+            inside[0][1],
+            max(day[2] for day in inside),
+            min(day[3] for day in inside),
+            inside[-1][4],
+        ]
+        assert bar[5] == pytest.approx(sum(day[5] for day in inside), abs=len(inside))
+    page = await public.fetch_ohlcv(FET, interval, since=opens[1], limit=1)
+    assert page == [whole[1]]
+    between = await public.fetch_ohlcv(FET, interval, since=opens[0] + 1, limit=100)
+    assert between == whole[1:]
+    until = await public.fetch_ohlcv(FET, interval, limit=100, params={"until": opens[1]})
+    assert until == whole[:2]
 
 
 async def test_funding_and_open_interest(market: Market, public: Any) -> None:

@@ -1,6 +1,13 @@
-"""Bars: trade, mark price, index price and premium, all cut from the tape."""
+"""Bars: trade, mark price, index price and premium, all cut from the tape.
+
+The tape has bars up to a day; longer ones are put together from days. Bars of three days count
+from 1970, weeks begin on Monday and months on their first day, UTC.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
 from typing import Final
 
 from bot.feeds.tape import Kline
@@ -16,6 +23,8 @@ INTERVALS_MS: Final = {
     **{f"{n}h": n * _HOUR_MS for n in (1, 2, 4, 6, 8, 12)},
     "1d": DAY_MS,
 }
+_LONGEST_MS: Final = {"3d": 3 * DAY_MS, "1w": 7 * DAY_MS, "1M": 31 * DAY_MS}
+_MONDAY_MS: Final = 4 * DAY_MS  # after the Thursday on which 1970 began
 _USD_PER_TRADE: Final = 1_000.0  # the tape has no single trades; their number is made up from value
 
 Row = Callable[[Listed, Kline], list[Json]]
@@ -48,6 +57,55 @@ def bars_of(
         found = face.tape.klines(one.symbol, interval_ms, at_ms, until_ms, now_ms) + found
         until_ms = at_ms
     return found[-limit:]
+
+
+def long_bars_of(
+    face: Face, one: Listed, interval: str, window: tuple[int | None, int], limit: int
+) -> list[Kline]:
+    """As ``bars_of``, for bars longer than a day; one that began before the listing is short."""
+    start_ms, end_ms = window
+    days = (limit + 1) * _LONGEST_MS[interval] // DAY_MS
+    if start_ms is not None:
+        opened_ms = long_open_ms(interval, start_ms)
+        # A bar counts by its open.
+        start_ms = opened_ms if opened_ms == start_ms else long_end_ms(interval, opened_ms)
+    last_ms = long_end_ms(interval, long_open_ms(interval, end_ms)) - 1
+    bars = bars_of(face, one, DAY_MS, (start_ms, last_ms), days)
+    grouped = groupby(bars, key=lambda bar: long_open_ms(interval, bar.open_ms))
+    found = [_merged(open_ms, list(days_of_it)) for open_ms, days_of_it in grouped]
+    if start_ms is None:
+        return found[-limit:]
+    return [bar for bar in found if bar.open_ms <= end_ms][:limit]
+
+
+def long_open_ms(interval: str, at_ms: int) -> int:
+    """Open of the bar of three days, a week or a month that ``at_ms`` lies in."""
+    if interval == "1M":
+        month = datetime.fromtimestamp(at_ms / 1000, UTC).replace(day=1, hour=0, minute=0)
+        return int(month.replace(second=0, microsecond=0).timestamp()) * 1000
+    shift_ms = _MONDAY_MS if interval == "1w" else 0
+    step_ms = _LONGEST_MS[interval]
+    return (at_ms - shift_ms) // step_ms * step_ms + shift_ms
+
+
+def long_end_ms(interval: str, open_ms: int) -> int:
+    """Open of the bar after the one that opens at ``open_ms``."""
+    # The longest month reaches into the next one by 3 days at most.
+    return long_open_ms(interval, open_ms + _LONGEST_MS[interval])
+
+
+def _merged(open_ms: int, bars: list[Kline]) -> Kline:
+    """One bar out of its days; it counts as closed when its last day is."""
+    return replace(
+        bars[0],
+        open_ms=open_ms,
+        high=max(bar.high for bar in bars),
+        low=min(bar.low for bar in bars),
+        close=bars[-1].close,
+        volume_base=sum(bar.volume_base for bar in bars),
+        volume_usd=sum(bar.volume_usd for bar in bars),
+        closed=bars[-1].closed,
+    )
 
 
 def trade_count(volume_usd: float) -> int:
@@ -84,15 +142,20 @@ def premium_index_klines(face: Face, call: Call) -> Json:
 
 def _answer(face: Face, call: Call, name: str, row: Row) -> list[Json]:
     one = face.market(call.params, name)
-    interval_ms = INTERVALS_MS.get(call.params.text("interval"))
-    if interval_ms is None:
+    interval = call.params.text("interval")
+    if interval not in INTERVALS_MS and interval not in _LONGEST_MS:
         raise VenueReject(-1120, "Invalid interval.", 400)
-    limit = call.params.limit(500, 1500)
+    limit, window = call.params.limit(500, 1500), call.params.window(call.now_ms)
     rows = []
-    for bar in bars_of(face, one, interval_ms, call.params.window(call.now_ms), limit):
-        values = row(one, bar)
-        values[6] = bar.open_ms + interval_ms - 1
-        rows.append(values)
+    if interval in _LONGEST_MS:
+        for bar in long_bars_of(face, one, interval, window, limit):
+            rows.append(row(one, bar))
+            rows[-1][6] = long_end_ms(interval, bar.open_ms) - 1
+        return rows
+    interval_ms = INTERVALS_MS[interval]
+    for bar in bars_of(face, one, interval_ms, window, limit):
+        rows.append(row(one, bar))
+        rows[-1][6] = bar.open_ms + interval_ms - 1
     return rows
 
 
