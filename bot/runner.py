@@ -24,7 +24,8 @@ async def run_cycles(
             done += 1
             if cycles is not None and done >= cycles:
                 break
-            rest_ms = every_ms - (clock.now_ms() - started_ms)
+            # A clock that was set back during the cycle must not make the pause longer.
+            rest_ms = min(every_ms, every_ms - (clock.now_ms() - started_ms))
             await _wait(clock, stop, rest_ms / 1000)
 
 

@@ -48,8 +48,10 @@ def parse_json(text: str, where: str) -> Any:
             parse_constant=_refuse_constant,
             object_pairs_hook=_refuse_repeated,
         )
-    except (ValueError, DecimalException, DataError) as error:
+    except (ValueError, DataError) as error:
         raise DataError(f"{where}: not JSON: {error}") from error
+    except DecimalException as error:
+        raise DataError(f"{where}: a number in it has an exponent beyond all bounds") from error
     except RecursionError as error:
         raise DataError(f"{where}: not JSON: nested too deeply") from error
 
