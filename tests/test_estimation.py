@@ -1,5 +1,7 @@
 """What the engine believes about the market, bar by bar."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,8 @@ HOURS = 20 * 24
 SHRINKAGE = 0.2
 
 
-def model_of(market: PanelMarket, days: int = 30, **options: object) -> MarketModel:
-    return MarketModel(market, backfill_days=days, shrinkage=SHRINKAGE, **options)  # type: ignore[arg-type]  # keywords of one test
+def model_of(market: PanelMarket, days: int = 30, **options: Any) -> MarketModel:
+    return MarketModel(market, backfill_days=days, shrinkage=SHRINKAGE, **options)
 
 
 def at(hours: float) -> int:
