@@ -133,18 +133,19 @@ class _Block:
         """(N, L) values, how many of the L rows come before the block, W, least observations."""
         there: NDArray[np.bool_] = ~np.isnan(series)
         self._before = before
+        self._new = series.shape[1] - before
         self._least = least
         self._complete: NDArray[np.bool_] = np.asarray(there.all(axis=1))
         self._some: NDArray[np.bool_] = np.asarray(there.any(axis=1))
-        self._mask = there.astype(np.float64)
-        self._values = np.where(there, series, 0.0)
+        self._mask = self._folded(there.astype(np.float64))
+        self._values = self._folded(np.where(there, series, 0.0))
         rows = np.arange(before + 1, series.shape[1] + 1, dtype=np.float64)
-        self._rows = np.minimum(rows, window_bars)
-        self._rows[self._rows < least] = np.nan
-        mean = self._sums(self._values) / self._rows
-        square = self._sums(self._values**2) / self._rows
+        count = np.minimum(rows, window_bars)
+        count[count < least] = np.nan
+        mean = self._sums(self._values.copy()) / count
+        square = self._sums(self._values**2) / count
         self._scale, cancelled = _inverse_deviation(square, mean)
-        self._scale_of_sum, self._scaled_mean = self._scale / self._rows, self._scale * mean
+        self._scale_of_sum, self._scaled_mean = self._scale / count, self._scale * mean
         self.cancelled: NDArray[np.bool_] = np.asarray(cancelled[self._complete].any(axis=0))
 
     def correlate(self, one: NDArray[np.int64], other: NDArray[np.int64], out: FloatArray) -> None:
@@ -180,18 +181,27 @@ class _Block:
             found *= scale
         return np.clip(found, -1.0, 1.0, out=found)
 
-    def _sums(self, values: FloatArray) -> FloatArray:
-        """Sums of (R, L) values over the windows that end in the block, (R, rows of the block)."""
-        before, rows = self._before, values.shape[1] - self._before
-        if not before:
-            return np.cumsum(values, axis=1)
-        # A running sum waits for each addition before the next. As one complex number the sum
-        # forwards from the cut and the one backwards from it wait together: half the time.
-        both = np.zeros((len(values), before + 1), dtype=np.complex128)
-        both.real[:, :rows] = values[:, before:]
-        both.imag[:, 1:] = values[:, before - 1 :: -1]
-        np.cumsum(both, axis=1, out=both)
-        sums: FloatArray = both.real[:, :rows] + both.imag[:, ::-1][:, :rows]
+    def _folded(self, values: FloatArray) -> FloatArray:
+        """(N, L) values from the cut between the blocks outwards, forwards and back in turn.
+
+        The running sums in both directions can then be taken as one of complex numbers. A sum
+        waits for each addition before the next one, and here two wait together.
+        """
+        folded = np.zeros((len(values), max(self._new, self._before + 1), 2))
+        folded[:, : self._new, 0] = values[:, self._before :]
+        if self._before:
+            folded[:, 1 : self._before + 1, 1] = values[:, self._before - 1 :: -1]
+        return folded.reshape(len(values), -1)
+
+    def _sums(self, folded: FloatArray) -> FloatArray:
+        """Sums over the windows that end in the block, (R, rows of the block); uses up ``folded``.
+
+        A window that ends ``m`` rows after the cut begins ``m`` rows after the block before does,
+        so it is the forward sum to m plus the backward sum to where only m rows are left.
+        """
+        running = folded.view(np.complex128)
+        np.cumsum(running, axis=1, out=running)
+        sums: FloatArray = running.real[:, : self._new] + running.imag[:, ::-1][:, : self._new]
         return sums
 
 
