@@ -48,7 +48,7 @@ def _rehearse(
     if not recorded and config is None:
         raise UsageError("give -c FILE, or --data DIR --at TIME --book BOOK.json")
     if data is not None and at is not None and book is not None:
-        if not book.is_file():
+        if not book.exists():
             raise UsageError(f"--book {book}: no such file")
         return asyncio.run(_recorded(config, data, _time_ms(at), book, propose=propose))
     assert config is not None

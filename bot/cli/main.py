@@ -60,7 +60,7 @@ _HELP = {
     "log": "The hedge log: cycles, orders and events.",
     "venue": "A simulated exchange on this machine.",
 }
-_COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
     "run": run.run,
     "check": check.check,
@@ -70,7 +70,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "log": review.log,
     "venue": venue.venue,
 }
-for _name, _command in _COMMANDS.items():
+for _name, _command in COMMANDS.items():
     app.command(_name, short_help=_HELP[_name])(_command)
 
 

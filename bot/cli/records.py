@@ -132,5 +132,5 @@ def _order_words(record: Document) -> str:
     filled = words.exact(record.get("filled_quantity"))
     if filled:
         text += f", filled {filled}"
-    why = [words.plain(record[key]) for key in ("code", "reason") if record.get(key)]
+    why = [words.plain(record[key]) for key in ("control", "code", "reason") if record.get(key)]
     return f"{text}: {' '.join(why)}" if why else text
