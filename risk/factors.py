@@ -214,7 +214,7 @@ def _observed(covariance: FloatArray, weights: FloatArray) -> tuple[FloatArray, 
     """B_f (N, K) and Ω_f (K, K) of factors that are portfolios."""
     omega = weights @ covariance @ weights.T
     omega = (omega + omega.T) / 2
-    loadings: FloatArray = np.linalg.solve(omega, weights @ covariance).T
+    loadings: FloatArray = np.asarray(np.linalg.solve(omega, weights @ covariance).T, np.float64)
     return loadings, omega
 
 

@@ -30,9 +30,11 @@ class PairMoments:
         """
         least = 1 if not mean_removed else 2
         n = np.where(self.count >= least, self.count, np.nan)
+        around_zero: FloatArray = self.product / n
         if not mean_removed:
-            return self.product / n
-        return (self.product - self.first * self.first.T / n) / (n - 1)
+            return around_zero
+        sample: FloatArray = (self.product - self.first * self.first.T / n) / (n - 1)
+        return sample
 
 
 def pair_moments(returns: FloatArray) -> PairMoments:
@@ -65,7 +67,7 @@ class ReturnWindow:
     def push(self, row: FloatArray) -> FloatArray:
         """Take in one row; the one that leaves comes back, all NaN while the window fills."""
         at = self._seen % len(self._rows)
-        leaving = self._rows[at].copy()
+        leaving: FloatArray = self._rows[at].copy()
         self._rows[at] = row
         self._observed += ~np.isnan(row)
         self._seen += 1
