@@ -1,5 +1,7 @@
 # perphedge: every target sets up what it needs in .venv; only Python >= 3.11 and make must be there.
 PYTHON ?= python3
+# Our matrices are small: more threads cost more than they give.
+export OPENBLAS_NUM_THREADS ?= 1
 BIN := .venv/bin
 # Warnings of pip are about the machine's own settings; errors are shown.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet

@@ -1,5 +1,6 @@
 """The ``perphedge`` command. Heavy packages are imported by the commands, so --help stays fast."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -74,8 +75,18 @@ for _name, _command in COMMANDS.items():
     app.command(_name, short_help=_HELP[_name])(_command)
 
 
+def _one_blas_thread() -> None:
+    """Our matrices are small: threads cost more than they give, and the last bits depend on them.
+
+    Must run before numpy is imported; what the owner has set stays.
+    """
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code; errors are one line on stderr."""
+    _one_blas_thread()
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
