@@ -22,12 +22,20 @@ MAY_BE_LATE_MS = 300_000
 
 @dataclass
 class _Known:
-    """Payments of one symbol, the time from which they were asked for, and when to ask again."""
+    """Payments of one symbol, the time from which they were asked for, and when to ask again;
+    their intervals as long as nothing changes."""
 
     from_ms: int
     time_ms: NDArray[np.int64]
     rate: FloatArray
     ask_again_ms: int
+    hours: tuple[float, FloatArray] | None = None
+
+    def intervals(self, running_hours: float) -> FloatArray:
+        """(K,) hours that each payment settles."""
+        if self.hours is None or self.hours[0] != running_hours:
+            self.hours = running_hours, intervals(self.time_ms, running_hours)
+        return self.hours[1]
 
 
 class FundingLoader:
@@ -64,11 +72,12 @@ class FundingLoader:
             later = time_ms > (known.time_ms[-1] if len(known.time_ms) else 0)
             known.time_ms = np.concatenate([known.time_ms, time_ms[later]])
             known.rate = np.concatenate([known.rate, rate[later]])
+            known.hours = None
             hour_ms = now_ms // HOUR_MS * HOUR_MS
             # A payment may be published some minutes after its hour.
             late_ms = hour_ms + MAY_BE_LATE_MS
             known.ask_again_ms = late_ms if now_ms < late_ms else hour_ms + HOUR_MS
-        hours = intervals(known.time_ms, interval_hours)
+        hours = known.intervals(interval_hours)
         inside = (known.time_ms >= start_ms) & (known.time_ms < min(end_ms, now_ms + 1))
         if not inside.any():
             return None

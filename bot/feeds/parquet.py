@@ -39,11 +39,11 @@ def read_columns(
 
 def rows_by_text(values: NDArray[np.object_]) -> dict[str, NDArray[np.int64]]:
     """Indices of the rows of each text, by text in alphabetical order."""
-    encoded = pa.array(values, type=pa.string()).dictionary_encode()
-    codes = encoded.indices.to_numpy()
+    number: dict[str, int] = {}
+    codes = np.array([number.setdefault(t, len(number)) for t in values.tolist()], dtype=np.int64)
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
-    found = zip(encoded.dictionary.to_pylist(), parts, strict=True)
+    found = zip(number, parts, strict=True)
     return dict(sorted((text, np.asarray(rows, dtype=np.int64)) for text, rows in found))
 
 
@@ -80,10 +80,18 @@ def _column(
             raise DataError(f"{path}: column {name} is {values.type}, must be text")
         encoded = values.combine_chunks().dictionary_encode()
         names = np.array(encoded.dictionary.to_pylist(), dtype=object)
-        return np.asarray(names[encoded.indices.to_numpy()], dtype=object)
+        return np.asarray(names[_array(encoded.indices)], dtype=object)
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         raise DataError(f"{path}: column {name} is {values.type}, must be a number")
-    return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return np.asarray(_array(values.cast(pa.float64())), dtype=np.float64)
+
+
+def _array(values: Any) -> NDArray[Any]:
+    """As numpy; without holes not by pyarrow's own way, which loads all of pandas."""
+    if values.null_count:
+        return np.asarray(values.to_numpy())
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return np.asarray(np.from_dlpack(whole))
 
 
 def _times(path: Path, name: str, values: Any) -> NDArray[np.int64]:
@@ -95,4 +103,6 @@ def _times(path: Path, name: str, values: Any) -> NDArray[np.int64]:
     if values.type.tz is None:
         raise DataError(f"{path}: column {name} has no time zone, must be UTC")
     milliseconds = values.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
-    return np.asarray(milliseconds.fill_null(-1).to_numpy(), dtype=np.int64)
+    if milliseconds.null_count:
+        milliseconds = milliseconds.fill_null(-1)
+    return np.asarray(_array(milliseconds), dtype=np.int64)
