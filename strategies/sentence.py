@@ -27,7 +27,7 @@ def proposal_sentence(
         text
         for text in (
             _side("sell", facts.symbols, np.maximum(-trade, 0.0)),
-            _side("buy back", facts.symbols, np.maximum(trade, 0.0)),
+            _side(_buying(facts, trade), facts.symbols, np.maximum(trade, 0.0)),
         )
         if text
     ]
@@ -38,6 +38,12 @@ def proposal_sentence(
         f"for {cost.trade_usd:,.2f} USD of trading cost{_carry(cost)}; "
         f"{_caps(before, after, slacks_usd)}."
     )
+
+
+def _buying(facts: HedgeFacts, trade_usd: FloatArray) -> str:
+    """Shorts are bought back, longs are bought."""
+    back = facts.hedge_usd[trade_usd > 0] < 0
+    return "buy back" if np.all(back) else "buy"
 
 
 def _side(verb: str, symbols: tuple[str, ...], size: FloatArray) -> str:

@@ -13,6 +13,7 @@ from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
 from strategies.problem import HedgeProblem, Relaxed, out_of_reach, shape_of
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
+from strategies.state import risk_state
 from strategies.trifles import without_trifles
 from tests.strategies_cases import free, random_facts, two_tokens
 
@@ -237,6 +238,44 @@ def test_shorts_do_not_worsen_a_book_that_is_short(risk_aversion: float):
     cured = decided(facts, longs)
     assert np.all(after(facts, cured) >= 0)
     assert abs(np.sum(facts.bot_usd + after(facts, cured))) <= 30_000.0
+
+
+def test_longs_are_bought_and_shorts_bought_back():
+    choices = HedgeChoices(RiskLimits(), shorts_only=False)
+    assert "Buy " in decided(two_tokens(-50_000.0), choices).sentence
+    assert "Buy back " in decided(two_tokens(10_000.0, -30_000.0), choices).sentence
+
+
+CAPS = RiskLimits(
+    token_usd=1.0,
+    hedge_gross_usd=2.0,
+    net_usd=3.0,
+    sector_net_usd=4.0,
+    cluster_net_usd=5.0,
+    cluster_gross_usd=6.0,
+    beta_net_usd=7.0,
+    cae_usd=8.0,
+    margin_use=0.001,
+)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_solver_and_the_report_measure_every_cap_alike(seed: int):
+    rng = np.random.default_rng(seed)
+    facts = random_facts(
+        seed,
+        may_hedge=np.full(8, True),
+        initial_margin_rate=rng.uniform(0.02, 0.5, 8),
+        hedge_usd=-rng.uniform(0, 2e4, 8),
+        cluster=np.array([0, 0, 1, 1, 2, 2, -1, 2]),
+    )
+    choices = HedgeChoices(CAPS)
+    model = hedge_model(facts, choices)
+    hedge = -rng.uniform(0, 2e4, 8)
+    measured = model.caps.by_cap(model.caps.values(hedge), np.max)
+    measured["margin_use"] /= facts.equity_usd
+    report = risk_state(facts, choices, hedge).cap_use
+    assert measured == pytest.approx({cap: use * getattr(CAPS, cap) for cap, use in report.items()})
 
 
 def test_breaches_call_clusters_by_their_names():
