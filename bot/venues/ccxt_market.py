@@ -28,6 +28,7 @@ DEFAULT_FUNDING_HOURS = 8.0
 _INTERVAL = re.compile(r"([1-9][0-9]?)h")
 _SECRET = re.compile(r"signature|apikey|api_key|secret|passphrase|token", re.IGNORECASE)
 _ADDRESS = re.compile(r"\S*://\S+")
+_CALL = re.compile(r"^\w+ (GET|POST|PUT|DELETE)\b")  # ccxt begins with exchange and method
 
 
 @contextmanager
@@ -44,7 +45,9 @@ def reading(exchange_id: str, what: str) -> Iterator[None]:
     try:
         yield
     except NetworkError as error:
-        raise UnreachableError(f"{exchange_id}: {what}: {error_text(error)}") from None
+        raise UnreachableError(
+            f"{exchange_id}: {what}: no answer that can be used ({error_text(error)})"
+        ) from None
     except BaseError as error:
         raise VenueError(f"{exchange_id}: {what}: {error_text(error)}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -67,6 +70,7 @@ def error_text(error: BaseException) -> str:
         if isinstance(body, dict) and ("code" in body or "msg" in body):
             text = f"{body.get('code', '')} {body.get('msg', '')}".strip()
     text = _ADDRESS.sub("", text.splitlines()[0] if text else "").strip()
+    text = _CALL.sub("", text).strip()
     if not text or _SECRET.search(text):
         return name
     return f"{name}: {text[:160]}"
