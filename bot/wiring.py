@@ -23,6 +23,7 @@ from bot.logs import Logger
 from bot.monitor import Ages, Monitor
 from bot.policy import policy_of, pretrade_limits
 from bot.ports import Clock, MarketData, PositionSource, Venue
+from bot.records import iso_utc
 from bot.sources.account import AccountSource
 from bot.sources.book import BookSource
 from bot.sources.file import FileSource
@@ -113,8 +114,15 @@ async def open_recorded(
 
     Raises:
         DataError: the data cannot be used.
+        UsageError: the time is not in them.
     """
     tape = recorded_tape(folder, aliases=load_aliases(settings.universe.aliases_file))
+    end_ms = tape.end_ms if tape.end_ms is not None else clock.now_ms()
+    if not tape.start_ms <= clock.now_ms() <= end_ms:
+        raise UsageError(
+            f"--at {iso_utc(clock.now_ms())}: {folder} holds {iso_utc(tape.start_ms)} to "
+            f"{iso_utc(end_ms)}"
+        )
     market = TapeFeed(tape, clock)
     venue = open_paper_venue(
         tape.instruments.values(),

@@ -227,3 +227,21 @@ def one_line(finished: Finished, code: int) -> str:
     assert finished.err.count("\n") == 1, finished.err
     assert finished.err.startswith("perphedge: ")
     return finished.err.strip()
+
+
+def hedges_hold(document: dict[str, Any]) -> None:
+    """What a demo must have come to by its last cycle."""
+    cycles = document["cycles"]
+    last = cycles[-1]
+    assert last["bot_gross_usd"] >= 0.9 * max(c["bot_gross_usd"] for c in cycles)
+    assert last["breaches_after"] == []
+    unhedged = last["volatility_unhedged_daily_usd"]
+    assert 0 < last["volatility_after_daily_usd"] <= 0.5 * unhedged
+    assert "hedged" in {c["status"] for c in cycles}
+    for cycle in cycles:
+        sent = [o for o in cycle["orders"] if o["state"] != "planned"]
+        assert (cycle["status"] == "hedged") == bool(cycle["fills"])
+        assert bool(sent) or not cycle["fills"]
+        if not cycle["fills"]:
+            after, before = (cycle[f"volatility_{w}_daily_usd"] for w in ("after", "before"))
+            assert after == before

@@ -18,7 +18,16 @@ import bot.demo
 from bot.demo import DemoOptions, run_demo
 from bot.journal_reader import JOURNAL_NAME, JournalReader
 from bot.venues.sim.exchange import SimulatedExchange
-from tests.e2e_scene import CYCLE_KEYS, STATUSES, Finished, finish, one_line, start, until
+from tests.e2e_scene import (
+    CYCLE_KEYS,
+    STATUSES,
+    Finished,
+    finish,
+    hedges_hold,
+    one_line,
+    start,
+    until,
+)
 
 HEDGER = "demo-hedge"
 UNCHOSEN = [int.from_bytes(hashlib.sha256(f"seed {k}".encode()).digest()[:5]) for k in range(4)]
@@ -83,24 +92,6 @@ def test_the_same_seed_is_the_same_to_the_last_byte(runs: tuple[Run, Run]) -> No
 
 def test_the_bot_stays_and_its_risk_is_halved(runs: tuple[Run, Run]) -> None:
     hedges_hold(runs[0].document)
-
-
-def hedges_hold(document: dict[str, Any]) -> None:
-    """What a demo must have come to by its last cycle."""
-    cycles = document["cycles"]
-    last = cycles[-1]
-    assert last["bot_gross_usd"] >= 0.9 * max(c["bot_gross_usd"] for c in cycles)
-    assert last["breaches_after"] == []
-    unhedged = last["volatility_unhedged_daily_usd"]
-    assert 0 < last["volatility_after_daily_usd"] <= 0.5 * unhedged
-    assert "hedged" in {c["status"] for c in cycles}
-    for cycle in cycles:
-        sent = [o for o in cycle["orders"] if o["state"] != "planned"]
-        assert (cycle["status"] == "hedged") == bool(cycle["fills"])
-        assert bool(sent) or not cycle["fills"]
-        if not cycle["fills"]:
-            after, before = (cycle[f"volatility_{w}_daily_usd"] for w in ("after", "before"))
-            assert after == before
 
 
 def test_ids_and_times_go_up_hour_by_hour(runs: tuple[Run, Run]) -> None:

@@ -427,6 +427,19 @@ def test_an_interval_may_change_over_time_and_stamps_may_be_late_by_seconds(tmp_
     assert (series.time_ms % HOUR_MS == 0).all()
 
 
+def test_data_that_end_now_tell_what_longer_data_tell(tmp_path: Path) -> None:
+    whole = payments("binance", FET, [8, 16, 24, 32, 40], 8, 0.0003)
+    known = whole[whole["timestamp"] <= pd.Timestamp(START + 24 * HOUR_MS, unit="ms", tz="UTC")]
+    quotes = [
+        recorded_tape(write(tmp_path / name, funding=frame)).quote(FET, START + 26 * HOUR_MS)
+        for name, frame in (("whole", whole), ("known", known))
+    ]
+    assert quotes[0] == quotes[1]
+    assert quotes[1] is not None
+    assert quotes[1].funding_rate == 0.0003
+    assert quotes[1].next_funding_ms == START + 32 * HOUR_MS
+
+
 def test_a_known_redenomination_starts_the_symbol_anew(tmp_path: Path) -> None:
     rename = Rename("OLD", "FET", Decimal("0.001"), date(2025, 1, 3))
     folder = write(tmp_path / "data", hourly=jumped())

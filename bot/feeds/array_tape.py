@@ -264,13 +264,12 @@ class ArrayTape:
             if after > 0:
                 settled = float(series.rate[after - 1])
                 last_hours = float(series.interval_hours[after - 1])
-            if after < len(series.time_ms):
-                next_ms = int(series.time_ms[after])
-                if next_ms - now_ms <= interval * HOUR_MS:
-                    rate = BASE_RATE_8H * interval / 8.0
-                    if settled is not None:
-                        rate = settled * interval / last_hours
-                    return rate, settled, interval, next_ms
+            next_ms = _due_ms(series, after)
+            if next_ms is not None and 0 < next_ms - now_ms <= interval * HOUR_MS:
+                rate = BASE_RATE_8H * interval / 8.0
+                if settled is not None:
+                    rate = settled * interval / last_hours
+                return rate, settled, interval, next_ms
         step_ms = round(interval * HOUR_MS)
         next_ms = (now_ms // step_ms + 1) * step_ms
         return BASE_RATE_8H * interval / 8.0, settled, interval, next_ms
@@ -370,3 +369,12 @@ def _joined(
         volume_usd=float(sum(piece[5] for piece in pieces)),
         closed=closed,
     )
+
+
+def _due_ms(track: FundingTrack, number: int) -> int | None:
+    """When the payment of that number is due; the one after the last by the last one's interval."""
+    if number < len(track.time_ms):
+        return int(track.time_ms[number])
+    if not number:
+        return None
+    return int(track.time_ms[-1]) + round(float(track.interval_hours[-1]) * HOUR_MS)
