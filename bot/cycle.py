@@ -250,6 +250,8 @@ class Engine:
         look = await self.look()
         self._tell_changes(look.observation)
         seen = progress.record = described(progress.record, look)
+        # After the look: on paper, payments fall due when prices are read.
+        await book_funding(parts.journal, parts.venue, parts.clock)
         halted = parts.halt.reason
         if halted is not None:
             return ended(seen, look, CycleStatus.HALTED, f"halted: {halted}")
@@ -269,7 +271,7 @@ class Engine:
         return await self._carry_out(seen, look, decision)
 
     async def _catch_up(self) -> None:
-        """Find out what became of earlier orders, and book the funding since."""
+        """Find out what became of earlier orders."""
         parts = self._parts
         if parts.journal.unresolved_orders(parts.venue.account_name):
             resolution = await resolve_unresolved(parts.journal, parts.venue, parts.clock)
@@ -288,7 +290,6 @@ class Engine:
                     symbols=sorted({row.symbol for row in resolution.unresolved}),
                     problems=list(resolution.problems),
                 )
-        await book_funding(parts.journal, parts.venue, parts.clock)
 
     def _tell_changes(self, observation: Observation) -> None:
         """What others did in the hedge account, once for each change."""

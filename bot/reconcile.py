@@ -37,6 +37,7 @@ ROUND_GAP_MS = 10_000
 SETTLE_MS = 60_000  # a just-sent order can stay invisible for half a minute
 QUARANTINE_MS = 300_000
 FILL_OVERLAP_MS = 60_000  # the venue's clock is not ours
+FUNDING_OVERLAP_MS = 7_200_000  # a payment may be listed long after the time that it bears
 _RECENT_MS = 86_400_000
 
 _ZERO = Decimal(0)
@@ -120,7 +121,7 @@ async def book_funding(journal: Journal, venue: Venue, clock: Clock) -> int:
         return 0
     read_ms = clock.now_ms()
     ours = set(journal.symbols_traded(account))
-    receipts = await venue.funding_receipts(max(0, since_ms - FILL_OVERLAP_MS))
+    receipts = await venue.funding_receipts(max(0, since_ms - FUNDING_OVERLAP_MS))
     mine = [receipt for receipt in receipts if receipt.symbol in ours]
     return journal.record_funding(account, mine, read_ms=read_ms)
 
