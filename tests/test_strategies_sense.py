@@ -219,12 +219,26 @@ def test_volume_slows_it_down_and_the_turnover_cap_does_not():
     assert answer.slacks_usd == pytest.approx({"turnover_daily_usd": 3_000.0})
 
 
+def test_what_it_takes_of_the_turnover_cap_the_others_do_not_have():
+    off = np.array([False, False, True])
+    facts = two_tokens(50_000.0, -10_000.0, 0.0, may_hedge=off, hands_off=frozenset("B"))
+    answer = decided(facts, HedgeChoices(RiskLimits(turnover_daily_usd=12_000.0)))
+    assert list(after(facts, answer)) == pytest.approx([0.0, 0.0, -2_000.0])
+    assert answer.slacks_usd == {}
+
+
 def test_a_symbol_that_is_merely_not_eligible_may_keep_its_hedge():
     facts = two_tokens(50_000.0, -10_000.0, may_hedge=np.array([False, False]))
     assert isinstance(STRATEGY.decide(facts, HedgeChoices(RiskLimits())), NoHedge)
 
 
 # Other books
+
+
+def test_no_symbol_carries_more_than_the_largest_hedge():
+    facts = two_tokens(50_000.0, 0.0, -9_000.0)
+    choices = HedgeChoices(RiskLimits(), largest_hedge_usd=7_000.5)
+    assert list(after(facts, decided(facts, choices))) == [0.0, -7_000.0, -9_000.0]
 
 
 @pytest.mark.parametrize("risk_aversion", [0.0, 4.0])
@@ -272,6 +286,10 @@ def test_the_solver_and_the_report_measure_every_cap_alike(seed: int):
     choices = HedgeChoices(CAPS)
     model = hedge_model(facts, choices)
     hedge = -rng.uniform(0, 2e4, 8)
+    limits = model.caps.by_cap(model.caps.limits, np.min)
+    limits["margin_use"] /= facts.equity_usd
+    limits["token_usd"] = CAPS.token_usd  # widened to what shorts can reach
+    assert limits == pytest.approx({cap: getattr(CAPS, cap) for cap in limits})
     measured = model.caps.by_cap(model.caps.values(hedge), np.max)
     measured["margin_use"] /= facts.equity_usd
     report = risk_state(facts, choices, hedge).cap_use
