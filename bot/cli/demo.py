@@ -116,13 +116,15 @@ def _tell_end(console: "Console", options: "DemoOptions", document: dict[str, An
     from bot.demo import REPORT_NAME
     from bot.report.history import verdict
 
-    if document is not None and document["cycles"]:
-        counted = document["venue"]
-        for sentence in verdict(document["cycles"]):
-            console.print(sentence, markup=False, highlight=False)
-        console.print(
-            f"The exchange counted {counted['orders_received']} orders, {counted['fills']} fills "
-            f"and {counted['rejected']} rejections, of bot and hedges together."
-        )
+    if document is None or not document["cycles"]:
+        console.print("Ended before the first cycle.")
+        return
+    counted = document["venue"]
+    for sentence in verdict(document["cycles"]):
+        console.print(sentence, markup=False, highlight=False)
+    console.print(
+        f"The exchange counted {counted['orders_received']} orders, {counted['fills']} fills "
+        f"and {counted['rejected']} rejections, of bot and hedges together."
+    )
     console.print(f"Report: {options.out / REPORT_NAME}", soft_wrap=True)
     console.print(f"Log:    {command_name()} log --state {options.out}", soft_wrap=True)

@@ -10,7 +10,7 @@ from bot.errors import (
     VenueError,
 )
 from config.errors import ConfigError
-from risk.errors import DataError, PerphedgeError
+from risk.errors import DataError, EstimationError, PerphedgeError
 
 _CODES: tuple[tuple[type[PerphedgeError], int], ...] = (
     (UsageError, 2),
@@ -22,6 +22,7 @@ _CODES: tuple[tuple[type[PerphedgeError], int], ...] = (
     (SafetyError, 6),
     (JournalError, 6),
     (DataError, 2),
+    (EstimationError, 2),
 )
 
 
