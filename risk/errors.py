@@ -1,12 +1,14 @@
 """The one tree of exceptions, rooted here because every layer may raise.
 
     PerphedgeError
-    ├── DataError                 market or account data that cannot be used; names symbol and time
+    ├── DataError                 data that cannot be used; names symbol and time  (exit 2)
     │   ├── MissingDataError      something needed is not there (never replaced by zero)
     │   └── StaleDataError        it is there, but older than its stated age
-    ├── EstimationError           a figure cannot be computed from the data given
-    ├── OptimizationError         the hedge problem is malformed (not: infeasible, which is a value)
+    ├── EstimationError           a figure cannot be computed from the data given  (exit 2)
+    ├── OptimizationError         the problem is malformed (infeasible is a value)  (exit 1)
     ├── ConfigError               config/errors.py: a field, its value, what is allowed  (exit 2)
+    ├── VenueReject               bot/venues/sim/errors.py: the simulated exchange's refusal, an
+    │                             answer to its client rather than an error of ours  (exit 1)
     └── bot/errors.py
         ├── UsageError            wrong arguments on the command line  (exit 2)
         ├── LockHeldError         another engine holds the state directory  (exit 3)
