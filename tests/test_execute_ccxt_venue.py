@@ -328,3 +328,29 @@ async def test_funding_is_booked_once_and_the_wallet_still_comes_out(
     ledger = journal.ledger("hedge")
     assert ledger.funding_usd != 0
     assert ledger.wallet_usd(WALLET) == market.account.wallet_usd
+
+
+async def test_markets_are_read_again_after_an_hour(
+    venue: CcxtVenue, raw: Any, market: Market
+) -> None:
+    """What lists later, or changes its steps, is known without a restart."""
+    await venue.account()
+    first = raw.markets
+    market.advance(3600)
+    await venue.account()
+    assert raw.markets is first
+    market.advance(1)
+    await venue.account()
+    assert raw.markets is not first
+
+
+@pytest.mark.parametrize("rows", [None, {}, [None], "[]", [{"symbol": FET}, 7]])
+async def test_a_part_of_the_positions_is_no_proof_of_the_rest(
+    venue: CcxtVenue, raw: Any, rows: Any
+) -> None:
+    async def told(*_: Any) -> Any:
+        return rows
+
+    raw.fetch_positions = told
+    with pytest.raises(DataError, match=r"positions of account hedge: not a list"):
+        await venue.account()

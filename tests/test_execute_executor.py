@@ -328,3 +328,37 @@ async def test_what_is_open_at_the_venue_stays_unresolved(stage: Stage) -> None:
     report = await stage.run(plan_of(SHORT_TAO))
     assert states(report) == [(TAO, OrderState.LIVE)]
     assert len(stage.journal.unresolved_orders(ACCOUNT)) == 1
+
+
+async def test_a_price_that_is_gone_is_not_traded_on(stage: Stage) -> None:
+    """It was there when the plan was made; a fresh look has none."""
+
+    async def none(symbols: Any) -> Any:
+        return {}
+
+    stage.market.quotes = none  # type: ignore[method-assign]  # the feed as it is now
+    plan = plan_of(SHORT_TAO)
+    stage.clock.advance_to(NOW_MS + 2_000)
+    report = await stage.run(plan)
+    assert [r.denied.control for r in report.denials if r.denied] == ["market"]
+    assert stage.venue.placed == []
+
+
+async def test_the_journal_has_the_last_word_on_unresolved_orders(stage: Stage) -> None:
+    """Even if the checks before it were wrong about them."""
+    stage.venue.script = once(UnknownOutcome("", "no reply"))
+    await stage.run(plan_of(SHORT_TAO))
+    executor = Executor(
+        venue=stage.venue,
+        market=stage.market,
+        journal=stage.journal,
+        clock=stage.clock,
+        limits=PretradeLimits(),
+    )
+    executor._open_orders = tuple  # type: ignore[method-assign]  # blind to what is open
+    context = ExecutionContext(
+        "c2", INSTRUMENTS, QUOTES, await stage.venue.account(), frozenset(INSTRUMENTS)
+    )
+    report = await executor.execute(plan_of(SHORT_TAO, cycle_id="c2"), context)
+    assert [r.denied.control for r in report.denials if r.denied] == ["unresolved"]
+    assert len(stage.venue.placed) == 1

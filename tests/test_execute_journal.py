@@ -216,6 +216,16 @@ def test_outcomes_by_kind(journal: Journal) -> None:
         journal.record_outcome(UnknownOutcome("h1never", "lost"))
 
 
+def test_an_older_answer_takes_nothing_back(journal: Journal) -> None:
+    request = order()
+    send(journal, request)
+    partial = Acknowledged(request.client_id, "v1", OrderState.PARTIAL, Decimal(400), None)
+    journal.record_outcome(partial)
+    stale = replace(partial, state=OrderState.LIVE, filled_quantity=Decimal(0))
+    row = journal.record_outcome(stale)
+    assert (row.state, row.filled_quantity) == (OrderState.PARTIAL, Decimal(400))
+
+
 def test_what_is_final_stays_although_the_venue_changes_its_mind(journal: Journal) -> None:
     request = order()
     send(journal, request)
