@@ -84,6 +84,9 @@ def _one_blas_thread() -> None:
         os.environ.setdefault(variable, "1")
 
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C, which is how most commands are meant to end
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code; errors are one line on stderr."""
     _one_blas_thread()
@@ -92,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        result = app(arguments, standalone_mode=False)
+        result = app(arguments, prog_name="perphedge", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return 0
     except BrokenPipeError:
@@ -102,7 +105,7 @@ def _run(arguments: list[str]) -> int:
         line, code = _told(error)
         print(line, file=sys.stderr)
         return code
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) and result != _INTERRUPTED else 0
 
 
 def _told(error: PerphedgeError | ClickException | OSError) -> tuple[str, int]:
