@@ -35,7 +35,7 @@ run: .venv/.runtime ## the demo: a bot piles up correlated longs, perphedge hedg
 	@$(BIN)/perphedge demo
 
 test: lint ## linters, types, import direction and the whole test suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.dev ## ruff, mypy and the direction of imports
 	$(BIN)/ruff check .
