@@ -16,7 +16,7 @@ from risk.book import FloatArray, Owner
 from risk.correlation import Beta, Clustering, beta, cluster
 from risk.covariance import CovarianceEstimate
 from risk.crowding import CrowdingReport, crowding
-from risk.errors import MissingDataError
+from risk.errors import UnmeasurableError
 from risk.exposure import ExposureReport, exposure
 from risk.funding import FundingDaily, FundingSeries, funding_daily
 from risk.instrument import Instrument
@@ -54,6 +54,7 @@ class Assessment:
         excluded: why a symbol carries no new hedge, by symbol.
         facts: for the strategy: the symbols held and those that may carry a hedge; its cluster
             indices are those of ``clusters``.
+        view, universe, screen: what it was made from.
     """
 
     estimate: CovarianceEstimate
@@ -64,6 +65,9 @@ class Assessment:
     adv_usd: Mapping[str, float]
     excluded: Mapping[str, str]
     facts: HedgeFacts
+    view: MarketView
+    universe: Universe
+    screen: Screen
 
 
 def assess(
@@ -77,7 +81,7 @@ def assess(
     """Measure the book and gather the facts of the decision.
 
     Raises:
-        MissingDataError: a held symbol or the first benchmark has no covariance estimate.
+        UnmeasurableError: a held symbol or the first benchmark has no covariance estimate.
     """
     book = observation.book
     held = book.symbols()
@@ -112,7 +116,19 @@ def assess(
         symbols=[s for s in estimate.symbols if s in candidates or s in held],
         turnover_used_usd=turnover_used_usd,
     )
-    return Assessment(estimate, clusters, beta_btc, report, crowded, adv_usd, excluded, facts)
+    return Assessment(
+        estimate,
+        clusters,
+        beta_btc,
+        report,
+        crowded,
+        adv_usd,
+        excluded,
+        facts,
+        view=view,
+        universe=universe,
+        screen=screen,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +146,9 @@ def _known(symbols: Sequence[str], values: FloatArray) -> dict[str, float]:
 
 
 def _estimate(view: MarketView, symbols: Sequence[str]) -> CovarianceEstimate:
-    for symbol in symbols:
-        if symbol in view.unusable:
-            raise MissingDataError(
-                f"{symbol}: cannot be measured ({view.unusable[symbol]}), so no cycle"
-            )
+    reasons = {symbol: view.unusable[symbol] for symbol in symbols if symbol in view.unusable}
+    if reasons:
+        raise UnmeasurableError(reasons)
     # Thin tokens bend the mean correlation that all are shrunk towards, so not a part of the whole
     # estimate but one without them.
     return view.estimate_of(symbols)

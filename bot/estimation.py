@@ -1,6 +1,6 @@
 """What the engine believes about the market: kept up bar by bar, rebuilt when it must be."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ class MarketView:
         unusable: why a symbol has none, by symbol.
         panel: the bars of all symbols.
         funding: settled payments by symbol; a symbol without any is not in it.
+        history: the bars of all symbols over so many days until now, read when asked for.
     """
 
     symbols: tuple[str, ...]
@@ -38,6 +39,7 @@ class MarketView:
     unusable: Mapping[str, str]
     panel: BarPanel
     funding: Mapping[str, FundingSeries]
+    history: Callable[[int], Awaitable[BarPanel]]
 
 
 class MarketModel:
@@ -85,6 +87,7 @@ class MarketModel:
             unusable={item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)},
             panel=self._panel,
             funding=dict(self._funding),
+            history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
         )
 
     async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:

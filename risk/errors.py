@@ -3,6 +3,7 @@
     PerphedgeError
     ├── DataError                 data that cannot be used; names symbol and time  (exit 2)
     │   ├── MissingDataError      something needed is not there (never replaced by zero)
+    │   │   └── UnmeasurableError a symbol that is needed has no covariance
     │   └── StaleDataError        it is there, but older than its stated age
     ├── EstimationError           a figure cannot be computed from the data given  (exit 2)
     ├── OptimizationError         the problem is malformed (infeasible is a value)  (exit 1)
@@ -21,6 +22,8 @@
 Messages say what was wrong, with its value, and what to do about it.
 """
 
+from collections.abc import Mapping
+
 
 class PerphedgeError(Exception):
     """Root of all exceptions that perphedge raises on purpose."""
@@ -32,6 +35,20 @@ class DataError(PerphedgeError):
 
 class MissingDataError(DataError):
     """Something needed is not there; it is never taken for zero."""
+
+
+class UnmeasurableError(MissingDataError):
+    """Symbols that are held, or needed as a reference, have no covariance.
+
+    Attributes:
+        reasons: why, by symbol.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        symbol, reason = next(iter(self.reasons.items()))
+        more = f"; {len(self.reasons) - 1} more like it" if len(self.reasons) > 1 else ""
+        super().__init__(f"{symbol}: cannot be measured ({reason}), so no cycle{more}")
 
 
 class StaleDataError(DataError):

@@ -16,8 +16,11 @@ _LARGEST_USD = Decimal("1e12")
 class BookSource:
     """``[{"symbol": "FET/USDT:USDT", "notional_usd": 10000}, …]``, signed, long positive."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, partial: bool = False) -> None:
         """Read the file.
+
+        Args:
+            partial: positions without a price are set aside with the reason, not refused.
 
         Raises:
             UsageError: it cannot be read.
@@ -25,8 +28,26 @@ class BookSource:
         """
         self._path = path
         self._clock = clock
+        self._partial = partial
         self._notional_usd = _notionals(path)
         self._positions: tuple[ReportedPosition, ...] = ()
+        self._set_aside: dict[str, str] = {}
+
+    @property
+    def unmeasured(self) -> Mapping[str, tuple[float, str]]:
+        """Notional, USD, and the reason, of each position that was set aside."""
+        return {
+            symbol: (float(self._notional_usd[symbol]), reason)
+            for symbol, reason in self._set_aside.items()
+        }
+
+    def set_aside(self, reasons: Mapping[str, str]) -> bool:
+        """Leave positions out of the book for these reasons, by symbol; others than the book's
+        are passed over. False where none of them was in it."""
+        known = {s: why for s, why in reasons.items() if self._notional_usd.get(s)}
+        self._set_aside |= known
+        self._positions = tuple(p for p in self._positions if p.symbol not in self._set_aside)
+        return bool(known)
 
     @property
     def name(self) -> str:
@@ -42,17 +63,19 @@ class BookSource:
         """Turn notionals into quantities at these prices.
 
         Raises:
-            MissingDataError: a symbol of the book has no price.
+            MissingDataError: a symbol of the book has no price, and the book must be whole.
         """
-        unpriced = [symbol for symbol in self._notional_usd if symbol not in quotes]
-        if unpriced:
+        unpriced = [s for s in self._notional_usd if s not in quotes and s not in self._set_aside]
+        if self._partial:
+            self.set_aside(dict.fromkeys(unpriced, "no price in the data at that time"))
+        elif unpriced:
             raise MissingDataError(
                 f"{self._path}: {unpriced[0]}: no price in the data at that time"
             )
         self._positions = tuple(
             ReportedPosition(symbol, usd / Decimal(repr(quotes[symbol].mark)))
             for symbol, usd in self._notional_usd.items()
-            if usd
+            if usd and symbol not in self._set_aside
         )
 
     async def read(self) -> SourceSnapshot:
