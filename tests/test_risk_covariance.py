@@ -354,3 +354,17 @@ def test_real_prices_with_late_listings() -> None:
     assert bitcoin == estimate.volatility_daily.min()
     off = ~np.eye(len(symbols), dtype=bool)
     assert 0.4 < estimate.correlation[off].mean() < 0.8
+
+
+def test_chosen_symbols_are_estimated_as_if_there_were_no_others():
+    returns = sample(8, 500, 5, missing=0.05)
+    estimator = MeanEwmaCovariance(names(5))
+    for row in returns:
+        estimator.update(row)
+    chosen = estimator.estimate(("T4", "T1", "T2"))
+    alone = mean_ewma_covariance(returns[:, [4, 1, 2]], ("T4", "T1", "T2"))
+    assert chosen.symbols == ("T4", "T1", "T2")
+    np.testing.assert_allclose(chosen.covariance_daily, alone.covariance_daily, rtol=1e-10)
+    np.testing.assert_array_equal(chosen.observed_bars, alone.observed_bars)
+    with pytest.raises(MissingDataError, match=r"^no returns of X, Y were ever taken in$"):
+        estimator.estimate(("T1", "X", "Y"))
