@@ -40,6 +40,7 @@ from bot.universe import Universe
 from bot.urgency import LeftOver, is_urgent, left_over
 from risk.errors import DataError, PerphedgeError
 from risk.instrument import Instrument
+from risk.returns import HOUR_MS
 from strategies.base import HedgeStrategy
 from strategies.inputs import HedgeChoices
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
@@ -98,6 +99,7 @@ class Engine:
         self._policy = policy
         self._decided_ms: int | None = None
         self._left: LeftOver = {}
+        self._correlated_bar: int | None = None
         self._external: Mapping[tuple[str, str], Decimal] = {}
 
     async def start(self) -> None:
@@ -249,7 +251,7 @@ class Engine:
         await self._catch_up()
         look = await self.look()
         self._tell_changes(look.observation)
-        seen = progress.record = described(progress.record, look)
+        seen = progress.record = self._once_a_bar(described(progress.record, look))
         # After the look: on paper, payments fall due when prices are read.
         await book_funding(parts.journal, parts.venue, parts.clock)
         halted = parts.halt.reason
@@ -269,6 +271,14 @@ class Engine:
             return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
         progress.trading = True
         return await self._carry_out(seen, look, decision)
+
+    def _once_a_bar(self, record: CycleRecord) -> CycleRecord:
+        """Correlations change with the bars and are most of a record: once a bar is enough."""
+        bar = record.timestamp_ms // HOUR_MS
+        if bar == self._correlated_bar:
+            return replace(record, correlation=None)
+        self._correlated_bar = bar
+        return record
 
     async def _catch_up(self) -> None:
         """Find out what became of earlier orders."""

@@ -25,6 +25,8 @@ from config.secrets import Credentials
 from config.settings import Settings
 from config.sources import AccountSource
 
+KEPT_CYCLES = 1000  # of a demo without an end, for its report
+
 
 async def play(stage: DemoStage, options: DemoOptions, on_cycle: OnCycle) -> list[dict[str, Any]]:
     """Serve the exchange and run the cycles; whatever happens, a report of them is left."""
@@ -70,6 +72,8 @@ async def _play(play: _Play, documents: list[dict[str, Any]]) -> None:
                 while not stop.is_set() and len(documents) != stage.cycles:
                     await _step(stage, bot, engine, documents)
                     play.on_cycle(documents[-1])
+                    if stage.cycles is None:  # it may run for days; the journal keeps all
+                        del documents[:-KEPT_CYCLES]
                     with suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), play.options.pause_seconds)
     finally:
