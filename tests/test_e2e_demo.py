@@ -6,7 +6,6 @@ import json
 import signal
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -167,7 +166,7 @@ def test_the_journal_is_whole(runs: tuple[Run, Run]) -> None:
 
 
 @pytest.fixture
-def exchanges(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SimulatedExchange]]:
+def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[SimulatedExchange]:
     """Every exchange that a demo builds in this process."""
     built: list[SimulatedExchange] = []
 

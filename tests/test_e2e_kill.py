@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -184,7 +185,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         bot = served.account("bot")
         for symbol, base in LONGS.items():
             order = NewOrder(symbol, Side.BUY, OrderType.MARKET, Decimal(base))
-            served.do(lambda order=order: served.exchange.place(bot, order))
+            served.do(partial(served.exchange.place, bot, order))
         proposal = called("propose", "-c", str(stage.config), "--json").document
         stage.listen()
         kill_at_order(stage, 3, arrives=True)
