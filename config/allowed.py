@@ -80,9 +80,21 @@ def known_values(target: Target, field: str) -> list[str]:
 
 
 def union_members(target: Target) -> tuple[type[BaseModel], ...]:
-    """The models that an entry of a list may be."""
-    item = _unwrap(get_args(target.kind)[0], ())
-    return tuple(get_args(item.kind))
+    """The models that an entry of a list may be; none where it is not one of several."""
+    item = _item(target)
+    return tuple(m for m in get_args(item.kind) if _is_model(m))
+
+
+def list_entry(target: Target) -> type[BaseModel] | None:
+    """The model that every entry of a list is; None where there is none."""
+    kind: Any = _item(target).kind
+    return kind if _is_model(kind) else None
+
+
+def _item(target: Target) -> Target:
+    if get_origin(target.kind) is not tuple:
+        return Target(None)
+    return _unwrap(get_args(target.kind)[0], ())
 
 
 def allowed(target: Target) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.allowed import allowed, field_target, literal_values, union_members
+from config.allowed import allowed, field_target, list_entry, literal_values, union_members
 from config.settings import Settings
 from config.show import value_text
 
@@ -38,15 +38,26 @@ def reference() -> str:
     """The whole document."""
     parts = [_INTRODUCTION, "## Top level\n", _table(Settings)]
     for name, field in Settings.model_fields.items():
-        if name == "sources":
-            parts += _sources(field)
+        if union_members(field_target(field)):
+            parts += _kinds(name, field)
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             parts += [f"## {name}\n", _words(field.annotation), _table(field.annotation)]
+            parts += _entries(name, field.annotation)
     return "\n".join(parts)
 
 
-def _sources(field: FieldInfo) -> Iterator[str]:
-    yield "## sources\n"
+def _entries(section: str, model: type[BaseModel]) -> Iterator[str]:
+    """Tables of lists of mappings within a section."""
+    for name, field in model.model_fields.items():
+        entry = list_entry(field_target(field))
+        if entry is not None:
+            yield f"### Each of {section}.{name}\n"
+            yield _words(entry)
+            yield _table(entry)
+
+
+def _kinds(name: str, field: FieldInfo) -> Iterator[str]:
+    yield f"## {name}\n"
     yield f"{field.description} A list; each entry has a `kind`.\n"
     for member in union_members(field_target(field)):
         kind = literal_values(field_target(member.model_fields["kind"]))[0]
@@ -69,7 +80,7 @@ def _table(model: type[BaseModel]) -> str:
 def _row(name: str, field: FieldInfo) -> str:
     target = field_target(field)
     section = isinstance(target.kind, type) and issubclass(target.kind, BaseModel)
-    permitted = f"see [{name}](#{name})" if section or name == "sources" else allowed(target)
+    permitted = f"see [{name}](#{name})" if section or union_members(target) else allowed(target)
     meaning = field.description or ""
     if section and not meaning:
         meaning = _words(target.kind).partition("\n\n")[0].replace("\n", " ").strip()

@@ -36,6 +36,18 @@ def _names_differ(s: Settings) -> Iterator[Problem]:
         first.setdefault(source.name, i)
 
 
+def _series_names_differ(s: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for i, series in enumerate(s.macro):
+        if series.name in first:
+            yield Problem(
+                f"macro[{i}].name",
+                value_text(series.name),
+                f"a name of its own, macro[{first[series.name]}] has this one",
+            )
+        first.setdefault(series.name, i)
+
+
 def _source_is_not_the_hedge_account(s: Settings) -> Iterator[Problem]:
     for i, source in enumerate(s.sources):
         if not isinstance(source, AccountSource):
@@ -185,6 +197,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _files_exist,
     _sources_exist,
     _names_differ,
+    _series_names_differ,
     _source_is_not_the_hedge_account,
     _simulated_exchange,
     _secret_files,

@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from config.calendar import Calendar
 from config.caps import Caps
 from config.controls import Controls
 from config.fields import FilePath, Listed, Note, Strict
 from config.hedge import Hedge
+from config.macro import MacroSeries
 from config.sources import Source
 from config.universe import Universe
 from config.venue import VenueSettings
@@ -54,6 +56,10 @@ class Settings(Strict):
     ] = Field(default=(), description="Where the bot's positions are read.")
     universe: Universe = Universe()
     caps: Caps = Caps()
+    macro: Annotated[
+        tuple[MacroSeries, ...], Listed, Note("a list of series, each with kind and name")
+    ] = Field(default=(), description="Series that tighten the caps, such as VIX.")
+    calendar: Calendar = Calendar()
     hedge: Hedge = Hedge()
     controls: Controls = Controls()
     data: Data = Data()

@@ -1,10 +1,11 @@
 """Which tokens are looked at and which may carry a hedge (section ``universe``)."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from config.fields import FilePath, Listed, Name, Note, Strict, Symbol, Token, refuse
+from config.fields import Duration, FilePath, Listed, Name, Note, Strict, Symbol, Token, refuse
 
 
 class Universe(Strict):
@@ -27,6 +28,10 @@ class Universe(Strict):
     )
     min_history_days: Annotated[int, Field(ge=1, le=365), Note(unit="days")] = Field(
         default=14, description="Tokens with fewer days of bars carry no hedge."
+    )
+    listing_news: Annotated[Duration, Field(ge=timedelta(hours=1), le=timedelta(days=90))] = Field(
+        default=timedelta(days=7),
+        description="How long a new listing or a delisting in the sector is shown as a signal.",
     )
     exclude: Annotated[
         tuple[Token, ...],

@@ -29,6 +29,8 @@ class SignalKind(StrEnum):
     FUNDING_SPIKE = "funding_spike"
     NEW_LISTING = "new_listing"
     DELISTING = "delisting"
+    MACRO = "macro"
+    CALENDAR = "calendar"
 
 
 class Severity(StrEnum):
@@ -45,7 +47,8 @@ class Signal:
 
     Attributes:
         kind: what.
-        symbols: whom it is about; one, a pair or many.
+        symbols: whom it is about; one, a pair or many. For macro and calendar the name of the
+            series or event.
         value: the figure last seen, in the unit of the threshold.
         threshold: what it crossed.
         since_ms: the first bar from which it held without a break, UTC milliseconds.

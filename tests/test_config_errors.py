@@ -33,7 +33,10 @@ CAPS = (
     "token_usd, net_usd, sector_net_usd, cluster_net_usd, cluster_gross_usd, beta_net_usd, "
     "cae_usd, hedge_gross_equity_fraction, turnover_daily_equity_fraction, adv_share, margin_use"
 )
-TOP = "mode, autonomy, state_dir, venue, sources, universe, caps, hedge, controls, data, log"
+TOP = (
+    "mode, autonomy, state_dir, venue, sources, universe, caps, macro, calendar, hedge, controls, "
+    "data, log"
+)
 DURATION = "a duration such as 60s, 15m, 4h or 1d, from 1m to 7d"
 
 
