@@ -363,8 +363,8 @@ class Engine:
             inputs={"sentence": proposal.sentence},
         )
         report = await parts.executor.execute(plan, context)
-        if report.stopped:
-            self._decided_ms = None  # it was not carried out; the next cycle decides anew
+        if report.stopped or report.denials or report.unknown:
+            self._decided_ms = None  # it was not all carried out; the next cycle decides anew
         return self._executed(seen, look, proposal, report, plan.skipped)
 
     def _executed(

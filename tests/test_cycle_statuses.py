@@ -137,6 +137,9 @@ async def test_denied_when_the_controls_refuse_every_order(scene: Scene) -> None
     assert {e["control"] for e in denials} == {"divergence"}
     kinds = {e.kind for e in scene.journal.events(cycle_id=record.cycle_id)}
     assert kinds == {"order_denied"}
+    scene.faults.by_call.clear()
+    scene.advance(0.02)
+    assert (await scene.cycle()).status is CycleStatus.HEDGED, "decided anew, long before it is due"
 
 
 async def test_halted_looks_but_sends_nothing_and_goes_on_when_the_file_is_gone(
