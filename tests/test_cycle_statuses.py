@@ -20,6 +20,8 @@ from tests.cycle_scene import (
     FET,
     LONGS,
     NEAR,
+    TAO,
+    WLD,
     Scene,
     open_scene,
     own_positions,
@@ -137,9 +139,22 @@ async def test_denied_when_the_controls_refuse_every_order(scene: Scene) -> None
     assert {e["control"] for e in denials} == {"divergence"}
     kinds = {e.kind for e in scene.journal.events(cycle_id=record.cycle_id)}
     assert kinds == {"order_denied"}
+
+
+async def test_a_denied_plan_is_decided_anew_long_before_it_is_due(scene: Scene) -> None:
+    """Without a breach, so that nothing else makes it urgent."""
+
+    async def apart(go_on: GoOn) -> Any:
+        return {s: replace(q, index=q.mark * 1.05) for s, q in (await go_on()).items()}
+
+    few = {FET: "4000", TAO: "8", WLD: "2000"}
+    scene.hold(few)
+    scene.faults.by_call["quotes"] = apart
+    denied = await scene.cycle()
+    assert (denied.status, denied.breaches_before) == (CycleStatus.DENIED, ())
     scene.faults.by_call.clear()
-    scene.advance(0.02)
-    assert (await scene.cycle()).status is CycleStatus.HEDGED, "decided anew, long before it is due"
+    scene.advance(0.02, longs=few)
+    assert (await scene.cycle()).status is CycleStatus.HEDGED
 
 
 async def test_halted_looks_but_sends_nothing_and_goes_on_when_the_file_is_gone(
