@@ -147,7 +147,7 @@ async def test_a_denied_plan_is_decided_anew_long_before_it_is_due(scene: Scene)
     async def apart(go_on: GoOn) -> Any:
         return {s: replace(q, index=q.mark * 1.05) for s, q in (await go_on()).items()}
 
-    few = {FET: "4000", TAO: "8", WLD: "2000"}
+    few = {FET: "2500", TAO: "4", WLD: "1000"}
     scene.hold(few)
     scene.faults.by_call["quotes"] = apart
     denied = await scene.cycle()
