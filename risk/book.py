@@ -120,3 +120,17 @@ def net_notional_usd(positions: Iterable[Position], symbols: Sequence[str]) -> F
             raise DataError(f"{position.symbol}: held, but not among the symbols asked for")
         total[index[position.symbol]] += position.notional_usd
     return total
+
+
+def require_notional(x_usd: FloatArray, symbols: Sequence[str]) -> FloatArray:
+    """The signed notionals (N,) of N symbols as float64 after a check; NaN is never flat.
+
+    Raises:
+        DataError: the shape does not fit, or a notional is not finite, named with its symbol.
+    """
+    x = np.asarray(x_usd, dtype=np.float64)
+    if x.shape != (len(symbols),):
+        raise DataError(f"positions have shape {x.shape}, must be ({len(symbols)},)")
+    if not np.all(np.isfinite(x)):
+        raise DataError(f"{symbols[int(np.argmax(~np.isfinite(x)))]}: notional is not finite")
+    return x

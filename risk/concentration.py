@@ -11,6 +11,7 @@ from risk.crowding import robust_z
 from risk.errors import DataError, EstimationError
 from risk.returns import BARS_PER_DAY
 from risk.signals import Severity, Signal, SignalKind, SignalRule, SignalState
+from risk.usable import require_unnamed_returns
 
 SPIKE_RULE = SignalRule(enter=1.5, leave=0.75, enter_bars=3, leave_bars=6)
 """Up in one hour of twenty, the crashes of February and April 2025 among them (measured)."""
@@ -66,7 +67,7 @@ def mean_correlation(log_returns: FloatArray, min_share: float = MIN_SHARE) -> f
     Raises:
         DataError: not two-dimensional, or a return is infinite.
     """
-    returns = _require_returns(log_returns)
+    returns = require_unnamed_returns(log_returns)
     there = ~np.isnan(returns)
     chosen = returns[:, there.mean(axis=0) >= min_share] if len(returns) else returns
     chosen = chosen[~np.isnan(chosen).any(axis=1)]
@@ -110,7 +111,7 @@ def correlation_spike(
         DataError: a shape does not fit or a return is infinite.
         EstimationError: an argument below 1.
     """
-    sector = _require_returns(sector_returns)
+    sector = require_unnamed_returns(sector_returns)
     benchmark = np.asarray(benchmark_returns, dtype=np.float64)
     if benchmark.shape != sector.shape[:1]:
         raise DataError(f"benchmark has shape {benchmark.shape}, must be {sector.shape[:1]}")
@@ -259,12 +260,3 @@ def _volatility(returns: FloatArray) -> float:
     if len(known) < max(MIN_SHARE * len(returns), 1):
         return math.nan
     return math.sqrt(float(known @ known) / len(known))
-
-
-def _require_returns(log_returns: FloatArray) -> FloatArray:
-    returns = np.asarray(log_returns, dtype=np.float64)
-    if returns.ndim != 2:
-        raise DataError(f"returns have shape {returns.shape}, must be (bars, tokens)")
-    if np.isinf(returns).any():
-        raise DataError("a return is infinite; NaN means missing")
-    return returns

@@ -8,35 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from risk.errors import DataError, EstimationError, MissingDataError
+from risk.errors import EstimationError, MissingDataError
 from risk.estimate import (
     CovarianceEstimate,
     estimate_from,
     nearest_by_clipping,
     shrink_to_constant_correlation,
 )
-from risk.exclusion import Excluded, selection
 from risk.returns import BARS_PER_DAY
+from risk.usable import MIN_BARS, filled_with_mean, require_returns, usable_symbols
 
 __all__ = [
     "HALF_LIVES_DAYS",
-    "MIN_BARS",
-    "MIN_VOLATILITY_DAILY",
     "SHRINKAGE",
     "CovarianceEstimate",
     "CovarianceEstimator",
     "MeanEwmaCovariance",
     "effective_bars",
+    "ewma_decay",
     "mean_ewma_covariance",
 ]
 
 HALF_LIVES_DAYS = (4.0, 15.0, 60.0)
 SHRINKAGE = 0.2
-MIN_BARS = 24
-"""Below this many returns a symbol has no estimate at all; hedging asks for far more."""
-
-MIN_VOLATILITY_DAILY = 1e-6
-"""Below this a price is taken for constant: a millionth a day is less than any tick."""
 
 
 class CovarianceEstimator(Protocol):
@@ -91,7 +85,7 @@ class MeanEwmaCovariance:
         Raises:
             EstimationError: an argument outside its range.
         """
-        decay = _decay(half_lives_days)
+        decay = ewma_decay(half_lives_days)
         _require_settings(symbols, shrinkage, min_bars)
         n = len(symbols)
         self._symbols = tuple(symbols)
@@ -113,8 +107,7 @@ class MeanEwmaCovariance:
         Raises:
             DataError: the shape does not fit or a return is infinite; nothing is taken in then.
         """
-        returns = np.asarray(log_return, dtype=np.float64)
-        _require_returns(returns, self._symbols, (len(self._symbols),))
+        returns = require_returns(log_return, self._symbols, bars=None)
         there = ~np.isnan(returns)
         filled = np.where(there, returns, 0.0)
         both = np.outer(there, there)
@@ -177,12 +170,9 @@ def mean_ewma_covariance(
         DataError: the shape does not fit or a return is infinite.
         EstimationError: an argument outside its range, or no symbol has a usable variance.
     """
-    decay = _decay(half_lives_days)
+    decay = ewma_decay(half_lives_days)
     _require_settings(symbols, shrinkage, min_bars)
-    returns = np.asarray(log_returns, dtype=np.float64)
-    if returns.ndim != 2:
-        raise DataError(f"returns have shape {returns.shape}, must be (bars, {len(symbols)})")
-    _require_returns(returns, symbols, (len(returns), len(symbols)))
+    returns = require_returns(log_returns, symbols, bars=-1)
     there = ~np.isnan(returns)
     filled = np.where(there, returns, 0.0)
     covariance = np.full((len(symbols), len(symbols)), np.nan)
@@ -221,6 +211,17 @@ def effective_bars(observed_bars: FloatArray, decay: FloatArray) -> FloatArray:
     return np.where(np.asarray(observed_bars) > 0, 1 / squares, 0.0)
 
 
+def ewma_decay(half_lives_days: Sequence[float]) -> FloatArray:
+    """b = 2^(-1/(24·H)), what an hour leaves of a weight, for each half-life H in days, (K,).
+
+    Raises:
+        EstimationError: no half-life, or one that is not above 0 and finite.
+    """
+    if not len(half_lives_days) or not all(h > 0 and math.isfinite(h) for h in half_lives_days):
+        raise EstimationError(f"half-lives {list(half_lives_days)} days, each must be above 0")
+    return np.array([2 ** (-1 / (BARS_PER_DAY * h)) for h in half_lives_days])
+
+
 def _pairs_of_patterns(
     there: NDArray[np.bool_],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -245,52 +246,21 @@ def _finish(
 ) -> CovarianceEstimate:
     """From a pairwise covariance, NaN where a pair never met, to an estimate that can be used."""
     volatility = np.sqrt(np.nan_to_num(np.diag(covariance)))
-    excluded = tuple(_unusable(symbols, volatility, observed, min_bars))
-    kept = selection(symbols, excluded).kept
-    if not kept:
-        reasons = "; ".join(f"{item.symbol}: {item.reason}" for item in excluded)
-        raise EstimationError(f"no symbol has a covariance estimate ({reasons or 'none given'})")
-    keep = [symbols.index(symbol) for symbol in kept]
+    chosen = usable_symbols(symbols, volatility, observed, min_bars)
+    keep = [symbols.index(symbol) for symbol in chosen.kept]
     scale = volatility[keep]
     correlation = covariance[np.ix_(keep, keep)] / np.outer(scale, scale)
-    correlation = nearest_by_clipping(_fill_unknown(correlation))
+    correlation = nearest_by_clipping(filled_with_mean(correlation))
     correlation = nearest_by_clipping(shrink_to_constant_correlation(correlation, shrinkage))
     bars = observed[keep]
     return estimate_from(
-        kept,
+        chosen.kept,
         scale,
         correlation,
         observed_bars=bars,
         effective_bars=effective_bars(bars, decay),
-        excluded=excluded,
+        excluded=chosen.excluded,
     )
-
-
-def _fill_unknown(correlation: FloatArray) -> FloatArray:
-    """Pairs that never had a return in the same bar get the mean of the others, 0 if none has."""
-    filled = correlation.copy()
-    np.fill_diagonal(filled, np.nan)
-    known = ~np.isnan(filled)
-    filled[~known] = filled[known].mean() if known.any() else 0.0
-    np.fill_diagonal(filled, 1.0)
-    return filled
-
-
-def _unusable(
-    symbols: Sequence[str], volatility: FloatArray, observed: FloatArray, min_bars: int
-) -> Iterator[Excluded]:
-    rows = zip(symbols, volatility.tolist(), observed.tolist(), strict=True)
-    for symbol, sigma, bars in rows:
-        if bars < min_bars:
-            yield Excluded(symbol, f"only {bars:.0f} hourly returns, needs {min_bars}")
-        elif sigma < MIN_VOLATILITY_DAILY:
-            yield Excluded(symbol, f"price did not move over {bars:.0f} hourly returns")
-
-
-def _decay(half_lives_days: Sequence[float]) -> FloatArray:
-    if not half_lives_days or not all(h > 0 and math.isfinite(h) for h in half_lives_days):
-        raise EstimationError(f"half-lives {list(half_lives_days)} days, each must be above 0")
-    return np.array([2 ** (-1 / (BARS_PER_DAY * h)) for h in half_lives_days])
 
 
 def _require_settings(symbols: Sequence[str], shrinkage: float, min_bars: int) -> None:
@@ -300,12 +270,3 @@ def _require_settings(symbols: Sequence[str], shrinkage: float, min_bars: int) -
         raise EstimationError(f"shrinkage is {shrinkage}, must be between 0 and 1")
     if min_bars < 1:
         raise EstimationError(f"min_bars is {min_bars}, must be at least 1")
-
-
-def _require_returns(returns: FloatArray, symbols: Sequence[str], shape: tuple[int, ...]) -> None:
-    if returns.shape != shape:
-        raise DataError(f"returns have shape {returns.shape}, must be {shape}")
-    infinite = np.isinf(returns)
-    if infinite.any():
-        column = int(np.argwhere(infinite)[0][-1])
-        raise DataError(f"{symbols[column]}: a return is infinite; NaN means missing")

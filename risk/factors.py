@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance import MIN_BARS, CovarianceEstimator, MeanEwmaCovariance
+from risk.covariance import CovarianceEstimator, MeanEwmaCovariance
 from risk.errors import EstimationError
 from risk.estimate import CovarianceEstimate
+from risk.usable import MIN_BARS
 
 BENCHMARK_BASES = ("BTC", "ETH")
 SECTOR = "sector"

@@ -18,8 +18,8 @@ from risk.funding import (
     funding_daily,
     is_pinned,
 )
-from risk.pairs import pairs_of
 from risk.returns import HOUR_MS, utc
+from risk.rolling import pair_indices
 
 DAMPER = 0.0005
 """Venues move the rate towards the interest by up to 0.05 % for 8 hours."""
@@ -225,7 +225,7 @@ def funding_differentials(
         raise DataError(f"correlation has shape {np.shape(correlation)}, must be ({n}, {n})")
     carry = [funding_daily(funding.get(symbol), now_ms) for symbol in symbols]
     found = []
-    for i, j in zip(*(index.tolist() for index in pairs_of(n)), strict=True):
+    for i, j in zip(*(index.tolist() for index in pair_indices(n)), strict=True):
         one, other, rho = carry[i], carry[j], float(correlation[i, j])
         if one is None or other is None or not rho >= min_correlation:
             continue

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from risk.book import FloatArray
+from risk.book import FloatArray, require_notional
 from risk.errors import DataError
 from risk.returns import BARS_PER_DAY, HOUR_MS
+from risk.rolling import pair_indices
 from risk.signals import (
     Severity,
     Signal,
@@ -33,7 +33,7 @@ DECOUPLING_RULE = SignalRule(
 
 @dataclass(frozen=True, slots=True)
 class PairStates:
-    """Where every pair of N symbols stands; n = N (N - 1) / 2 pairs in the order of ``pairs_of``.
+    """Where every pair of N symbols stands; N (N - 1) / 2 in the order of ``pair_indices``.
 
     A change of the symbols starts anew, by replaying the history of the new ones.
     """
@@ -42,11 +42,6 @@ class PairStates:
     duplicate: SignalState
     high: SignalState
     decoupling: SignalState
-
-
-def pairs_of(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Both members of every pair of N symbols, (0,1), (0,2), … (N-2,N-1), as two arrays."""
-    return np.triu_indices(count, 1)
 
 
 def initial_pairs(symbols: Sequence[str]) -> PairStates:
@@ -70,7 +65,7 @@ def observe_pairs(states: PairStates, correlation: FloatArray, time_ms: int) -> 
     n = len(states.symbols)
     if np.shape(correlation) != (n, n):
         raise DataError(f"correlation has shape {np.shape(correlation)}, must be ({n}, {n})")
-    one, other = pairs_of(n)
+    one, other = pair_indices(n)
     values = np.asarray(correlation, dtype=np.float64)[one, other]
     outside = np.abs(values) > 1 + 1e-9
     if outside.any():
@@ -100,12 +95,8 @@ def pair_signals(states: PairStates, x_usd: FloatArray) -> tuple[Signal, ...]:
         DataError: the shape does not fit or a notional is not finite.
     """
     symbols = states.symbols
-    x = np.asarray(x_usd, dtype=np.float64)
-    if x.shape != (len(symbols),):
-        raise DataError(f"positions have shape {x.shape}, must be ({len(symbols)},)")
-    if not np.all(np.isfinite(x)):
-        raise DataError(f"{symbols[int(np.argmax(~np.isfinite(x)))]}: notional is not finite")
-    one, other = pairs_of(len(symbols))
+    x = require_notional(x_usd, symbols)
+    one, other = pair_indices(len(symbols))
     same = np.sign(x[one]) * np.sign(x[other]) > 0
     held = (x[one] != 0) | (x[other] != 0)
     duplicate = states.duplicate.active & same

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.errors import DataError, EstimationError
-from risk.pairs import pairs_of
 from risk.returns import BARS_PER_DAY
+from risk.rolling import pair_indices
 from risk.signals import Severity, Signal, SignalKind, SignalRule, SignalState
+from risk.usable import require_returns
 
 RECENT_BARS = 7 * BARS_PER_DAY
 BEFORE_BARS = 30 * BARS_PER_DAY
@@ -85,7 +86,7 @@ def correlation_change(
         DataError: the shape does not fit or a return is infinite.
         EstimationError: too few bars or an argument out of range.
     """
-    returns = _require_returns(log_returns, symbols)
+    returns = require_returns(log_returns, symbols, bars=-1)
     if block_bars < 1 or min(recent_bars, before_bars) < block_bars or replications < 2:
         raise EstimationError(
             f"windows of {recent_bars} and {before_bars} bars with blocks of {block_bars}, "
@@ -101,7 +102,7 @@ def correlation_change(
     rng = np.random.default_rng(seed)
     draws_recent = _draws(recent_bars, block_bars, replications, rng)
     draws_before = _draws(before_bars, block_bars, replications, rng)
-    one, other = pairs_of(n)
+    one, other = pair_indices(n)
     found = np.full((3, len(one)), np.nan)
     mean_draws, known = np.zeros(replications), 0
     step = max(1, _CHUNK // max(before_bars, recent_bars, replications))
@@ -136,9 +137,9 @@ def correlation_change(
 
 def regime_values(change: CorrelationChange) -> FloatArray:
     """What REGIME_RULE watches: |z| of the mean first, then of every pair in the order of
-    ``pairs_of``, shape (1 + N (N - 1) / 2,); NaN where unknown."""
+    ``pair_indices``, shape (1 + N (N - 1) / 2,); NaN where unknown."""
     mean = math.nan if change.mean_z is None else change.mean_z
-    one, other = pairs_of(len(change.symbols))
+    one, other = pair_indices(len(change.symbols))
     values: FloatArray = np.abs(np.concatenate([[mean], change.z[one, other]]))
     return values
 
@@ -157,7 +158,7 @@ def regime_signals(
     if state.active.shape != values.shape:
         raise DataError(f"regime state has shape {state.active.shape}, must be {values.shape}")
     found: list[Signal] = []
-    one, other = pairs_of(len(change.symbols))
+    one, other = pair_indices(len(change.symbols))
     for k in np.argsort(-np.nan_to_num(values[1:]), kind="stable").tolist():
         i, j = int(one[k]), int(other[k])
         pair = (change.symbols[i], change.symbols[j])
@@ -253,14 +254,3 @@ def _ratio(difference: FloatArray, drawn: FloatArray) -> FloatArray:
     ratio = np.full(len(error), np.nan)
     np.divide(difference, error, out=ratio, where=error > _NO_ERROR)
     return ratio
-
-
-def _require_returns(log_returns: FloatArray, symbols: Sequence[str]) -> FloatArray:
-    returns = np.asarray(log_returns, dtype=np.float64)
-    if returns.ndim != 2 or returns.shape[1] != len(symbols):
-        raise DataError(f"returns have shape {returns.shape}, must be (bars, {len(symbols)})")
-    infinite = np.isinf(returns)
-    if infinite.any():
-        column = int(np.argwhere(infinite)[0][-1])
-        raise DataError(f"{symbols[column]}: a return is infinite; NaN means missing")
-    return returns

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from risk.errors import DataError, EstimationError
+from risk.errors import EstimationError
+from risk.usable import require_unnamed_returns
 
 CANCELLED = 1e-4
 """Below this share of variance in the mean square, subtracting the mean loses digits that matter:
@@ -52,7 +53,7 @@ def rolling_correlation(
         DataError: not two-dimensional, or a return is infinite.
         EstimationError: the window or ``min_observations`` is out of range.
     """
-    returns = _checked(log_returns)
+    returns = require_unnamed_returns(log_returns)
     least = _least(window_bars, min_observations)
     bars, n = returns.shape
     one, other = pair_indices(n)
@@ -88,7 +89,7 @@ def window_correlation(
         DataError: not two-dimensional, or a return is infinite.
         EstimationError: ``min_observations`` is below 2.
     """
-    returns = _checked(log_returns)
+    returns = require_unnamed_returns(log_returns)
     if min_observations < 2:
         raise EstimationError(f"min_observations is {min_observations}, must be at least 2")
     there = ~np.isnan(returns)
@@ -213,17 +214,6 @@ def _inverse_deviation(
     cancelled = (variance <= CANCELLED * square) & (square > 0)
     variance[~(variance > 0)] = np.nan
     return 1.0 / np.sqrt(variance), cancelled
-
-
-def _checked(log_returns: FloatArray) -> FloatArray:
-    returns = np.asarray(log_returns, dtype=np.float64)
-    if returns.ndim != 2:
-        raise DataError(f"returns have shape {returns.shape}, must be (bars, tokens)")
-    infinite = np.argwhere(np.isinf(returns))
-    if len(infinite):
-        row, column = infinite[0].tolist()
-        raise DataError(f"return of token {column} in row {row} is infinite; NaN means missing")
-    return returns
 
 
 def _least(window_bars: int, min_observations: int | None) -> int:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance import MIN_BARS
 from risk.errors import EstimationError
 from risk.estimate import CovarianceEstimate
 from risk.returns import BARS_PER_DAY
-from risk.usable import require_returns, sound_estimate, usable_symbols
+from risk.usable import MIN_BARS, require_returns, sound_estimate, usable_symbols
 from risk.window import PairMoments, WindowMoments, pair_moments
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance import HALF_LIVES_DAYS, MIN_VOLATILITY_DAILY
-from risk.errors import DataError, EstimationError
+from risk.covariance import HALF_LIVES_DAYS, ewma_decay
+from risk.errors import EstimationError
 from risk.returns import BARS_PER_DAY
+from risk.usable import MIN_VOLATILITY_DAILY, require_returns
 
 HORIZON_BARS = 24
 STEP_BARS = 4
@@ -82,7 +83,7 @@ class FilteredScenarios:
         Raises:
             EstimationError: an argument outside its range.
         """
-        self._decay = _decay(half_lives_days)[:, None]
+        self._decay = ewma_decay(half_lives_days)[:, None]
         _require_settings(symbols, horizon_bars, step_bars, warm_up_bars, history_bars)
         n = len(symbols)
         self._symbols = tuple(symbols)
@@ -106,8 +107,7 @@ class FilteredScenarios:
         Raises:
             DataError: the shape does not fit or a return is infinite; nothing is taken in then.
         """
-        returns = np.asarray(log_return, dtype=np.float64)
-        _require_returns(returns, self._symbols, (len(self._symbols),))
+        returns = require_returns(log_return, self._symbols, bars=None)
         self._recent[:, self._bars % self._horizon] = returns / self._volatility()
         there = ~np.isnan(returns)
         decay = np.where(there, self._decay, 1.0)
@@ -161,12 +161,9 @@ def filtered_scenarios(
         DataError: the shape does not fit or a return is infinite.
         EstimationError: an argument outside its range.
     """
-    decay = _decay(half_lives_days)
+    decay = ewma_decay(half_lives_days)
     _require_settings(symbols, horizon_bars, step_bars, warm_up_bars, history_bars)
-    returns = np.asarray(log_returns, dtype=np.float64)
-    if returns.ndim != 2:
-        raise DataError(f"returns have shape {returns.shape}, must be (bars, {len(symbols)})")
-    _require_returns(returns, symbols, (len(returns), len(symbols)))
+    returns = require_returns(log_returns, symbols, bars=-1)
     sigma = np.full((len(symbols), len(returns) + 1), np.nan)  # column t: known before bar t
     for i in range(len(symbols)):
         sigma[i] = _volatility_before(returns[:, i], decay, warm_up_bars)
@@ -229,14 +226,6 @@ def _volatility_before(returns: FloatArray, decay: FloatArray, warm_up_bars: int
     return before
 
 
-def _decay(half_lives_days: Sequence[float]) -> FloatArray:
-    lives = np.asarray(half_lives_days, dtype=np.float64)
-    if lives.ndim != 1 or not lives.size or not np.all((lives > 0) & np.isfinite(lives)):
-        raise EstimationError(f"half-lives {list(half_lives_days)} days, each must be above 0")
-    decay: FloatArray = 2.0 ** (-1.0 / (BARS_PER_DAY * lives))
-    return decay
-
-
 def _require_settings(
     symbols: Sequence[str], horizon_bars: int, step_bars: int, warm_up_bars: int, history_bars: int
 ) -> None:
@@ -247,12 +236,3 @@ def _require_settings(
             f"horizon {horizon_bars}, step {step_bars}, warm-up {warm_up_bars} and history "
             f"{history_bars} bars: each must be at least 1, and the history at least the step"
         )
-
-
-def _require_returns(returns: FloatArray, symbols: Sequence[str], shape: tuple[int, ...]) -> None:
-    if returns.shape != shape:
-        raise DataError(f"returns have shape {returns.shape}, must be {shape}")
-    infinite = np.isinf(returns)
-    if infinite.any():
-        column = int(np.argwhere(infinite)[0][-1])
-        raise DataError(f"{symbols[column]}: a return is infinite; NaN means missing")

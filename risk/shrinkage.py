@@ -6,11 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance import MIN_BARS
 from risk.estimate import CovarianceEstimate
 from risk.returns import BARS_PER_DAY
 from risk.sample import over_last, require_window, window_bars
-from risk.usable import filled_with_mean, require_returns, sound_estimate, usable_symbols
+from risk.usable import (
+    MIN_BARS,
+    filled_with_mean,
+    require_returns,
+    sound_estimate,
+    usable_symbols,
+)
 from risk.window import ReturnWindow, pair_moments
 
 

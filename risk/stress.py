@@ -1,13 +1,12 @@
 """Named stresses of one book: what it would lose, or how volatile it would be."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.book import FloatArray
+from risk.book import FloatArray, require_notional
 from risk.errors import DataError, EstimationError
 from risk.estimate import CovarianceEstimate
 from risk.history import PriceHistory
@@ -56,7 +55,7 @@ def correlation_to_one(
         DataError: the shape does not fit or a notional is not finite.
         EstimationError: the weight is out of range.
     """
-    x = _require_book(x_usd, estimate.symbols)
+    x = require_notional(x_usd, estimate.symbols)
     _require_share("weight of the stressed correlation", weight)
     v = x * estimate.volatility_daily
     now = _variance(v, estimate.correlation)
@@ -93,7 +92,7 @@ def sector_gap(
         DataError: a shape does not fit or a notional is not finite.
         EstimationError: a gap is out of range.
     """
-    x = _require_book(x_usd, estimate.symbols)
+    x = require_notional(x_usd, estimate.symbols)
     if np.shape(in_sector) != x.shape:
         raise DataError(f"in_sector has shape {np.shape(in_sector)}, must be {x.shape}")
     for value in (gap, benchmark_gap):
@@ -129,7 +128,7 @@ def worst_window(
         MissingDataError: a held symbol is not in the history.
         EstimationError: no window of that length has every held token.
     """
-    x = _require_book(x_usd, estimate.symbols)
+    x = require_notional(x_usd, estimate.symbols)
     name = f"worst {_span(window_bars)}"
     volatility = math.sqrt(_variance(x * estimate.volatility_daily, estimate.correlation))
     held = np.flatnonzero(x)
@@ -178,8 +177,8 @@ def auto_deleveraging(
         MissingDataError: a held symbol is not in the history.
         EstimationError: the share is out of range, or no window has every held token.
     """
-    p = _require_book(bot_usd, estimate.symbols)
-    h = _require_book(hedge_usd, estimate.symbols)
+    p = require_notional(bot_usd, estimate.symbols)
+    h = require_notional(hedge_usd, estimate.symbols)
     _require_share("share closed by auto-deleveraging", share)
     left = math.sqrt(
         _variance((p + (1 - share) * h) * estimate.volatility_daily, estimate.correlation)
@@ -237,15 +236,6 @@ def _stand_ins(history: PriceHistory, columns: NDArray[np.intp], at: int, window
     return (
         f", with the peers of {', '.join(names)} standing in for prices it lacks" if names else ""
     )
-
-
-def _require_book(x_usd: FloatArray, symbols: Sequence[str]) -> FloatArray:
-    x = np.asarray(x_usd, dtype=np.float64)
-    if x.shape != (len(symbols),):
-        raise DataError(f"positions have shape {x.shape}, must be ({len(symbols)},)")
-    if not np.all(np.isfinite(x)):
-        raise DataError(f"{symbols[int(np.argmax(~np.isfinite(x)))]}: notional is not finite")
-    return x
 
 
 def _require_share(what: str, value: float) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.book import FloatArray
+from risk.book import FloatArray, require_notional
 from risk.errors import DataError, EstimationError
 from risk.returns import BARS_PER_DAY, MAX_ABS_LOG_RETURN
 from risk.scenarios import Scenarios
@@ -82,11 +82,7 @@ def tail_risk(
             too few scenarios are left; the message names the token.
     """
     symbols = scenarios.symbols
-    x = np.asarray(x_usd, dtype=np.float64)
-    if x.shape != (len(symbols),):
-        raise DataError(f"positions have shape {x.shape}, must be ({len(symbols)},)")
-    if not np.all(np.isfinite(x)):
-        raise DataError(f"{symbols[int(np.argmax(~np.isfinite(x)))]}: notional is not finite")
+    x = require_notional(x_usd, symbols)
     held = np.flatnonzero(x)
     days = scenarios.standardised
     overlap = min(scenarios.step_bars / scenarios.horizon_bars, 1.0)

@@ -5,10 +5,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance import MIN_VOLATILITY_DAILY
 from risk.errors import DataError, EstimationError
 from risk.estimate import CovarianceEstimate, estimate_from, nearest_by_clipping
 from risk.exclusion import Excluded, Selection, selection
+
+MIN_BARS = 24
+"""Below this many returns a symbol has no estimate at all; hedging asks for far more."""
+
+MIN_VOLATILITY_DAILY = 1e-6
+"""Below this a price is taken for constant: a millionth a day is less than any tick."""
 
 
 def usable_symbols(
@@ -99,13 +104,32 @@ def require_returns(
     """
     returns = np.asarray(log_returns, dtype=np.float64)
     n = len(symbols)
-    expected = (n,) if bars is None else (len(returns) if bars < 0 else bars, n)
-    if returns.ndim != len(expected) or returns.shape != expected:
-        raise DataError(f"returns have shape {returns.shape}, must be {expected}")
+    expected = (n,) if bars is None else (bars, n)
+    if bars == -1 and returns.shape[1:] == (n,):
+        expected = returns.shape
+    if returns.shape != expected:
+        wanted = f"(bars, {n})" if bars == -1 else expected
+        raise DataError(f"returns have shape {returns.shape}, must be {wanted}")
     infinite = np.isinf(returns)
     if infinite.any():
         column = int(np.argwhere(infinite)[0][-1])
         raise DataError(f"{symbols[column]}: a return is infinite; NaN means missing")
+    return returns
+
+
+def require_unnamed_returns(log_returns: FloatArray) -> FloatArray:
+    """(T, N) returns of tokens known by their column alone, as ``require_returns``.
+
+    Raises:
+        DataError: not two-dimensional, or a return is infinite, named with column and row.
+    """
+    returns = np.asarray(log_returns, dtype=np.float64)
+    if returns.ndim != 2:
+        raise DataError(f"returns have shape {returns.shape}, must be (bars, tokens)")
+    infinite = np.argwhere(np.isinf(returns))
+    if len(infinite):
+        row, column = infinite[0].tolist()
+        raise DataError(f"return of token {column} in row {row} is infinite; NaN means missing")
     return returns
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from risk.book import FloatArray
 from risk.covariance import (
-    MIN_BARS,
     CovarianceEstimator,
     MeanEwmaCovariance,
     effective_bars,
@@ -25,6 +24,7 @@ from risk.estimate import (
     shrink_to_constant_correlation,
 )
 from risk.returns import BarPanel, log_returns
+from risk.usable import MIN_BARS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NAN = float("nan")

@@ -21,8 +21,9 @@ from risk.activity import (
 from risk.book import FloatArray
 from risk.crowding import CrowdingReport, TokenCrowding
 from risk.errors import DataError, EstimationError
-from risk.pairs import PairStates, initial_pairs, observe_pairs, pair_signals, pairs_of
+from risk.pairs import PairStates, initial_pairs, observe_pairs, pair_signals
 from risk.returns import HOUR_MS
+from risk.rolling import pair_indices
 from risk.signals import (
     Severity,
     SignalKind,
@@ -238,7 +239,7 @@ def test_pairs_survive_unknown_correlations_and_refuse_absurd_ones() -> None:
     with pytest.raises(DataError, match="shape"):
         pair_signals(states, np.ones(2))
     assert pair_signals(watched(np.eye(1), symbols=("A",)), np.ones(1)) == ()
-    assert [a.tolist() for a in pairs_of(3)] == [[0, 0, 1], [1, 2, 2]]
+    assert [a.tolist() for a in pair_indices(3)] == [[0, 0, 1], [1, 2, 2]]
 
 
 # --- volume
