@@ -1,0 +1,308 @@
+"""One moment's risk as a document of plain JSON types. Pure; a figure that is not known is null."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.cycle_record import Look
+from bot.records import iso_utc
+from bot.riskview.measured import Measured, measured
+from bot.riskview.replay import replayed_signals
+from risk.benchmark_beta import BenchmarkBeta
+from risk.book import FloatArray
+from risk.correlation_report import LONG_DAYS, CorrelationMatrix
+from risk.crowding import TokenCrowding
+from risk.cures import Explanation
+from risk.exposure import ClusterExposure
+from risk.funding_extras import FundingDifferential
+from risk.returns import BarPanel
+from risk.signals import Signal
+from risk.stress import StressResult
+from risk.tail import TailRisk
+
+Document = dict[str, Any]
+
+
+def risk_document(
+    look: Look,
+    history: BarPanel,
+    unmeasured: Mapping[str, tuple[float, str]] | None = None,
+) -> Document:
+    """Everything that ``perphedge risk --json`` prints; docs/risk.md names every field.
+
+    Args:
+        look: one look of the engine.
+        history: bars of the look's symbols until now, at least those of its own panel; tail,
+            stresses and signals look back as far as it goes.
+        unmeasured: notional, USD, and reason of positions that the look does not know of.
+
+    Raises:
+        DataError, EstimationError: the data do not allow it; one line.
+    """
+    found = measured(look, history)
+    aside = dict(unmeasured or {})
+    excluded = dict(found.excluded) | {symbol: reason for symbol, (_, reason) in aside.items()}
+    return {
+        "timestamp": iso_utc(look.observation.book.timestamp_ms),
+        "timestamp_ms": look.observation.book.timestamp_ms,
+        "exposure": _exposure(look, found, aside),
+        "correlation": _correlation(found),
+        "clusters": _clusters(found),
+        "beta": _betas(look, found),
+        "crowding": _crowding(look, found),
+        "funding": _funding(found),
+        "signals": [_signal(signal) for signal in replayed_signals(found.signal_inputs)],
+        "excluded": dict(sorted(excluded.items())),
+        "excluded_from_hedging": dict(sorted(look.assessment.excluded.items())),
+        "breaches": [_breach(one) for one in found.breaches],
+        "limits": _limits(look),
+    }
+
+
+def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]]) -> Document:
+    report, bets = look.assessment.exposure, found.effective_bets
+    held = report.position_usd != 0
+    tail = found.tail
+    document: Document = {
+        "gross_usd": _usd(report.gross_usd),
+        "net_usd": _usd(report.net_usd),
+        "sector": {
+            "gross_usd": _usd(found.sector_gross_usd),
+            "net_usd": _usd(report.sector_net_usd),
+        },
+        "cae_usd": _usd(report.cae_usd),
+        "beta_net_usd": _usd(report.beta_net_usd),
+        "beta_net_se_usd": _usd(report.beta_net_se_usd),
+        "volatility_daily_usd": _usd(report.volatility_daily_usd),
+        "systematic_daily_usd": _usd(report.systematic_daily_usd),
+        "specific_daily_usd": _usd(report.specific_daily_usd),
+        "volatility_btc_daily": _share(look.assessment.facts.volatility_btc_daily, 8),
+        "diversification_ratio": _share(report.diversification_ratio),
+        "effective_bets": None if bets is None else _share(bets.number),
+        "positions": _by_symbol(report.symbols, report.position_usd, held, 4),
+        "contributions": _by_symbol(report.symbols, report.component_daily_usd, held, 4),
+        "marginal": _by_symbol(report.symbols, report.marginal_daily_usd, held, 8),
+        "unmeasured": {
+            symbol: {"notional_usd": _usd(usd), "reason": reason}
+            for symbol, (usd, reason) in sorted(aside.items())
+        },
+    }
+    for name in ("var95_usd", "es95_usd", "var99_usd", "es99_usd"):
+        document[name] = None if tail is None else _usd(getattr(tail, name))
+    document["tail"] = _tail(tail, found)
+    document["clusters"] = [_cluster(one) for one in report.clusters if one.gross_usd]
+    document["stress"] = [_stress(one) for one in found.stress]
+    document["stress_unknown"] = dict(found.stress_unknown)
+    return document
+
+
+def _tail(tail: TailRisk | None, found: Measured) -> Document:
+    if tail is None:
+        return {"unknown": found.tail_unknown}
+    return {
+        "unknown": None,
+        "worst_usd": _usd(tail.worst_usd),
+        "scenarios": tail.scenarios,
+        "independent": _share(tail.independent, 1),
+        "dropped": tail.dropped,
+        "filled_by_symbol": dict(tail.filled_by_symbol),
+        "history_days": _share(found.history_days, 1),
+    }
+
+
+def _cluster(one: ClusterExposure) -> Document:
+    return {
+        "name": one.name,
+        "symbols": list(one.symbols),
+        "gross_usd": _usd(one.gross_usd),
+        "net_usd": _usd(one.net_usd),
+        "cae_usd": _usd(one.cae_usd),
+        "variance_share": _share(one.variance_share),
+    }
+
+
+def _stress(one: StressResult) -> Document:
+    return {
+        "name": one.name,
+        "loss_usd": _usd(one.loss_usd),
+        "volatility_daily_usd": _usd(one.volatility_usd),
+        "detail": one.detail,
+    }
+
+
+def _correlation(found: Measured) -> Document:
+    report = found.correlation
+    order = report.clusters.order.tolist()
+    document: Document = {
+        name: _matrix(one, order)
+        for name, one in (
+            ("30d", report.hourly_30d),
+            ("7d", report.hourly_7d),
+            ("daily_30d", report.daily_30d),
+        )
+    }
+    document["volume_weighted"] = [
+        {
+            "symbols": [one.one, one.other],
+            "plain": _share(one.plain),
+            "weighted": _share(one.weighted),
+            "standard_error": _share(one.standard_error),
+        }
+        for one in report.disagreements
+    ]
+    return document
+
+
+def _matrix(one: CorrelationMatrix, order: Sequence[int]) -> Document:
+    """In the order of the clustering, so that every matrix reads like the heatmap."""
+    chosen = one.matrix[np.ix_(order, order)]
+    return {
+        "symbols": [one.symbols[i] for i in order],
+        "matrix": [[_share(value, 8) for value in row] for row in chosen.tolist()],
+    }
+
+
+def _clusters(found: Measured) -> list[list[str]]:
+    """Clusters and their members in the order of the heatmap."""
+    report = found.correlation
+    groups: dict[int, list[str]] = {}
+    for i in report.clusters.order.tolist():
+        groups.setdefault(int(report.clusters.labels[i]), []).append(report.symbols[i])
+    return list(groups.values())
+
+
+def _betas(look: Look, found: Measured) -> Document:
+    """By regression over 30 days, and as the hedge and the caps take it (``hedge_btc``)."""
+    report, hedge = found.correlation, look.assessment.beta
+    estimate = look.assessment.estimate
+    rows: Document = {}
+    for symbol in sorted({*report.symbols, *found.held}):
+        row: Document = {}
+        for name, benchmark in found.benchmarks.items():
+            row |= _beta(report.betas.get((benchmark, LONG_DAYS)), symbol, name)
+        k = estimate.symbols.index(symbol) if symbol in estimate.symbols else None
+        row["hedge_btc"] = None if k is None else _share(hedge.value[k], 8)
+        row["hedge_btc_se"] = None if k is None else _share(hedge.standard_error[k], 8)
+        rows[symbol] = row
+    return rows
+
+
+def _beta(one: BenchmarkBeta | None, symbol: str, name: str) -> Document:
+    values: list[float | None] = [None] * 5
+    if one is not None and symbol in one.symbols:
+        i = one.symbols.index(symbol)
+        arrays = (
+            one.beta,
+            one.beta_robust_error,
+            one.beta_standard_error,
+            one.correlation,
+            one.correlation_standard_error,
+        )
+        values = [float(array[i]) for array in arrays]
+    correlation = f"correlation_{name}"
+    keys = (name, f"{name}_se", f"{name}_se_plain", correlation, f"{correlation}_se")
+    return {key: _share(value, 8) for key, value in zip(keys, values, strict=True)}
+
+
+def _crowding(look: Look, found: Measured) -> Document:
+    return {token.symbol: _token(token, found) for token in look.assessment.crowding.tokens}
+
+
+def _token(token: TokenCrowding, found: Measured) -> Document:
+    extra = found.funding_extras[token.symbol]
+    return {
+        "annual_rate": _share(token.funding_annual, 8),
+        "score": _share(token.crowding),
+        "cluster_score": _share(token.cluster_crowding),
+        "persistence": _share(token.persistence),
+        "interval_hours": extra.interval_hours,
+        "pinned": token.pinned,
+        "capped": extra.capped,
+        "half_life_hours": _share(extra.half_life_hours, 2),
+        "score_annual": _share(token.score_annual, 8),
+        "z_sector": _share(token.z_sector),
+        "z_own": _share(token.z_own),
+        "z_open_interest": _share(token.z_open_interest),
+        "substitute": token.substitute,
+        "unknown": token.unknown,
+    }
+
+
+def _funding(found: Measured) -> Document:
+    breadth = found.funding_breadth
+    return {
+        "breadth": None
+        if breadth is None
+        else {
+            "tokens": breadth.tokens,
+            "long_share": _share(breadth.long_share),
+            "neutral_share": _share(breadth.neutral_share),
+            "short_share": _share(breadth.short_share),
+        },
+        "differentials": [_differential(one) for one in found.differentials],
+    }
+
+
+def _differential(one: FundingDifferential) -> Document:
+    return {
+        "long_symbol": one.long_symbol,
+        "short_symbol": one.short_symbol,
+        "correlation": _share(one.correlation),
+        "annual": _share(one.annual),
+        "standard_error": _share(one.standard_error),
+        "substitute": one.substitute,
+    }
+
+
+def _signal(signal: Signal) -> Document:
+    return {
+        "kind": signal.kind.value,
+        "symbols": list(signal.symbols),
+        "value": _share(signal.value),
+        "threshold": _share(signal.threshold),
+        "since": iso_utc(signal.since_ms),
+        "severity": signal.severity.value,
+        "sentence": signal.sentence,
+    }
+
+
+def _breach(one: Explanation) -> Document:
+    breach, cure = one.breach, one.cure
+    return {
+        "cap": breach.cap,
+        "scope": breach.scope,
+        "value": _usd(breach.value),
+        "limit": _usd(breach.limit),
+        "bot_alone": breach.bot_alone,
+        "curable": breach.curable,
+        "positions": [{"symbol": s, "contribution": _usd(part)} for s, part in one.parts],
+        "cure": None
+        if cure is None
+        else {"symbol": cure.symbol, "reduce_usd": _usd(cure.reduce_usd)},
+    }
+
+
+def _limits(look: Look) -> Document:
+    limits = look.choices.limits
+    return {name: getattr(limits, name) for name in type(limits).__dataclass_fields__}
+
+
+def _by_symbol(
+    symbols: Iterable[str], values: FloatArray, held: NDArray[np.bool_], digits: int
+) -> Document:
+    rows = zip(symbols, values.tolist(), held.tolist(), strict=True)
+    return {symbol: _share(value, digits) for symbol, value, is_held in rows if is_held}
+
+
+def _usd(value: float | None) -> float | None:
+    return _share(value, 4)
+
+
+def _share(value: float | None, digits: int = 6) -> float | None:
+    """Rounded, which also hides the noise of the last bit; what is not finite is not known."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), digits) + 0.0

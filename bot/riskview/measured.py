@@ -1,0 +1,259 @@
+"""The figures of one moment that a cycle does not need and a person does. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.assessment import Assessment
+from bot.cycle_record import Look
+from bot.riskview.replay import SignalInputs
+from bot.universe import base_of
+from risk.book import FloatArray, Owner
+from risk.correlation_report import CorrelationReport, correlation_report
+from risk.crowding import FundingSeries
+from risk.cures import Explanation, explain
+from risk.errors import PerphedgeError
+from risk.exclusion import Excluded
+from risk.funding import excess_annual, is_pinned
+from risk.funding_extras import (
+    FundingBreadth,
+    FundingDifferential,
+    funding_breadth,
+    funding_differentials,
+    is_capped,
+    reversion,
+)
+from risk.history import price_history
+from risk.measures import Standing
+from risk.returns import BARS_PER_DAY, BarPanel, log_returns, without_faults
+from risk.scenarios import filtered_scenarios
+from risk.stress import (
+    StressResult,
+    auto_deleveraging,
+    correlation_to_one,
+    sector_gap,
+    worst_window,
+)
+from risk.tail import TailRisk, tail_risk
+from risk.torsion import EffectiveBets, effective_bets, torsion
+
+WEEK_BARS = 7 * BARS_PER_DAY
+DELEVERAGED_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FundingExtra:
+    """What funding tells of one token beside its crowding; None where not known."""
+
+    interval_hours: float | None = None
+    capped: bool | None = None
+    half_life_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Figures beside those of the look itself.
+
+    Attributes:
+        held: symbols with a position, sorted.
+        benchmarks: symbol by the name it has in the document, ``btc`` first.
+        correlation: of the liquid tokens, in plain rolling windows.
+        effective_bets: of the positions held; None for a book without risk.
+        tail: over the history; None with the reason in ``tail_unknown``.
+        stress, stress_unknown: those that could be computed, and why the others could not.
+        breaches: of the caps on the standing book, explained.
+        excluded: who is left out of the statistics, and why.
+        signal_inputs: for the replay of the signals.
+        history_days: how far the bars go back.
+    """
+
+    held: tuple[str, ...]
+    benchmarks: Mapping[str, str]
+    correlation: CorrelationReport
+    effective_bets: EffectiveBets | None
+    tail: TailRisk | None
+    tail_unknown: str | None
+    stress: tuple[StressResult, ...]
+    stress_unknown: Mapping[str, str]
+    sector_gross_usd: float
+    breaches: tuple[Explanation, ...]
+    excluded: Mapping[str, str]
+    funding_extras: Mapping[str, FundingExtra]
+    funding_breadth: FundingBreadth | None
+    differentials: tuple[FundingDifferential, ...]
+    signal_inputs: SignalInputs
+    history_days: float
+
+
+def measured(look: Look, history: BarPanel) -> Measured:
+    """Compute them.
+
+    Args:
+        history: bars of the look's symbols until now, at least those of its own panel.
+
+    Raises:
+        DataError, EstimationError: the data do not allow even correlations.
+    """
+    assessment = look.assessment
+    universe, view = assessment.universe, assessment.view
+    held = look.observation.book.symbols()
+    correlation = correlation_report(
+        view.panel,
+        benchmarks=universe.benchmarks,
+        min_daily_volume_usd=assessment.screen.min_daily_volume_usd,
+    )
+    clean, faulty = _usable_history(history, view.panel)
+    in_sector = np.array([universe.in_sector(s) for s in assessment.estimate.symbols])
+    x = assessment.exposure.position_usd
+    tail, tail_unknown = _tail(clean, assessment, x)
+    stress, stress_unknown = _stresses(look, clean, in_sector)
+    scores = [token.score_annual for token in assessment.crowding.tokens]
+    symbols = assessment.estimate.symbols
+    now_ms = look.observation.book.timestamp_ms
+    paid = {s: one for s, one in view.funding.items() if not _stands_in(one)}
+    return Measured(
+        held=held,
+        benchmarks={base_of(s).lower(): s for s in universe.benchmarks},
+        correlation=correlation,
+        effective_bets=_bets(assessment, x),
+        tail=tail,
+        tail_unknown=tail_unknown,
+        stress=stress,
+        stress_unknown=stress_unknown,
+        sector_gross_usd=float(np.abs(x[in_sector]).sum()),
+        breaches=_explained(look),
+        excluded=_excluded(assessment, correlation, faulty),
+        funding_extras={s: _extra(view.funding.get(s), now_ms) for s in symbols},
+        funding_breadth=funding_breadth(
+            np.array([np.nan if s is None else s for s in scores], dtype=np.float64)[in_sector]
+        ),
+        differentials=funding_differentials(paid, symbols, assessment.estimate.correlation, now_ms),
+        signal_inputs=SignalInputs(
+            panel=clean,
+            symbols=correlation.symbols,
+            sector=tuple(s for s in universe.sector if s in clean.symbols),
+            benchmark=universe.benchmarks[0],
+            x_usd=dict(zip(symbols, x.tolist(), strict=True)),
+            estimate=assessment.estimate,
+            funding=view.funding,
+            now_ms=now_ms,
+        ),
+        history_days=float((~np.isnan(clean.close)).any(axis=1).sum()) / BARS_PER_DAY,
+    )
+
+
+def _usable_history(history: BarPanel, panel: BarPanel) -> tuple[BarPanel, tuple[Excluded, ...]]:
+    """The long history; of a symbol with a fault in it, the bars of the panel, if they have none.
+
+    Both end with the same bar.
+    """
+    clean, faulty = without_faults(history)
+    mended = [item.symbol for item in faulty if item.symbol in without_faults(panel)[0].symbols]
+    if not mended:
+        return clean, faulty
+    bars = min(len(panel.open_ms), len(history.open_ms))
+    near = panel.subset(mended)
+    far = np.full((len(history.open_ms) - bars, len(mended)), np.nan)
+    close = np.vstack([far, near.close[-bars:]])
+    volume = np.vstack([far, near.quote_volume_usd[-bars:]])
+    return BarPanel(
+        (*clean.symbols, *mended),
+        history.open_ms,
+        np.hstack([clean.close, close]),
+        np.hstack([clean.quote_volume_usd, volume]),
+    ), faulty
+
+
+def _bets(assessment: Assessment, x: FloatArray) -> EffectiveBets | None:
+    """Over the positions held: with others in, a lone position would count as several bets."""
+    held = np.flatnonzero(x)
+    if not len(held):
+        return None
+    covariance = assessment.estimate.covariance_daily[np.ix_(held, held)]
+    return effective_bets(x[held], torsion(covariance))
+
+
+def _tail(
+    clean: BarPanel, assessment: Assessment, x: FloatArray
+) -> tuple[TailRisk | None, str | None]:
+    symbols = [s for s in assessment.estimate.symbols if s in clean.symbols]
+    columns = [assessment.estimate.column(s) for s in symbols]
+    try:
+        scenarios = filtered_scenarios(log_returns(clean.subset(symbols)), symbols)
+        return tail_risk(x[columns], scenarios), None
+    except PerphedgeError as error:
+        return None, str(error)
+
+
+def _stresses(
+    look: Look, clean: BarPanel, in_sector: NDArray[np.bool_]
+) -> tuple[tuple[StressResult, ...], dict[str, str]]:
+    assessment, book = look.assessment, look.observation.book
+    estimate, x = assessment.estimate, assessment.exposure.position_usd
+    bot = book.notional_usd(estimate.symbols, Owner.BOT)
+    hedge = book.notional_usd(estimate.symbols, Owner.HEDGE)
+    past = price_history(clean, estimate)
+    share = DELEVERAGED_SHARE
+    stresses: dict[str, Callable[[], StressResult]] = {
+        "correlation to one": lambda: correlation_to_one(x, estimate),
+        "sector gap": lambda: sector_gap(x, estimate, in_sector),
+        "worst day": lambda: worst_window(x, past, estimate, BARS_PER_DAY),
+        "worst week": lambda: worst_window(x, past, estimate, WEEK_BARS),
+        "auto-deleveraging": lambda: auto_deleveraging(
+            bot, hedge, past, estimate, share=share, window_bars=BARS_PER_DAY
+        ),
+    }
+    found, unknown = [], {}
+    for name, stress in stresses.items():
+        try:
+            found.append(stress())
+        except PerphedgeError as error:
+            unknown[name] = str(error)
+    return tuple(found), unknown
+
+
+def _explained(look: Look) -> tuple[Explanation, ...]:
+    facts = look.assessment.facts
+    standing = Standing(
+        facts.symbols,
+        facts.bot_usd,
+        facts.hedge_usd,
+        facts.covariance_daily,
+        facts.volatility_btc_daily,
+        facts.beta_btc,
+        facts.in_sector,
+        facts.cluster,
+        facts.initial_margin_rate,
+        facts.equity_usd,
+        facts.cluster_names,
+    )
+    return tuple(explain(breach, standing) for breach in look.before.breaches)
+
+
+def _excluded(
+    assessment: Assessment, correlation: CorrelationReport, faulty: tuple[Excluded, ...]
+) -> dict[str, str]:
+    reasons = {f"{base}/USDT:USDT": "not listed" for base in assessment.universe.unlisted}
+    far = {item.symbol: f"before the last days: {item.reason}" for item in faulty}
+    near = {item.symbol: item.reason for item in correlation.excluded}
+    return reasons | far | near | dict(assessment.view.unusable)
+
+
+def _stands_in(series: FundingSeries) -> bool:
+    """Nothing but the base rate, for want of anything that was paid."""
+    return series.substitute and bool(is_pinned(series).all())
+
+
+def _extra(series: FundingSeries | None, now_ms: int) -> FundingExtra:
+    settled = None if series is None else series.until(now_ms)
+    if settled is None or not len(settled.rate) or _stands_in(settled):
+        return FundingExtra()
+    step_hours = float(settled.interval_hours.max())
+    back = reversion(settled.time_ms, excess_annual(settled), step_hours)
+    return FundingExtra(
+        interval_hours=float(settled.interval_hours[-1]),
+        capped=bool(is_capped(settled)[-1]),
+        half_life_hours=None if back is None else back.half_life_hours,
+    )
