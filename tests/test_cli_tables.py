@@ -17,7 +17,6 @@ RENDERINGS: dict[str, Callable[[], RenderableType]] = {
     "cycles": lambda: tables.cycle_table(DOCUMENTS),
     "book": lambda: tables.book_panel(DOCUMENTS[8]),
     "caps": lambda: tables.caps_table(DOCUMENTS[8]),
-    "risk": lambda: findings.risk_tables(DOCUMENTS[8]),
     "proposal": lambda: findings.proposal_table(DOCUMENTS[-1]),
     "orders": lambda: records.orders_table(DOCUMENTS),
     "log": lambda: records.log_table(DOCUMENTS),
@@ -117,14 +116,6 @@ def test_bars_are_as_long_as_their_share(share: float | None, over: bool, full: 
     assert bar.plain.count("█") == full
 
 
-def test_risk_tells_breaches_pairs_and_what_is_left_out() -> None:
-    text = shown(findings.risk_tables(DOCUMENTS[8]))
-    assert "3 over their cap" in text
-    assert "net exposure 29,354 USD over 28,000 USD (105 %)" in text
-    assert "RENDER and ICP" in text
-    assert "listed 9 days ago" in text
-
-
 def test_a_proposal_tells_trades_and_cost() -> None:
     text = shown(findings.proposal_table(DOCUMENTS[-1]))
     assert "Short 6 tokens" in text
@@ -220,7 +211,7 @@ def test_markup_and_control_characters_stay_text() -> None:
     hostile: Any = json.loads(json.dumps(DOCUMENTS[8]).replace("RENDER", "[red]R[/red]"))
     hostile |= {"reason": evil, "cycle_id": evil, "excluded": {evil: evil}}
     hostile["proposal"]["sentence"] = evil
-    for build in (findings.risk_tables, findings.proposal_table, tables.book_panel):
+    for build in (findings.proposal_table, tables.book_panel):
         text = shown(build(hostile), 160)
         assert "\x1b" not in text
         assert "\x07" not in text

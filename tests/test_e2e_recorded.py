@@ -82,10 +82,14 @@ def test_risk_and_proposal_at_a_past_time(book: str) -> None:
     risk, proposal = looked("risk", book), looked("propose", book)
     for document in (risk, proposal):
         assert document["timestamp"].startswith("2025-06-01T12:00:00")
-        assert document["bot_gross_usd"] == pytest.approx(32_000, rel=1e-6)
-        assert document["breaches_before"]
-    same = ("volatility_before_daily_usd", "cae_before_usd", "exposure", "crowding", "correlation")
-    assert all(risk[key] == proposal[key] for key in same)
+    exposure = risk["exposure"]
+    assert exposure["gross_usd"] == pytest.approx(32_000, rel=1e-6)
+    assert exposure["volatility_daily_usd"] == proposal["volatility_before_daily_usd"]
+    assert exposure["cae_usd"] == proposal["cae_before_usd"]
+    assert exposure["contributions"] == proposal["exposure"]["contributions_usd"]
+    exceeded = [one["cap"] for one in proposal["breaches_before"]]
+    assert [one["cap"] for one in risk["breaches"]] == exceeded
+    assert exceeded
     assert proposal["status"] == "proposed"
     trades = {leg["symbol"]: leg["trade_usd"] for leg in proposal["legs"] if leg["trade_usd"]}
     assert trades

@@ -1,4 +1,4 @@
-"""What ``risk``, ``propose`` and ``check`` tell of one moment."""
+"""What ``propose``, ``check`` and one recorded cycle tell of one moment."""
 
 from collections.abc import Sequence
 
@@ -8,27 +8,6 @@ from rich.text import Text
 from bot.cli.records import orders_table
 from bot.cli.tables import Document, book_panel, caps_table, facts, plain_table, standing_table
 from bot.report import rows, words
-
-_PAIRS_SHOWN = 8
-
-
-def risk_tables(document: Document) -> RenderableType:
-    """Exposure, caps, book, breaches, correlated pairs and the symbols left out, of one moment."""
-    parts: list[RenderableType] = [
-        facts(_risk_facts(document)),
-        caps_table(document),
-        book_panel(document, outcome=False),
-    ]
-    breaches = document.get("breaches_before") or ()
-    if breaches:
-        parts.append(Text(f"{len(breaches)} over their cap", style="bold red"))
-        parts += [Text(f"  • {words.breach_sentence(breach)}") for breach in breaches]
-    pairs = _pairs(document)
-    if pairs:
-        parts.append(Text("Most correlated pairs of the book", style="bold"))
-        parts.append(facts(pairs))
-    parts += _left_out(document, "Left out")
-    return Group(*parts)
 
 
 def cycle_tables(document: Document) -> RenderableType:
@@ -75,52 +54,6 @@ def _left_out(document: Document, title: str) -> list[RenderableType]:
         return []
     pairs = [(words.base(symbol), words.plain(why)) for symbol, why in excluded.items()]
     return [Text(title, style="bold"), facts(pairs)]
-
-
-def _risk_facts(document: Document) -> list[tuple[str, str]]:
-    exposure = document.get("exposure") or {}
-
-    def usd(source: Document, key: str) -> str:
-        return words.usd(words.number(source.get(key)))
-
-    ratio = words.number(exposure.get("diversification_ratio"))
-    volatility = usd(document, "volatility_before_daily_usd")
-    alone = usd(document, "volatility_unhedged_daily_usd")
-    return [
-        ("Time", f"{words.clock_text(document)} UTC"),
-        ("Bot gross", usd(document, "bot_gross_usd")),
-        ("Hedge gross", usd(document, "hedge_gross_usd")),
-        ("Net", usd(exposure, "net_usd")),
-        ("Net in BTC terms", usd(exposure, "beta_net_usd")),
-        ("Volatility, daily", f"{volatility} (bot alone {alone})"),
-        ("Correlation-adjusted exposure", usd(document, "cae_before_usd")),
-        ("Diversification ratio", words.ABSENT if ratio is None else f"{ratio:.2f}"),
-        ("BTC volatility, daily", words.percent(_btc_volatility(exposure), 1)),
-    ]
-
-
-def _btc_volatility(exposure: Document) -> float | None:
-    return words.number(exposure.get("volatility_btc_daily"))
-
-
-def _pairs(document: Document) -> list[tuple[str, str]]:
-    correlation = document.get("correlation") or {}
-    symbols = [str(symbol) for symbol in correlation.get("symbols") or ()]
-    matrix = correlation.get("matrix") or ()
-    book = {str(leg.get("symbol")) for leg in document.get("legs") or ()}
-    book |= {str(symbol) for symbol in correlation.get("held") or ()}
-    found = []
-    for i, first in enumerate(symbols):
-        for j in range(i):
-            value = words.number(matrix[i][j])
-            if value is not None and {first, symbols[j]} <= book:
-                found.append(
-                    (abs(value), f"{words.base(symbols[j])} and {words.base(first)}", value)
-                )
-    found.sort(key=lambda pair: (-pair[0], pair[1]))
-    return [
-        (name, f"{value:.2f}".replace("-", words.MINUS)) for _, name, value in found[:_PAIRS_SHOWN]
-    ]
 
 
 def proposal_table(document: Document) -> RenderableType:

@@ -59,13 +59,14 @@ def risk_document(
         "excluded_from_hedging": dict(sorted(look.assessment.excluded.items())),
         "breaches": [_breach(one) for one in found.breaches],
         "limits": _limits(look),
+        "cap_use": {cap: _share(use) for cap, use in look.before.cap_use.items()},
     }
 
 
 def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]]) -> Document:
     report, bets = look.assessment.exposure, found.effective_bets
     held = report.position_usd != 0
-    tail = found.tail
+    tail, facts = found.tail, look.assessment.facts
     document: Document = {
         "gross_usd": _usd(report.gross_usd),
         "net_usd": _usd(report.net_usd),
@@ -77,12 +78,14 @@ def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]
         "beta_net_usd": _usd(report.beta_net_usd),
         "beta_net_se_usd": _usd(report.beta_net_se_usd),
         "volatility_daily_usd": _usd(report.volatility_daily_usd),
+        "volatility_unhedged_daily_usd": _usd(look.unhedged.volatility_daily_usd),
         "systematic_daily_usd": _usd(report.systematic_daily_usd),
         "specific_daily_usd": _usd(report.specific_daily_usd),
         "volatility_btc_daily": _share(look.assessment.facts.volatility_btc_daily, 8),
         "diversification_ratio": _share(report.diversification_ratio),
         "effective_bets": None if bets is None else _share(bets.number),
         "positions": _by_symbol(report.symbols, report.position_usd, held, 4),
+        "hedges": _by_symbol(facts.symbols, facts.hedge_usd, facts.hedge_usd != 0, 4),
         "contributions": _by_symbol(report.symbols, report.component_daily_usd, held, 4),
         "marginal": _by_symbol(report.symbols, report.marginal_daily_usd, held, 8),
         "unmeasured": {

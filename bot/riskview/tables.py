@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bot.cli.tables import facts, plain_table
+from bot.cli.tables import caps_table, facts, plain_table
 from bot.report import words
 from bot.riskview.document import Document
 
@@ -21,7 +21,8 @@ def risk_tables(document: Document) -> RenderableType:
     parts: list[RenderableType] = [exposure_facts(document)]
     for title, part in (
         ("Positions and what they add to volatility", contributions_table(document)),
-        (f"{len(document['breaches'])} caps exceeded", breaches_table(document)),
+        ("Caps", caps(document)),
+        (f"{len(document['breaches'])} exceeded", breaches_table(document)),
         ("Signals", signals_table(document)),
         ("Stress", stress_table(document)),
         ("Clusters", clusters_facts(document)),
@@ -49,7 +50,10 @@ def exposure_facts(document: Document) -> RenderableType:
         ("Gross, net", f"{usd('gross_usd')}, {usd('net_usd')}"),
         ("Correlation-adjusted exposure", f"{usd('cae_usd')} of BTC"),
         ("Net in BTC terms", f"{usd('beta_net_usd')} ± {usd('beta_net_se_usd')}"),
-        ("Volatility, daily", usd("volatility_daily_usd")),
+        (
+            "Volatility, daily",
+            f"{usd('volatility_daily_usd')}, unhedged {usd('volatility_unhedged_daily_usd')}",
+        ),
         (
             "of it with BTC, without",
             f"{usd('systematic_daily_usd')}, {usd('specific_daily_usd')}",
@@ -87,17 +91,24 @@ def contributions_table(document: Document) -> RenderableType | None:
     whole = exposure["volatility_daily_usd"]
     table = plain_table()
     table.add_column("Symbol", no_wrap=True)
-    for name in ("Position", "Risk/day", "Share", "Per 1,000 USD more"):
+    for name in ("Position", "Of it hedge", "Risk/day", "Share", "Per 1,000 more"):
         table.add_column(name, justify="right", no_wrap=True)
     for symbol, part in sorted(parts.items(), key=lambda item: -item[1]):
         table.add_row(
             Text(words.base(symbol)),
             Text(words.signed(exposure["positions"][symbol])),
+            Text(words.signed(exposure["hedges"].get(symbol))),
             Text(words.signed(part)),
             Text(words.percent(part / whole) if whole else words.ABSENT),
             Text(words.signed(1000 * exposure["marginal"][symbol])),
         )
     return table
+
+
+def caps(document: Document) -> RenderableType:
+    """Every cap with its use."""
+    as_cycle = {"limits": document["limits"], "cap_use_before": document["cap_use"]}
+    return caps_table(as_cycle | {"breaches_before": document["breaches"]})
 
 
 def breaches_table(document: Document) -> RenderableType | None:
