@@ -12,10 +12,11 @@ from risk.errors import DataError
 from risk.estimate import CovarianceEstimate
 from risk.funding import (
     MAX_AGE_HOURS,
+    NEUTRAL_ANNUAL,
     FundingDaily,
     FundingSeries,
-    excess_annual,
-    funding_annual,
+    annual_rate,
+    at_interest,
     funding_daily,
     is_pinned,
     staleness,
@@ -145,7 +146,7 @@ def crowding(
     symbols = estimate.symbols
     if np.shape(in_sector) != (len(symbols),):
         raise DataError(f"in_sector has shape {np.shape(in_sector)}, must be ({len(symbols)},)")
-    tokens = [_own_crowding(s, funding.get(s), now_ms, max_age_hours) for s in symbols]
+    tokens = _own_crowding(symbols, funding, now_ms, max_age_hours)
     score = _values([token.score_annual for token in tokens])
     z_sector = robust_z(score, in_sector & ~np.isnan(score))
     interest = _aligned("open interest", open_interest_usd, symbols)
@@ -190,29 +191,68 @@ def robust_z(values: FloatArray, among: NDArray[np.bool_]) -> FloatArray:
 
 
 def _own_crowding(
-    symbol: str, series: FundingSeries | None, now_ms: int, max_age_hours: float
-) -> TokenCrowding:
-    """What a token's own payments tell, without its peers."""
-    if series is None:
-        return TokenCrowding(symbol, unknown="no funding series")
-    series = series.until(now_ms).since(now_ms - round(_LONGEST_HISTORY_HOURS * HOUR_MS))
-    reason = staleness(series, now_ms, max_age_hours) or _useless(series)
-    if reason is not None:
-        return TokenCrowding(symbol, unknown=reason, substitute=series.substitute)
-    excess = excess_annual(series)
-    score = _score_history(series, excess)
-    recent = series.time_ms > series.time_ms[-1] - PERSISTENCE_HOURS * HOUR_MS
-    hours = series.interval_hours[recent]
-    same_side = (np.sign(excess[recent]) == np.sign(score[-1])) & (excess[recent] != 0)
-    return TokenCrowding(
-        symbol,
-        funding_annual=float(funding_annual(series)[-1]),
-        score_annual=float(score[-1]),
-        z_own=_z_own(series, score),
-        pinned=bool(is_pinned(series)[-1]),
-        persistence=float(hours @ same_side / hours.sum()),
-        substitute=series.substitute,
+    symbols: Sequence[str],
+    funding: Mapping[str, FundingSeries],
+    now_ms: int,
+    max_age_hours: float,
+) -> list[TokenCrowding]:
+    """What each token's own payments tell, without its peers, in the order of the symbols."""
+    start_ms = now_ms - round(_LONGEST_HISTORY_HOURS * HOUR_MS)
+    found: dict[str, TokenCrowding] = {}
+    # Most tokens are paid at the same times; they share their weights and are computed at once.
+    together: dict[tuple[bytes, bytes], dict[str, FundingSeries]] = {}
+    for symbol in symbols:
+        series = funding.get(symbol)
+        if series is None:
+            found[symbol] = TokenCrowding(symbol, unknown="no funding series")
+            continue
+        series = series.until(now_ms).since(start_ms)
+        reason = staleness(series, now_ms, max_age_hours) or _useless(series)
+        if reason is not None:
+            found[symbol] = TokenCrowding(symbol, unknown=reason, substitute=series.substitute)
+            continue
+        times = (series.time_ms.tobytes(), series.interval_hours.tobytes())
+        together.setdefault(times, {})[symbol] = series
+    for group in together.values():
+        found |= _with_equal_times(group)
+    return [found[symbol] for symbol in symbols]
+
+
+def _with_equal_times(group: Mapping[str, FundingSeries]) -> dict[str, TokenCrowding]:
+    """The same for G tokens that were paid at the same K times for the same intervals."""
+    first = next(iter(group.values()))
+    time_ms, interval_hours = first.time_ms, first.interval_hours
+    rate = np.array([series.rate for series in group.values()])
+    pinned = at_interest(rate, interval_hours)
+    annual = annual_rate(rate, interval_hours)
+    excess = np.where(pinned, 0.0, annual - NEUTRAL_ANNUAL)
+    # Weights that grow from payment to payment give every past score in one pass.
+    weights = time_weights(first, SCORE_HALF_LIFE_HOURS)
+    score = np.cumsum(weights * excess, axis=1) / np.cumsum(weights)
+    since_ms = time_ms[-1] - PERSISTENCE_HOURS * HOUR_MS
+    recent = slice(int(np.searchsorted(time_ms, since_ms, side="right")), None)
+    hours, lately = interval_hours[recent], excess[:, recent]
+    same_side = (np.sign(lately) == np.sign(score[:, -1:])) & (lately != 0)
+    columns = (
+        annual[:, -1],
+        score[:, -1],
+        _z_own(first, score),
+        pinned[:, -1],
+        same_side @ hours / hours.sum(),
     )
+    rows = zip(group.items(), *(column.tolist() for column in columns), strict=True)
+    return {
+        symbol: TokenCrowding(
+            symbol,
+            funding_annual=last_annual,
+            score_annual=last_score,
+            z_own=z_own,
+            pinned=last_pinned,
+            persistence=persistence,
+            substitute=series.substitute,
+        )
+        for (symbol, series), last_annual, last_score, z_own, last_pinned, persistence in rows
+    }
 
 
 def _useless(series: FundingSeries) -> str | None:
@@ -225,20 +265,14 @@ def _useless(series: FundingSeries) -> str | None:
     return None
 
 
-def _score_history(series: FundingSeries, excess: FloatArray) -> FloatArray:
-    """s at every payment: EWMA over time of the excess, by its own payments until then, (K,)."""
-    # Weights that grow from payment to payment give every past score in one pass.
-    hours = (series.time_ms - series.time_ms[-1]) / HOUR_MS
-    weights = 2.0 ** (hours / SCORE_HALF_LIFE_HOURS)
-    weights *= 1.0 - 2.0 ** (-series.interval_hours / SCORE_HALF_LIFE_HOURS)
-    return np.asarray(np.cumsum(weights * excess) / np.cumsum(weights))
-
-
-def _z_own(series: FundingSeries, score: FloatArray) -> float:
+def _z_own(series: FundingSeries, score: FloatArray) -> FloatArray:
+    """(G,) last scores of (G, K) against their own past; 0 for one that has no dispersion."""
     weights = time_weights(series, OWN_HALF_LIFE_HOURS)
-    mean = float(weights @ score)
-    spread = math.sqrt(float(weights @ (score - mean) ** 2))
-    return (float(score[-1]) - mean) / spread if spread > _NO_DISPERSION else 0.0
+    mean = score @ weights
+    spread = np.sqrt((score - mean[:, None]) ** 2 @ weights)
+    moved = spread > _NO_DISPERSION
+    z: FloatArray = np.where(moved, score[:, -1] - mean, 0.0) / np.where(moved, spread, 1.0)
+    return z
 
 
 def _cluster_crowding(
