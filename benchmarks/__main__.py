@@ -2,11 +2,15 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
+
+# Read once, when numpy is imported below: our matrices are small, and more threads only wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from benchmarks.machine import machine, machine_line
 from benchmarks.measure import Effort, Line

@@ -2,12 +2,24 @@
 
 from collections.abc import Callable, Iterable
 
-from benchmarks import backfill, covariance, cycle, hedge, journal, order, startup
+from benchmarks import (
+    backfill,
+    covariance,
+    cycle,
+    hedge,
+    journal,
+    order,
+    riskupdate,
+    rolling,
+    startup,
+)
 from benchmarks.measure import Effort, Line
 
 BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "hedge": hedge.run,
     "covariance": covariance.run,
+    "rolling": rolling.run,
+    "riskupdate": riskupdate.run,
     "backfill": backfill.run,
     "cycle": cycle.run,
     "order": order.run,
