@@ -1,6 +1,6 @@
 """Parquet files in, plain arrays out; every objection is one line that names file and column."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +16,18 @@ Columns = dict[str, NDArray[Any]]
 
 
 def read_columns(
-    path: Path, required: Mapping[str, Kind], optional: Mapping[str, Kind] | None = None
+    path: Path,
+    required: Mapping[str, Kind],
+    optional: Mapping[str, Kind] | None = None,
+    *,
+    holes: Collection[str] = (),
 ) -> Columns:
     """Columns of a Parquet file by name: times as int64 UTC milliseconds, text as object, numbers
     as float64. Columns that nobody asked for are left alone.
+
+    Args:
+        holes: required columns of numbers in which a row may have no value, NaN then; optional
+            ones may always have some.
 
     Raises:
         MissingDataError: the file or a required column is not there.
@@ -29,7 +37,7 @@ def read_columns(
     table = _read(path, required, wanted)
     if table.num_rows == 0:
         raise DataError(f"{path}: is empty, must hold at least one row")
-    holes = set(optional or {})
+    holes = {*holes, *(optional or {})}
     return {
         name: _column(path, name, kind, table.column(name), may_have_holes=name in holes)
         for name, kind in wanted.items()

@@ -32,6 +32,7 @@ OPEN_INTEREST_FILE = "open_interest.parquet"
 FUNDING_HOURS = (1, 2, 4, 8)
 LARGEST_RATE = 0.05
 STAMP_JITTER_MS = 60_000
+_FIGURES = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,13 @@ def read_bars(folder: Path, aliases: Aliases | None) -> dict[str, BarRows]:
             "close": "number",
             "volume": "number",
         },
+        holes=_FIGURES,  # told below with their symbol and time
     )
     bars = {}
     for symbol, rows in _by_symbol(path, columns["symbol"]).items():
         one = BarRows(
             columns["timestamp"][rows],
-            *(columns[name][rows] for name in ("open", "high", "low", "close", "volume")),
+            *(columns[name][rows] for name in _FIGURES),
         ).sorted()
         bars[symbol] = _checked(path, symbol, one, aliases)
     return bars

@@ -14,7 +14,7 @@ from risk.book import FloatArray, Owner
 from risk.correlation_report import CorrelationReport, correlation_report
 from risk.crowding import FundingSeries
 from risk.cures import Explanation, explain
-from risk.errors import PerphedgeError
+from risk.errors import MissingDataError, PerphedgeError
 from risk.exclusion import Excluded
 from risk.funding import excess_annual, is_pinned
 from risk.funding_extras import (
@@ -98,6 +98,11 @@ def measured(look: Look, history: BarPanel) -> Measured:
     """
     assessment = look.assessment
     universe, view = assessment.universe, assessment.view
+    if base_of(universe.benchmarks[0]) != "BTC":
+        raise MissingDataError(
+            "BTC has no price, and exposure is told in it; the first benchmark there is "
+            f"{universe.benchmarks[0]}"
+        )
     held = look.observation.book.symbols()
     correlation = correlation_report(
         view.panel,
