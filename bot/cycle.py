@@ -10,8 +10,7 @@ import asyncio
 import hashlib
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from structlog.contextvars import bound_contextvars
@@ -24,7 +23,9 @@ from bot.execution import ExecutionContext, ExecutionReport, Executor
 from bot.halt import HaltSwitch
 from bot.journal import Journal
 from bot.logs import Logger
-from bot.monitor import Monitor, Observation
+from bot.monitor import Monitor
+from bot.news import News
+from bot.outlook import Outlook
 from bot.planner import PlanIdentity, PlanSettings, Skipped, plan_orders
 from bot.ports import Clock, Venue
 from bot.reconcile import book_funding, recover, resolve_unresolved
@@ -36,6 +37,7 @@ from bot.summary import (
     leg_records,
     order_records,
 )
+from bot.tightening import tightened
 from bot.universe import Universe
 from bot.urgency import LeftOver, is_urgent, left_over
 from risk.errors import DataError, PerphedgeError
@@ -81,6 +83,7 @@ class EngineParts:
     clock: Clock
     log: Logger
     halt: HaltSwitch
+    outlook: Outlook = field(default_factory=Outlook)
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class Engine:
         self._decided_ms: int | None = None
         self._left: LeftOver = {}
         self._correlated_bar: int | None = None
-        self._external: Mapping[tuple[str, str], Decimal] = {}
+        self._news = News(parts.journal, parts.log)
 
     async def start(self) -> None:
         """Recover; nothing is traded before this has returned.
@@ -131,6 +134,8 @@ class Engine:
         universe = policy.universe(await parts.monitor.instruments())
         if not universe.benchmarks:
             raise DataError("the venue lists none of universe.benchmarks, and BTC is needed")
+        # Before the prices, which must not be old by the time they are used.
+        outside = await parts.outlook.outside(universe, parts.clock.now_ms())
         observation = await parts.monitor.observe(universe.symbols)
         wanted = {*universe.symbols, *observation.book.symbols()}
         view = await parts.model.refresh(wanted, parts.clock.now_ms())
@@ -139,13 +144,17 @@ class Engine:
         assessment = assess(
             observation, view, universe, policy.screen(universe), turnover_used_usd=float(used)
         )
+        signals = parts.outlook.signals(view, universe, observation.book)
         facts, choices = assessment.facts, policy.choices(account.equity_usd)
+        choices = replace(choices, limits=tightened(choices.limits, outside.factor))
         return Look(
             observation,
             assessment,
             choices,
             unhedged=risk_state(facts, choices, np.zeros(len(facts.symbols))),
             before=risk_state(facts, choices, facts.hedge_usd),
+            signals=(*outside.signals, *signals),
+            outside=outside,
         )
 
     def decide(self, look: Look) -> HedgeProposal | NoHedge:
@@ -250,8 +259,9 @@ class Engine:
         parts = self._parts
         await self._catch_up()
         look = await self.look()
-        self._tell_changes(look.observation)
+        self._news.others(look.observation)
         seen = progress.record = self._once_a_bar(described(progress.record, look))
+        self._news.signals(seen, look, parts.outlook.board.problems)
         # After the look: on paper, payments fall due when prices are read.
         await book_funding(parts.journal, parts.venue, parts.clock)
         halted = parts.halt.reason
@@ -300,21 +310,6 @@ class Engine:
                     symbols=sorted({row.symbol for row in resolution.unresolved}),
                     problems=list(resolution.problems),
                 )
-
-    def _tell_changes(self, observation: Observation) -> None:
-        """What others did in the hedge account, once for each change."""
-        log = self._parts.log
-        for change in observation.closed_externally:
-            log.warning(
-                "hedge_closed_externally",
-                symbol=change.symbol,
-                position_side=change.position_side,
-                own_quantity=str(change.own_quantity),
-                venue_quantity=str(change.venue_quantity),
-            )
-        if observation.external != self._external:
-            log.info("positions_of_others", held=quantities(observation.external))
-            self._external = observation.external
 
     def _not_due(self, look: Look) -> str | None:
         """Why no decision is made now; None when one is due or a breach cannot wait."""

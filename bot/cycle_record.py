@@ -1,7 +1,9 @@
 """The record of a cycle: what its look found, how it ended, and what the log says of it. Pure."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +14,7 @@ from bot.assessment import Assessment
 from bot.execution import ExecutionReport
 from bot.monitor import Observation
 from bot.planner import Skipped
-from bot.records import CycleRecord, CycleStatus
+from bot.records import CycleRecord, CycleStatus, SignalRecord, iso_utc
 from bot.summary import (
     correlation_record,
     crowding_record,
@@ -23,8 +25,13 @@ from bot.summary import (
     shares,
     usd,
 )
+from bot.tightening import Outside
+from risk.signals import Severity, Signal
 from strategies.inputs import HedgeChoices
 from strategies.proposal import HedgeProposal, RiskState
+
+MOST_NOTES = 10
+"""Signals of one kind without any urgency that a record keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class Look:
     Attributes:
         unhedged: risk of the bot alone.
         before: risk of bot and hedges as they stand.
+        signals: what goes on in the market and outside of it.
+        outside: what tightens the caps; ``choices`` has them as they are then.
     """
 
     observation: Observation
@@ -41,6 +50,8 @@ class Look:
     choices: HedgeChoices
     unhedged: RiskState
     before: RiskState
+    signals: tuple[Signal, ...] = ()
+    outside: Outside = field(default_factory=Outside)
 
 
 def described(blank: CycleRecord, look: Look) -> CycleRecord:
@@ -60,7 +71,34 @@ def described(blank: CycleRecord, look: Look) -> CycleRecord:
         crowding=crowding_record(assessment),
         excluded=dict(assessment.excluded),
         correlation=correlation_record(assessment),
+        signals=tuple(signal_record(one) for one in _worth_keeping(look.signals)),
+        caps_factor=look.outside.factor,
+        caps_reasons=look.outside.reasons,
     )
+
+
+def signal_record(signal: Signal) -> SignalRecord:
+    """A signal in plain JSON types."""
+    return SignalRecord(
+        kind=signal.kind.value,
+        symbols=signal.symbols,
+        value=signal.value if math.isfinite(signal.value) else None,
+        threshold=signal.threshold,
+        since=iso_utc(signal.since_ms),
+        severity=signal.severity.value,
+        sentence=signal.sentence,
+    )
+
+
+def _worth_keeping(signals: Sequence[Signal]) -> list[Signal]:
+    """All but the weaker notes: a close-knit sector has a hundred pairs that are alike."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for signal in signals:  # the strongest of each kind come first
+        seen[signal.kind] += signal.severity is Severity.NOTE
+        if signal.severity is not Severity.NOTE or seen[signal.kind] <= MOST_NOTES:
+            kept.append(signal)
+    return kept
 
 
 def ended(

@@ -31,6 +31,7 @@ class MarketView:
         panel: the bars of all symbols.
         funding: settled payments by symbol; a symbol without any is not in it.
         history: the bars of all symbols over so many days until now, read when asked for.
+        revision: another number means that bars known before have changed.
     """
 
     symbols: tuple[str, ...]
@@ -40,6 +41,7 @@ class MarketView:
     panel: BarPanel
     funding: Mapping[str, FundingSeries]
     history: Callable[[int], Awaitable[BarPanel]]
+    revision: int = 0
 
 
 class MarketModel:
@@ -62,6 +64,7 @@ class MarketModel:
         self._faulty: tuple[Excluded, ...] = ()
         self._funding: dict[str, FundingSeries] = {}
         self._funding_until_ms: int | None = None
+        self._revision = 0
 
     async def refresh(self, wanted: Collection[str], now_ms: int) -> MarketView:
         """Everything that closed bars and payments tell by ``now_ms``.
@@ -88,6 +91,7 @@ class MarketModel:
             panel=self._panel,
             funding=dict(self._funding),
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
+            revision=self._revision,
         )
 
     async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:
@@ -99,6 +103,7 @@ class MarketModel:
         self._funding_until_ms = hour_ms + 1
 
     def _restart(self, panel: BarPanel) -> None:
+        self._revision += 1
         self._panel = panel
         clean, self._faulty = without_faults(panel)
         self._covariance = MeanEwmaCovariance(clean.symbols, shrinkage=self._shrinkage)

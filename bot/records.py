@@ -92,12 +92,26 @@ class ExposureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalRecord:
+    """One thing that goes on, see risk/signals.py; ``value`` is None where it is not known."""
+
+    kind: str
+    symbols: tuple[str, ...]
+    value: float | None
+    threshold: float
+    since: str
+    severity: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class CycleRecord:
     """One cycle.
 
     ``unhedged`` is the bot alone; ``before`` bot and hedges as they stood; ``after`` bot and hedges
     once the cycle's own trades were booked, at the same marks. Figures are None when the cycle was
-    held before they could be computed. ``reason`` is one plain sentence.
+    held before they could be computed. ``reason`` is one plain sentence. ``limits`` are the caps in
+    force: those of the owner on what is held, multiplied by ``caps_factor``.
     """
 
     cycle_id: str
@@ -126,6 +140,9 @@ class CycleRecord:
     proposal: ProposalRecord | None = None
     orders: tuple[OrderRecord, ...] = ()
     fills: tuple[FillRecord, ...] = ()
+    signals: tuple[SignalRecord, ...] = ()
+    caps_factor: float = 1.0
+    caps_reasons: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""

@@ -21,6 +21,7 @@ from bot.journal_copy import journal_copy
 from bot.lock import engine_state
 from bot.logs import Logger
 from bot.monitor import Ages, Monitor
+from bot.outlook import outlook_of
 from bot.policy import policy_of, pretrade_limits
 from bot.ports import Clock, MarketData, PositionSource, Venue
 from bot.records import iso_utc
@@ -329,6 +330,7 @@ def _parts(
         clock=around.clock,
         log=log,
         halt=halt,
+        outlook=outlook_of(settings, around.clock),
     )
 
 

@@ -25,6 +25,7 @@ from bot.ledger import FundingReceipt
 from bot.logs import open_log
 from bot.monitor import Ages, Monitor
 from bot.orders import Fill, OrderOutcome, OrderRequest, Side
+from bot.outlook import outlook_of
 from bot.policy import policy_of, pretrade_limits
 from bot.ports import PositionSource, Quote, Venue, VenueAccount
 from bot.records import CycleRecord
@@ -280,6 +281,7 @@ async def open_scene(
             clock=clock,
             log=log,
             halt=halt,
+            outlook=outlook_of(settings, clock),
         )
         engine = Engine(parts, policy_of(settings))
         scene = Scene(folder, clock, tape, settings, journal, venue, market, faults, engine, echo)
