@@ -140,7 +140,8 @@ BAD: list[tuple[str, Make, str]] = [
     (
         "a hole in the prices",
         lambda: {"hourly": changed(hourly(), "close", None)},
-        "hourly.parquet: close of FET/USDT:USDT at 2025-01-02T11:00Z is nan, must be a number above 0",
+        "hourly.parquet: close of FET/USDT:USDT at 2025-01-02T11:00Z is nan, must be a number "
+        "above 0",
     ),
     (
         "no rows",
