@@ -11,7 +11,7 @@ import numpy as np
 from risk.book import FloatArray
 from risk.correlation import beta, cluster
 from risk.covariance import CovarianceEstimate, MeanEwmaCovariance
-from risk.crowding import CrowdingReport, FundingSeries, crowding
+from risk.crowding import CrowdingMemory, CrowdingReport, FundingSeries, crowding
 from risk.exposure import ExposureReport, exposure
 from risk.returns import HOUR_MS
 from risk.scenarios import FilteredScenarios
@@ -41,6 +41,7 @@ class Market:
         self.funding: dict[str, FundingSeries] = {}
         self._covariance = MeanEwmaCovariance(self.symbols)
         self._scenarios = FilteredScenarios(self.symbols)
+        self._memory = CrowdingMemory()
         for row in self.returns[:bars]:
             self._covariance.update(row)
             self._scenarios.update(row)
@@ -94,6 +95,7 @@ class Market:
             now_ms=self.now_ms,
             open_interest_usd=self.open_interest_usd,
             adv_usd=self.adv_usd,
+            memory=self._memory,
         )
 
     def _settle(self) -> None:

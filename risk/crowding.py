@@ -106,6 +106,39 @@ class CrowdingReport:
         return np.array([math.nan if value is None else value for value in values])
 
 
+class CrowdingMemory:
+    """What each token's payments told last time, for ``crowding`` to use again.
+
+    Between two payments nothing changes in what a token's own funding tells, which is nearly all
+    of the work. What is remembered holds for the same series object and the same payments of it,
+    so the answer is the same with a memory and without.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._told: dict[str, tuple[FundingSeries, slice, FundingSeries, TokenCrowding]] = {}
+
+    def recall(
+        self, symbol: str, series: FundingSeries, part: slice
+    ) -> tuple[FundingSeries, TokenCrowding] | None:
+        """The part of the series and what it told; None where it is another one."""
+        told = self._told.get(symbol)
+        if told is None or told[0] is not series or told[1] != part:
+            return None
+        return told[2], told[3]
+
+    def keep(
+        self,
+        symbol: str,
+        series: FundingSeries,
+        part: slice,
+        cut: FundingSeries,
+        token: TokenCrowding,
+    ) -> None:
+        """Remember what the ``part`` of a series told of the token."""
+        self._told[symbol] = (series, part, cut, token)
+
+
 def crowding(
     funding: Mapping[str, FundingSeries],
     estimate: CovarianceEstimate,
@@ -115,6 +148,7 @@ def crowding(
     open_interest_usd: Mapping[str, float] | None = None,
     adv_usd: Mapping[str, float] | None = None,
     max_age_hours: float = MAX_AGE_HOURS,
+    memory: CrowdingMemory | None = None,
 ) -> CrowdingReport:
     """Score how crowded each token is, alone and with what moves with it.
 
@@ -138,6 +172,7 @@ def crowding(
         estimate: gives the N symbols and their correlations.
         in_sector: (N,) True for tokens of the sector, False for benchmarks.
         open_interest_usd, adv_usd: by symbol, both above 0; a symbol may be missing.
+        memory: of the calls before; keeps what this one finds. The answer does not depend on it.
 
     Raises:
         DataError: ``in_sector`` has another shape, or open interest or volume is negative or not
@@ -146,7 +181,7 @@ def crowding(
     symbols = estimate.symbols
     if np.shape(in_sector) != (len(symbols),):
         raise DataError(f"in_sector has shape {np.shape(in_sector)}, must be ({len(symbols)},)")
-    tokens = _own_crowding(symbols, funding, now_ms, max_age_hours)
+    tokens = _own_crowding(symbols, funding, now_ms, max_age_hours, memory or CrowdingMemory())
     score = _values([token.score_annual for token in tokens])
     z_sector = robust_z(score, in_sector & ~np.isnan(score))
     interest = _aligned("open interest", open_interest_usd, symbols)
@@ -163,13 +198,15 @@ def crowding(
         tokens=tuple(
             replace(
                 token,
-                unknown=token.unknown or (_NO_PEERS if np.isnan(value[i]) else None),
-                z_sector=_or_none(z_sector[i]),
-                z_open_interest=_or_none(z_interest[i]),
-                crowding=_or_none(value[i]),
-                cluster_crowding=_or_none(around[i]),
+                unknown=token.unknown or (_NO_PEERS if own is None else None),
+                z_sector=against_sector,
+                z_open_interest=against_interest,
+                crowding=own,
+                cluster_crowding=near,
             )
-            for i, token in enumerate(tokens)
+            for token, against_sector, against_interest, own, near in zip(
+                tokens, *map(_or_none, (z_sector, z_interest, value, around)), strict=True
+            )
         ),
         breadth=float((score[known] > 0).mean()) if known.any() else None,
     )
@@ -183,8 +220,8 @@ def robust_z(values: FloatArray, among: NDArray[np.bool_]) -> FloatArray:
     """
     if not among.any():
         return np.full(len(values), np.nan)
-    centre = float(np.median(values[among]))
-    spread = 1.4826 * float(np.median(np.abs(values[among] - centre)))
+    centre = _median(values[among])
+    spread = 1.4826 * _median(np.abs(values[among] - centre))
     if spread <= _NO_DISPERSION * max(1.0, abs(centre)):
         return np.where(np.isnan(values), np.nan, 0.0)
     return (values - centre) / spread
@@ -195,26 +232,37 @@ def _own_crowding(
     funding: Mapping[str, FundingSeries],
     now_ms: int,
     max_age_hours: float,
+    memory: CrowdingMemory,
 ) -> list[TokenCrowding]:
     """What each token's own payments tell, without its peers, in the order of the symbols."""
     start_ms = now_ms - round(_LONGEST_HISTORY_HOURS * HOUR_MS)
     found: dict[str, TokenCrowding] = {}
     # Most tokens are paid at the same times; they share their weights and are computed at once.
     together: dict[tuple[bytes, bytes], dict[str, FundingSeries]] = {}
+    parts: dict[str, slice] = {}
     for symbol in symbols:
         series = funding.get(symbol)
         if series is None:
             found[symbol] = TokenCrowding(symbol, unknown="no funding series")
             continue
-        series = series.until(now_ms).since(start_ms)
-        reason = staleness(series, now_ms, max_age_hours) or _useless(series)
+        part = series.settled(start_ms, now_ms)
+        told = memory.recall(symbol, series, part)
+        cut = series.part(part) if told is None else told[0]
+        reason = staleness(cut, now_ms, max_age_hours)
+        if reason is None and told is not None:
+            found[symbol] = told[1]
+            continue
+        reason = reason or _useless(cut)
         if reason is not None:
             found[symbol] = TokenCrowding(symbol, unknown=reason, substitute=series.substitute)
             continue
-        times = (series.time_ms.tobytes(), series.interval_hours.tobytes())
-        together.setdefault(times, {})[symbol] = series
+        times = (cut.time_ms.tobytes(), cut.interval_hours.tobytes())
+        together.setdefault(times, {})[symbol] = cut
+        parts[symbol] = part
     for group in together.values():
-        found |= _with_equal_times(group)
+        for symbol, token in _with_equal_times(group).items():
+            found[symbol] = token
+            memory.keep(symbol, funding[symbol], parts[symbol], group[symbol], token)
     return [found[symbol] for symbol in symbols]
 
 
@@ -275,6 +323,17 @@ def _z_own(series: FundingSeries, score: FloatArray) -> FloatArray:
     return z
 
 
+def _median(values: FloatArray) -> float:
+    """Of one value or more; numpy's takes ten times as long for a few tokens."""
+    ordered = np.sort(values).tolist()
+    middle = len(ordered) // 2
+    if math.isnan(ordered[-1]):  # sorted last
+        return math.nan
+    if len(ordered) % 2:
+        return float(ordered[middle])
+    return float((ordered[middle - 1] + ordered[middle]) / 2)
+
+
 def _cluster_crowding(
     value: FloatArray, correlation: FloatArray, interest: FloatArray, in_sector: NDArray[np.bool_]
 ) -> FloatArray:
@@ -307,5 +366,5 @@ def _values(items: Sequence[float | None]) -> FloatArray:
     return np.array([math.nan if item is None else item for item in items], dtype=np.float64)
 
 
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _or_none(values: FloatArray) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in values.tolist()]

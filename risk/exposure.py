@@ -157,20 +157,20 @@ def _by_cluster(
     sigma_x: float,
     sigma_btc: float,
 ) -> tuple[ClusterExposure, ...]:
-    rows = []
-    for k, name in enumerate(clusters.names):
-        members = np.flatnonzero(clusters.labels == k)
-        own = x[members]
-        inside = estimate.covariance_daily[np.ix_(members, members)]
-        component = float(own @ marginal[members])
-        rows.append(
-            ClusterExposure(
-                name=name,
-                symbols=tuple(estimate.symbols[i] for i in members.tolist()),
-                gross_usd=float(np.abs(own).sum()),
-                net_usd=float(own.sum()),
-                cae_usd=_volatility(own, inside) / sigma_btc,
-                variance_share=component / sigma_x if sigma_x > 0 else 0.0,
-            )
-        )
-    return tuple(rows)
+    members: list[list[str]] = [[] for _ in clusters.names]
+    for symbol, label in zip(estimate.symbols, clusters.labels.tolist(), strict=True):
+        members[label].append(symbol)
+    # One row for each cluster, which holds its own positions and nothing of the others.
+    own = np.where(clusters.labels == np.arange(len(members))[:, None], x, 0.0)
+    variance = ((own @ estimate.covariance_daily) * own).sum(axis=1)
+    columns = (
+        np.abs(own).sum(axis=1),
+        own.sum(axis=1),
+        np.sqrt(np.maximum(variance, 0.0)) / sigma_btc,
+        own @ marginal / sigma_x if sigma_x > 0 else np.zeros(len(members)),
+    )
+    rows = zip(clusters.names, members, *(column.tolist() for column in columns), strict=True)
+    return tuple(
+        ClusterExposure(name, tuple(symbols), gross, net, cae, share)
+        for name, symbols, gross, net, cae, share in rows
+    )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.crowding import CrowdingReport, TokenCrowding, crowding, robust_z
+from risk.crowding import CrowdingMemory, CrowdingReport, TokenCrowding, crowding, robust_z
 from risk.errors import DataError
 from risk.estimate import CovarianceEstimate, estimate_from
 from risk.funding import (
@@ -382,3 +382,27 @@ def test_real_funding_of_two_venues() -> None:
     )
     assert "hours old" in str(known(late, "FET/USDC:USDC").unknown)
     assert known(late, "BTC/USDC:USDC").score_annual is not None
+
+
+def test_memory_changes_nothing_but_the_time() -> None:
+    rng = np.random.default_rng(3)
+    symbols = [f"T{i}/USDT:USDT" for i in range(5)]
+    start_ms, hours = 1_700_000_000_000 // HOUR_MS * HOUR_MS, [8, 8, 4, 1, 8]
+    whole = {}
+    for i, symbol in enumerate(symbols[:4]):
+        count = 200 * 24 // hours[i]
+        time_ms = start_ms + hours[i] * HOUR_MS * np.arange(count, dtype=np.int64)
+        rate = rng.normal(1e-4, 1e-4, count)
+        whole[symbol] = FundingSeries(symbol, time_ms, rate, np.full(count, float(hours[i])))
+    memory, known, in_sector = CrowdingMemory(), dict(whole), np.ones(5, dtype=bool)
+    for step in range(60):
+        now_ms = start_ms + (150 * 24 + 37 * step) * HOUR_MS // 2
+        if step % 7 == 3:  # another series of the same length in its place
+            old = known[symbols[1]]
+            known[symbols[1]] = FundingSeries(
+                old.symbol, old.time_ms, old.rate[::-1], old.interval_hours
+            )
+        remembered = crowding(
+            known, estimate(symbols), in_sector=in_sector, now_ms=now_ms, memory=memory
+        )
+        assert remembered == crowding(known, estimate(symbols), in_sector=in_sector, now_ms=now_ms)
