@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.cycle_record import Look
+from bot.cycle_record import Look, signal_record
 from bot.records import iso_utc
 from bot.riskview.measured import Measured, measured
-from bot.riskview.replay import replayed_signals
 from risk.benchmark_beta import BenchmarkBeta
 from risk.book import FloatArray
 from risk.correlation_report import LONG_DAYS, CorrelationMatrix
@@ -19,11 +19,13 @@ from risk.cures import Explanation
 from risk.exposure import ClusterExposure
 from risk.funding_extras import FundingDifferential
 from risk.returns import BarPanel
-from risk.signals import Signal
+from risk.signals import Severity
 from risk.stress import StressResult
 from risk.tail import TailRisk
 
 Document = dict[str, Any]
+
+_URGENCY = {Severity.ALARM: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
 def risk_document(
@@ -54,11 +56,14 @@ def risk_document(
         "beta": _betas(look, found),
         "crowding": _crowding(look, found),
         "funding": _funding(found),
-        "signals": [_signal(signal) for signal in replayed_signals(found.signal_inputs)],
+        "signals": _signals(look, found),
         "excluded": dict(sorted(excluded.items())),
         "excluded_from_hedging": dict(sorted(look.assessment.excluded.items())),
         "breaches": [_breach(one) for one in found.breaches],
         "limits": _limits(look),
+        "caps_factor": look.outside.factor,
+        "caps_reasons": list(look.outside.reasons),
+        "troubles": [f"{one.name}: {one.reason}" for one in look.outside.troubles],
         "cap_use": {cap: _share(use) for cap, use in look.before.cap_use.items()},
     }
 
@@ -260,16 +265,10 @@ def _differential(one: FundingDifferential) -> Document:
     }
 
 
-def _signal(signal: Signal) -> Document:
-    return {
-        "kind": signal.kind.value,
-        "symbols": list(signal.symbols),
-        "value": _share(signal.value),
-        "threshold": _share(signal.threshold),
-        "since": iso_utc(signal.since_ms),
-        "severity": signal.severity.value,
-        "sentence": signal.sentence,
-    }
+def _signals(look: Look, found: Measured) -> list[Document]:
+    """The most urgent first."""
+    every = sorted((*look.signals, *found.listings), key=lambda one: _URGENCY[one.severity])
+    return [asdict(signal_record(one)) | {"symbols": list(one.symbols)} for one in every]
 
 
 def _breach(one: Explanation) -> Document:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bot.assessment import Assessment
 from bot.cycle_record import Look
-from bot.riskview.replay import SignalInputs
 from bot.universe import base_of
+from risk.activity import listing_signals
 from risk.book import FloatArray, Owner
 from risk.correlation_report import CorrelationReport, correlation_report
 from risk.crowding import FundingSeries
@@ -29,6 +29,7 @@ from risk.history import price_history
 from risk.measures import Standing
 from risk.returns import BARS_PER_DAY, BarPanel, log_returns, without_faults
 from risk.scenarios import filtered_scenarios
+from risk.signals import Signal, SignalKind
 from risk.stress import (
     StressResult,
     auto_deleveraging,
@@ -41,6 +42,8 @@ from risk.torsion import EffectiveBets, effective_bets, torsion
 
 WEEK_BARS = 7 * BARS_PER_DAY
 DELEVERAGED_SHARE = 0.5
+NEW_DAYS = 7
+LISTINGS = (SignalKind.NEW_LISTING, SignalKind.DELISTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Measured:
         stress, stress_unknown: those that could be computed, and why the others could not.
         breaches: of the caps on the standing book, explained.
         excluded: who is left out of the statistics, and why.
-        signal_inputs: for the replay of the signals.
+        listings: tokens of the sector whose bars began or ended lately.
         history_days: how far the bars go back.
     """
 
@@ -83,7 +86,7 @@ class Measured:
     funding_extras: Mapping[str, FundingExtra]
     funding_breadth: FundingBreadth | None
     differentials: tuple[FundingDifferential, ...]
-    signal_inputs: SignalInputs
+    listings: tuple[Signal, ...]
     history_days: float
 
 
@@ -135,16 +138,7 @@ def measured(look: Look, history: BarPanel) -> Measured:
             np.array([np.nan if s is None else s for s in scores], dtype=np.float64)[in_sector]
         ),
         differentials=funding_differentials(paid, symbols, assessment.estimate.correlation, now_ms),
-        signal_inputs=SignalInputs(
-            panel=clean,
-            symbols=correlation.symbols,
-            sector=tuple(s for s in universe.sector if s in clean.symbols),
-            benchmark=universe.benchmarks[0],
-            x_usd=dict(zip(symbols, x.tolist(), strict=True)),
-            estimate=assessment.estimate,
-            funding=view.funding,
-            now_ms=now_ms,
-        ),
+        listings=_listings(clean, look),
         history_days=float((~np.isnan(clean.close)).any(axis=1).sum()) / BARS_PER_DAY,
     )
 
@@ -217,6 +211,20 @@ def _stresses(
         except PerphedgeError as error:
             unknown[name] = str(error)
     return tuple(found), unknown
+
+
+def _listings(clean: BarPanel, look: Look) -> tuple[Signal, ...]:
+    """News that one look alone cannot have, from the bars: they began within a week, or ended more
+    than a day ago."""
+    sector = [s for s in look.assessment.universe.sector if s in clean.symbols]
+    there = ~np.isnan(clean.subset(sector).close)
+    early, recent = there[: -NEW_DAYS * BARS_PER_DAY], there[-BARS_PER_DAY:]
+    before = {symbol for i, symbol in enumerate(sector) if early[:, i].any()}
+    now = {symbol for i, symbol in enumerate(sector) if recent[:, i].any()}
+    book = look.observation.book
+    known = {one.symbols for one in look.signals if one.kind in LISTINGS}
+    found = listing_signals(before, now, book.timestamp_ms, set(book.symbols())) if now else ()
+    return tuple(one for one in found if one.symbols not in known)
 
 
 def _explained(look: Look) -> tuple[Explanation, ...]:
