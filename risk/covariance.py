@@ -12,8 +12,7 @@ from risk.errors import EstimationError, MissingDataError
 from risk.estimate import (
     CovarianceEstimate,
     estimate_from,
-    nearest_by_clipping,
-    shrink_to_constant_correlation,
+    shrunk_and_sound,
 )
 from risk.returns import BARS_PER_DAY
 from risk.usable import MIN_BARS, filled_with_mean, require_returns, usable_symbols
@@ -110,8 +109,11 @@ class MeanEwmaCovariance:
         returns = require_returns(log_return, self._symbols, bars=None)
         there = ~np.isnan(returns)
         filled = np.where(there, returns, 0.0)
-        both = np.outer(there, there)
-        decay = np.where(both, self._decay, 1.0)
+        both: NDArray[np.bool_] | float = 1.0
+        decay = self._decay
+        if not there.all():
+            both = np.outer(there, there)
+            decay = np.where(both, self._decay, 1.0)
         self._sum *= decay
         self._sum += (1 - self._decay) * np.outer(filled, filled)
         self._weight *= decay
@@ -130,19 +132,22 @@ class MeanEwmaCovariance:
             EstimationError: no symbol has a usable variance.
         """
         chosen = self._symbols if symbols is None else tuple(symbols)
-        strange = [symbol for symbol in chosen if symbol not in self._symbols]
-        if strange:
-            raise MissingDataError(f"no returns of {', '.join(strange)} were ever taken in")
-        keep = [self._symbols.index(symbol) for symbol in chosen]
-        square = np.ix_(range(len(self._sum)), keep, keep)
-        weight = self._weight[square]
+        total, weight, observed = self._sum, self._weight, self._observed
+        if chosen != self._symbols:
+            column = {symbol: i for i, symbol in enumerate(self._symbols)}
+            strange = [symbol for symbol in chosen if symbol not in column]
+            if strange:
+                raise MissingDataError(f"no returns of {', '.join(strange)} were ever taken in")
+            keep = [column[symbol] for symbol in chosen]
+            square = np.ix_(range(len(total)), keep, keep)
+            total, weight, observed = total[square], weight[square], observed[keep]
         known = weight[0] > 0
-        mean = np.divide(self._sum[square], weight, out=np.zeros_like(weight), where=known)
+        mean = np.divide(total, weight, out=np.zeros_like(weight), where=known)
         covariance = BARS_PER_DAY * mean.mean(axis=0)
         return _finish(
             chosen,
             np.where(known, covariance, np.nan),
-            self._observed[keep],
+            observed.copy(),
             decay=self._decay.ravel(),
             shrinkage=self._shrinkage,
             min_bars=self._min_bars,
@@ -247,16 +252,16 @@ def _finish(
     """From a pairwise covariance, NaN where a pair never met, to an estimate that can be used."""
     volatility = np.sqrt(np.nan_to_num(np.diag(covariance)))
     chosen = usable_symbols(symbols, volatility, observed, min_bars)
-    keep = [symbols.index(symbol) for symbol in chosen.kept]
-    scale = volatility[keep]
-    correlation = covariance[np.ix_(keep, keep)] / np.outer(scale, scale)
-    correlation = nearest_by_clipping(filled_with_mean(correlation))
-    correlation = nearest_by_clipping(shrink_to_constant_correlation(correlation, shrinkage))
-    bars = observed[keep]
+    scale, bars = volatility, observed
+    if chosen.kept != symbols:
+        column = {symbol: i for i, symbol in enumerate(symbols)}
+        keep = [column[symbol] for symbol in chosen.kept]
+        covariance, scale, bars = covariance[np.ix_(keep, keep)], volatility[keep], observed[keep]
+    correlation = filled_with_mean(covariance / np.outer(scale, scale))
     return estimate_from(
         chosen.kept,
         scale,
-        correlation,
+        shrunk_and_sound(correlation, shrinkage),
         observed_bars=bars,
         effective_bars=effective_bars(bars, decay),
         excluded=chosen.excluded,

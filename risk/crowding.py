@@ -41,7 +41,7 @@ OWN_HISTORY_HOURS = 7 * 24.0
 
 PERSISTENCE_HOURS = 7 * 24.0
 SCORE_CLIP = 4.0
-_LONGEST_HISTORY_HOURS = 180 * 24.0  # six half-lives; also keeps 2^(hours / 24) from underflow
+_LONGEST_HISTORY_MS = 180 * 24 * HOUR_MS  # six half-lives; also keeps 2^(hours / 24) from underflow
 _NO_DISPERSION = 1e-9
 _NO_PEERS = "no token of the sector has funding to compare with"
 
@@ -110,20 +110,20 @@ class CrowdingMemory:
     """What each token's payments told last time, for ``crowding`` to use again.
 
     Between two payments nothing changes in what a token's own funding tells, which is nearly all
-    of the work. What is remembered holds for the same series object and the same payments of it,
-    so the answer is the same with a memory and without.
+    of the work. What is remembered holds for the same series object, and from its last payment
+    that counted to its next, so the answer is the same with a memory and without.
     """
 
     def __init__(self) -> None:
         """Start empty."""
-        self._told: dict[str, tuple[FundingSeries, slice, FundingSeries, TokenCrowding]] = {}
+        self._told: dict[str, tuple[FundingSeries, range, FundingSeries, TokenCrowding]] = {}
 
     def recall(
-        self, symbol: str, series: FundingSeries, part: slice
+        self, symbol: str, series: FundingSeries, now_ms: int
     ) -> tuple[FundingSeries, TokenCrowding] | None:
-        """The part of the series and what it told; None where it is another one."""
+        """The payments that count now and what they told; None where they are others."""
         told = self._told.get(symbol)
-        if told is None or told[0] is not series or told[1] != part:
+        if told is None or told[0] is not series or now_ms not in told[1]:
             return None
         return told[2], told[3]
 
@@ -131,12 +131,19 @@ class CrowdingMemory:
         self,
         symbol: str,
         series: FundingSeries,
-        part: slice,
         cut: FundingSeries,
         token: TokenCrowding,
     ) -> None:
-        """Remember what the ``part`` of a series told of the token."""
-        self._told[symbol] = (series, part, cut, token)
+        """Remember what ``cut``, the payments of the series that count now, told of the token."""
+        times = series.time_ms
+        start = int(times.searchsorted(cut.time_ms[0]))
+        stop = start + len(cut.time_ms)
+        newest, oldest = int(times[stop - 1]), int(times[start]) + _LONGEST_HISTORY_MS
+        if start > 0:
+            newest = max(newest, int(times[start - 1]) + _LONGEST_HISTORY_MS + 1)
+        next_ms = int(times[stop]) if stop < len(times) else oldest + 1
+        valid = range(newest, min(next_ms, oldest + 1))
+        self._told[symbol] = (series, valid, cut, token)
 
 
 def crowding(
@@ -235,19 +242,16 @@ def _own_crowding(
     memory: CrowdingMemory,
 ) -> list[TokenCrowding]:
     """What each token's own payments tell, without its peers, in the order of the symbols."""
-    start_ms = now_ms - round(_LONGEST_HISTORY_HOURS * HOUR_MS)
     found: dict[str, TokenCrowding] = {}
     # Most tokens are paid at the same times; they share their weights and are computed at once.
     together: dict[tuple[bytes, bytes], dict[str, FundingSeries]] = {}
-    parts: dict[str, slice] = {}
     for symbol in symbols:
         series = funding.get(symbol)
         if series is None:
             found[symbol] = TokenCrowding(symbol, unknown="no funding series")
             continue
-        part = series.settled(start_ms, now_ms)
-        told = memory.recall(symbol, series, part)
-        cut = series.part(part) if told is None else told[0]
+        told = memory.recall(symbol, series, now_ms)
+        cut = told[0] if told else series.until(now_ms).since(now_ms - _LONGEST_HISTORY_MS)
         reason = staleness(cut, now_ms, max_age_hours)
         if reason is None and told is not None:
             found[symbol] = told[1]
@@ -258,11 +262,10 @@ def _own_crowding(
             continue
         times = (cut.time_ms.tobytes(), cut.interval_hours.tobytes())
         together.setdefault(times, {})[symbol] = cut
-        parts[symbol] = part
     for group in together.values():
         for symbol, token in _with_equal_times(group).items():
             found[symbol] = token
-            memory.keep(symbol, funding[symbol], parts[symbol], group[symbol], token)
+            memory.keep(symbol, funding[symbol], group[symbol], token)
     return [found[symbol] for symbol in symbols]
 
 

@@ -151,6 +151,24 @@ def shrink_to_constant_correlation(correlation: FloatArray, shrinkage: float) ->
     return (1 - shrinkage) * correlation + shrinkage * target
 
 
+def shrunk_and_sound(correlation: FloatArray, shrinkage: float) -> FloatArray:
+    """``shrink_to_constant_correlation`` between two projections by ``nearest_by_clipping``.
+
+    Where the correlation and the target are both above the floor, so is all that lies between
+    them, and the second projection has nothing to show.
+    """
+    sound = nearest_by_clipping(correlation)
+    shrunk = shrink_to_constant_correlation(sound, shrinkage)
+    n = len(sound)
+    if n < 2:
+        return nearest_by_clipping(shrunk)
+    mean = (sound.sum() - np.trace(sound)) / (n * (n - 1))
+    # The eigenvalues of constant correlation ρ are 1 - ρ and 1 + (n - 1) ρ.
+    if sound is correlation and min(1 - mean, 1 + (n - 1) * mean) > 2 * EIGENVALUE_FLOOR:
+        return shrunk
+    return nearest_by_clipping(shrunk)
+
+
 def nearest_by_clipping(correlation: FloatArray, floor: float = EIGENVALUE_FLOOR) -> FloatArray:
     """A correlation matrix whose eigenvalues are at least about ``floor``, shape (N, N).
 

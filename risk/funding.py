@@ -68,19 +68,13 @@ class FundingSeries:
 
     def until(self, now_ms: int) -> "FundingSeries":
         """Only the payments settled by ``now_ms``."""
-        return self.part(slice(0, int(self.time_ms.searchsorted(now_ms, side="right"))))
+        return self._part(slice(0, int(self.time_ms.searchsorted(now_ms, side="right"))))
 
     def since(self, start_ms: int) -> "FundingSeries":
         """Only the payments settled at ``start_ms`` or later."""
-        return self.part(slice(int(self.time_ms.searchsorted(start_ms)), None))
+        return self._part(slice(int(self.time_ms.searchsorted(start_ms)), None))
 
-    def settled(self, start_ms: int, end_ms: int) -> slice:
-        """Where the payments from ``start_ms`` to ``end_ms``, both included, stand."""
-        start, stop = self.time_ms.searchsorted((start_ms, end_ms + 1)).tolist()
-        return slice(start, stop)
-
-    def part(self, part: slice) -> "FundingSeries":
-        """Only some of the payments, in their order."""
+    def _part(self, part: slice) -> "FundingSeries":
         # A part of what was checked needs no check, which would take ten times as long as the cut.
         cut = object.__new__(FundingSeries)
         object.__setattr__(cut, "symbol", self.symbol)

@@ -22,6 +22,7 @@ from risk.estimate import (
     estimate_from,
     nearest_by_clipping,
     shrink_to_constant_correlation,
+    shrunk_and_sound,
 )
 from risk.returns import BarPanel, log_returns
 from risk.usable import MIN_BARS
@@ -356,7 +357,7 @@ def test_real_prices_with_late_listings() -> None:
     assert 0.4 < estimate.correlation[off].mean() < 0.8
 
 
-def test_chosen_symbols_are_estimated_as_if_there_were_no_others():
+def test_chosen_symbols_are_estimated_as_if_there_were_no_others() -> None:
     returns = sample(8, 500, 5, missing=0.05)
     estimator = MeanEwmaCovariance(names(5))
     for row in returns:
@@ -368,3 +369,19 @@ def test_chosen_symbols_are_estimated_as_if_there_were_no_others():
     np.testing.assert_array_equal(chosen.observed_bars, alone.observed_bars)
     with pytest.raises(MissingDataError, match=r"^no returns of X, Y were ever taken in$"):
         estimator.estimate(("T1", "X", "Y"))
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.8])
+def test_sparing_the_second_projection_changes_nothing(shrinkage: float, noise: float) -> None:
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 12))
+        moves = rng.normal(size=(40, n)) + rng.choice([0.0, 3.0]) * rng.normal(size=(40, 1))
+        bent = np.corrcoef(moves.T).reshape(n, n) + noise * rng.uniform(-1, 1, (n, n))
+        matrix = np.clip((bent + bent.T) / 2, -1, 1)
+        np.fill_diagonal(matrix, 1.0)
+        plain = nearest_by_clipping(
+            shrink_to_constant_correlation(nearest_by_clipping(matrix), shrinkage)
+        )
+        assert np.array_equal(shrunk_and_sound(matrix, shrinkage), plain)

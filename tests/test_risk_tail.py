@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from risk.book import FloatArray
 from risk.covariance import mean_ewma_covariance
 from risk.errors import DataError, EstimationError
+from risk.returns import MAX_ABS_LOG_RETURN
 from risk.scenarios import FilteredScenarios, Scenarios, filtered_scenarios
 from risk.tail import expected_shortfall, tail_risk, value_at_risk
 
@@ -358,3 +359,27 @@ def test_coverage_on_real_prices() -> None:
     beyond = loss > var
     assert 0.02 < beyond.mean() < 0.08
     assert loss[beyond].sum() == pytest.approx(es[beyond].sum(), rel=0.25)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0, 12.0])
+def test_scenarios_spared_the_exponential_change_no_figure(scale: float) -> None:
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n, count = int(rng.integers(1, 12)), int(rng.integers(31, 900))
+        z = rng.standard_t(4, (count, n)) * scale + rng.normal(size=(count, 1))
+        sigma = rng.uniform(0.001, 0.12, n)
+        x = rng.normal(0.0, 10_000.0, n)
+        if seed % 3 == 0:
+            x -= x.mean()  # hedged: losses are small against the book
+        move = np.clip(z * sigma, -MAX_ABS_LOG_RETURN, MAX_ABS_LOG_RETURN)
+        loss = -(np.expm1(move) @ x)
+        found = tail_risk(x, direct(z, sigma))
+        gross = float(np.abs(x).sum())
+        for ours, plain in (
+            (found.var95_usd, value_at_risk(loss, 0.95)),
+            (found.es95_usd, expected_shortfall(loss, 0.95)),
+            (found.var99_usd, value_at_risk(loss, 0.99)),
+            (found.es99_usd, expected_shortfall(loss, 0.99)),
+            (found.worst_usd, float(loss.max())),
+        ):
+            assert ours == pytest.approx(plain, abs=1e-13 * gross)
