@@ -132,11 +132,7 @@ async def test_missing_stale_and_garbled_are_never_calm(tmp_path: Path) -> None:
     path.write_text("t,v\n")
     assert await reason() == "no value that was known by now"
     write(path, 20, last_ms=NOW_MS - 97 * HOUR_MS)
-    assert (
-        await reason()
-        == ("its last value is of 2025-03-08T23:00Z, 97.0 hours ago, at most 96 are accepted")
-        or "97.0 hours ago, at most 96 are accepted" in await reason()
-    )
+    assert (await reason()).endswith("97.0 hours ago, at most 96 are accepted")
     write(path, 20, last_ms=NOW_MS - 96 * HOUR_MS)
     assert (await watch_of(path).look(NOW_MS)) == Outside()
     path.unlink()
