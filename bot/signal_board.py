@@ -3,7 +3,8 @@
 States start by replaying the bars that are there, then take one bar after another; both ways give
 the same. All rules but those of pairs remember a fixed number of values, so that a restart finds
 them as they were. Pairs remember since the first bar: a restart may differ only in a pair that
-has hovered between its two thresholds since before the bars begin.
+has hovered between its two thresholds since before the bars begin, and knows of none of them when
+it began if that was before.
 """
 
 from collections.abc import Callable, Collection, Iterable

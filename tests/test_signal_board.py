@@ -1,0 +1,242 @@
+"""The board of signals: streaming as replaying, after restarts too; listings; rules that fail."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bot.estimation import MarketModel, MarketView
+from bot.signal_board import SignalBoard
+from bot.signal_states import COSTLY_BARS
+from bot.universe import Universe
+from risk.book import AccountState, Book, FloatArray, Owner, Position
+from risk.errors import DataError
+from risk.returns import HOUR_MS
+from risk.signals import Severity, Signal, SignalKind
+from tests.panel_market import BTC, ETH, FET, NEAR, START_MS, SYMBOLS, TAO, WLD, PanelMarket
+from tests.panel_market import payments as flat_payments
+
+UNIVERSE = Universe(sector=(FET, NEAR, TAO, WLD), benchmarks=(BTC, ETH), unlisted=())
+HOURS = 60 * 24
+MORE = 26
+
+
+def eventful(hours: int, seed: int = 4) -> FloatArray:
+    """(hours, 6) prices: TAO follows FET, WLD leaves NEAR, and all fall together near the end."""
+    rng = np.random.default_rng(seed)
+    common = rng.standard_normal((hours, 1))
+    own = rng.standard_normal((hours, len(SYMBOLS)))
+    loading = np.full((hours, len(SYMBOLS)), 0.6)
+    loading[-10 * 24 :, SYMBOLS.index(WLD)] = -0.5
+    loading[:, [SYMBOLS.index(s) for s in (FET, TAO)]] = 0.95
+    loading[-4 * 24 :, :5] = 0.97
+    returns = 0.005 * (loading * common + np.sqrt(1 - loading**2) * own)
+    returns[-4 * 24 :] *= 3
+    return np.asarray(100 * np.exp(np.cumsum(returns, axis=0)))
+
+
+def market(close: FloatArray) -> PanelMarket:
+    """With volume that has a spike and funding that runs away near the end."""
+    found = PanelMarket(close)
+    rng = np.random.default_rng(1)
+    found.volume = found.volume * np.exp(0.3 * rng.standard_normal(found.volume.shape))
+    found.volume[HOURS - 1 :: 10, SYMBOLS.index(FET)] *= 50
+    for symbol in SYMBOLS:
+        series = flat_payments(symbol, 1e-4, len(close))
+        rate = 1e-4 + 3e-5 * rng.standard_normal(len(series.rate))
+        if symbol in (FET, TAO):
+            rate[series.time_ms > START_MS + (HOURS - 72) * HOUR_MS] += 9e-4
+        found.payments[symbol] = replace(series, rate=rate)
+    return found
+
+
+def book(now_ms: int, **usd: float) -> Book:
+    positions = tuple(
+        Position(f"{base}/USDT:USDT", Owner.BOT, "test", value, 1.0, now_ms)
+        for base, value in usd.items()
+    )
+    return Book(now_ms, positions, AccountState("hedge", 6e4, 6e4, 0.0, 0.0, now_ms))
+
+
+def engine(source: PanelMarket) -> MarketModel:
+    return MarketModel(source, backfill_days=60, shrinkage=0.2)
+
+
+async def looks(model: MarketModel, hours: Sequence[int]) -> list[MarketView]:
+    return [await model.refresh(SYMBOLS, START_MS + h * HOUR_MS) for h in hours]
+
+
+def told(board: SignalBoard, view: MarketView) -> tuple[Signal, ...]:
+    held = book(START_MS, FET=5000.0, TAO=4000.0, NEAR=3000.0, WLD=-2000.0)
+    board.advance(view, UNIVERSE, held.symbols())
+    return board.signals(held)
+
+
+def same(one: Sequence[Signal], other: Sequence[Signal], since_ms: int = 0) -> None:
+    """Values may differ in the last digits, as sums are taken in another order; what has been up
+    since before ``since_ms`` may have begun whenever."""
+
+    def plain(signals: Sequence[Signal]) -> list[Signal]:
+        return [replace(s, value=0.0, since_ms=max(s.since_ms, since_ms)) for s in signals]
+
+    assert plain(one) == plain(other)
+    assert [s.value for s in one] == pytest.approx([s.value for s in other], rel=1e-9)
+
+
+async def test_bar_after_bar_is_the_same_as_a_replay_and_as_a_restart() -> None:
+    source = market(eventful(HOURS + MORE))
+    streaming, streamed_model = SignalBoard(), engine(source)
+    kinds: set[SignalKind] = set()
+    for hour in range(HOURS, HOURS + MORE + 1):
+        (view,) = await looks(streamed_model, [hour])
+        streamed = told(streaming, view)
+        kinds |= {s.kind for s in streamed}
+        if hour in (HOURS, HOURS + MORE):
+            # The restart has fewer bars: it fetches the last 60 days, and the first has been on.
+            (restarted,) = await looks(engine(source), [hour])
+            reach_ms = int(restarted.panel.open_ms[0]) + 400 * HOUR_MS
+            same(streamed, told(SignalBoard(), restarted), since_ms=reach_ms)
+        assert streaming.problems == {}
+    assert MORE > COSTLY_BARS
+    expected = {
+        SignalKind.DUPLICATE_EXPOSURE,
+        SignalKind.HIGH_CORRELATION,
+        SignalKind.DECOUPLING,
+        SignalKind.REGIME_CHANGE,
+        SignalKind.VOLUME_SPIKE,
+        SignalKind.FUNDING_SPIKE,
+    }
+    assert expected <= kinds, expected - kinds
+
+
+async def test_looking_again_within_the_hour_changes_nothing() -> None:
+    model, board = engine(market(eventful(HOURS))), SignalBoard()
+    (view,) = await looks(model, [HOURS])
+    first = told(board, view)
+    again = await model.refresh(SYMBOLS, START_MS + HOURS * HOUR_MS + 59 * 60_000)
+    assert told(board, again) == first
+
+
+async def test_the_book_is_taken_as_it_is_now() -> None:
+    board = SignalBoard()
+    (view,) = await looks(engine(market(eventful(HOURS))), [HOURS])
+    told(board, view)
+    both = board.signals(book(START_MS, FET=5000.0, TAO=4000.0))
+    assert SignalKind.DUPLICATE_EXPOSURE in {s.kind for s in both}
+    opposite = board.signals(book(START_MS, FET=5000.0, TAO=-4000.0))
+    assert SignalKind.DUPLICATE_EXPOSURE not in {s.kind for s in opposite}
+
+
+async def test_a_late_bar_or_another_universe_starts_a_replay() -> None:
+    source = market(eventful(HOURS))
+    late = source.closes[HOURS - 2].copy()
+    source.closes[HOURS - 2, SYMBOLS.index(NEAR)] = np.nan
+    model, board = engine(source), SignalBoard()
+    (view,) = await looks(model, [HOURS - 1])
+    told(board, view)
+    source.closes[HOURS - 2] = late
+    (mended,) = await looks(model, [HOURS])
+    assert mended.revision > view.revision
+    same(told(board, mended), told(SignalBoard(), mended))
+    fewer = Universe(sector=(FET, NEAR, TAO), benchmarks=(BTC,), unlisted=())
+    board.advance(mended, fewer, {FET})
+    assert not {s.kind for s in board.signals(book(START_MS, FET=1.0))} & {SignalKind.DELISTING}
+
+
+async def test_a_rule_that_fails_is_told_and_made_whole_later() -> None:
+    source = market(eventful(HOURS + 2))
+    model, board = engine(source), SignalBoard()
+    (view,) = await looks(model, [HOURS])
+    told(board, view)
+    source.volume[HOURS, SYMBOLS.index(FET)] = -1.0
+    (bad,) = await looks(model, [HOURS + 1])
+    kinds = {s.kind for s in told(board, bad)}
+    assert "a volume is negative" in board.problems["volume"]
+    assert SignalKind.VOLUME_SPIKE not in kinds
+    assert SignalKind.DUPLICATE_EXPOSURE in kinds, "the other rules go on"
+    source.volume[HOURS, SYMBOLS.index(FET)] = 1e6
+    (whole,) = await looks(engine(source), [HOURS + 2])
+    same(told(board, whole), told(SignalBoard(), whole))
+    assert board.problems == {}
+
+
+async def test_too_little_history_signals_nothing() -> None:
+    board = SignalBoard()
+    (view,) = await looks(engine(market(eventful(HOURS))), [5 * 24])
+    assert told(board, view) == ()
+    assert board.problems == {}
+
+
+async def test_of_a_large_universe_only_what_is_held_is_watched_in_pairs() -> None:
+    symbols = ("BTC/USDT:USDT", *(f"T{i:02d}/USDT:USDT" for i in range(31)))
+    rng = np.random.default_rng(3)
+    returns = 0.01 * (rng.standard_normal((480, 1)) + 0.2 * rng.standard_normal((480, 32)))
+    source = PanelMarket(100 * np.exp(np.cumsum(returns, axis=0)), symbols)
+    view = await engine(source).refresh(symbols, START_MS + 480 * HOUR_MS)
+    board = SignalBoard()
+    held = book(START_MS, T01=100.0, T02=100.0)
+    board.advance(view, Universe(symbols[1:], symbols[:1], ()), held.symbols())
+    pairs = {s.symbols for s in board.signals(held) if len(s.symbols) == 2}
+    assert pairs == {
+        ("BTC/USDT:USDT", "T01/USDT:USDT"),
+        ("BTC/USDT:USDT", "T02/USDT:USDT"),
+        ("T01/USDT:USDT", "T02/USDT:USDT"),
+    }
+
+
+def listing(board: SignalBoard, **usd: float) -> dict[str, tuple[SignalKind, Severity]]:
+    return {s.symbols[0]: (s.kind, s.severity) for s in board.signals(book(START_MS, **usd))}
+
+
+def test_listings_are_shown_for_a_while() -> None:
+    board = SignalBoard(listing_shown_ms=10 * HOUR_MS)
+    board.take_listing({FET, NEAR}, START_MS)
+    assert listing(board) == {}, "what is there at the start is no news"
+    board.take_listing({FET, TAO}, START_MS + HOUR_MS)
+    assert listing(board) == {
+        TAO: (SignalKind.NEW_LISTING, Severity.NOTE),
+        NEAR: (SignalKind.DELISTING, Severity.WARNING),
+    }
+    board.take_listing({FET, TAO}, START_MS + 10 * HOUR_MS)
+    assert set(listing(board)) == {TAO, NEAR}
+    board.take_listing({FET, TAO, NEAR}, START_MS + 10 * HOUR_MS)
+    assert listing(board)[NEAR] == (SignalKind.NEW_LISTING, Severity.NOTE)
+    board.take_listing({FET, TAO, NEAR}, START_MS + 11 * HOUR_MS)
+    assert set(listing(board)) == {NEAR}
+
+
+async def test_a_delisting_of_what_is_held_is_an_alarm() -> None:
+    board = SignalBoard()
+    (view,) = await looks(engine(market(eventful(HOURS))), [HOURS])
+    board.advance(view, UNIVERSE, {NEAR})
+    board.take_listing({FET, NEAR}, START_MS)
+    board.take_listing({FET}, START_MS + 1)
+    (signal,) = [
+        s for s in board.signals(book(START_MS, NEAR=5.0)) if s.kind is SignalKind.DELISTING
+    ]
+    assert signal.severity is Severity.ALARM
+    assert signal.sentence == f"{NEAR} is no longer listed and the book holds it."
+
+
+def test_an_empty_answer_is_no_delisting_of_everything() -> None:
+    board = SignalBoard()
+    board.take_listing({FET}, START_MS)
+    board.take_listing(set(), START_MS + 1)
+    assert "lists none of the 1" in board.problems["listings"]
+    assert listing(board) == {}
+    board.take_listing({FET}, START_MS + 2)
+    assert (board.problems, listing(board)) == ({}, {})
+
+
+def test_infinite_values_are_an_error_of_the_rule_alone() -> None:
+    from bot.signal_states import RuleMemory
+    from risk.signals import SignalRule
+
+    memory = RuleMemory(SignalRule(1.0, 0.5, 1, 1), 1, 3)
+    for time_ms, value in enumerate((2.0, np.nan, np.nan, np.nan)):
+        memory.push(time_ms, np.array([value]))
+    assert not memory.state().active[0], "what lies further back is forgotten"
+    memory.push(9, np.array([np.inf]))
+    with pytest.raises(DataError):
+        memory.state()
