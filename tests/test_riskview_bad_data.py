@@ -26,9 +26,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Run:
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("bot.signal_states.COSTLY_BARS", 3)  # a bootstrap for each
     return runner(tmp_path, capsys)
 
