@@ -94,7 +94,8 @@ class News:
         self, event: str, document: dict[str, Any], record: CycleRecord, *, alarm: bool
     ) -> None:
         self._journal.record_event(event, document, cycle_id=record.cycle_id)
-        say = self._log.warning if alarm else self._log.info
+        quiet = document.get("severity") == Severity.NOTE.value  # dozens, when an engine starts
+        say = self._log.warning if alarm else self._log.debug if quiet else self._log.info
         say(event, **document)
 
     def _recall(self) -> None:
