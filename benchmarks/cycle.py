@@ -113,7 +113,7 @@ def run(effort: Effort) -> Iterator[Line]:
         stack.enter_context(patch.object(Exchange, "fetch", meter.watched_fetch()))
         stack.enter_context(counting(meter.shares))
         stack.enter_context(patch.object(Engine, "cycle", meter.measured_cycle()))
-        options = DemoOptions(None, effort.rounds(24, 7), _SEED, Path(folder))
+        options = DemoOptions(None, effort.rounds(24, 3), _SEED, Path(folder))
         asyncio.run(run_demo(options))
     for kind in (_FIRST, _WITHOUT, _WITH):
         cycles = [one for one in meter.cycles if one.kind == kind]

@@ -1,11 +1,11 @@
 """One more bar through everything that the risk view needs of it, against pandas and numpy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
 
 from benchmarks.measure import Effort, Line, alternate, require_close, timed
-from benchmarks.riskupdate_market import Market
+from benchmarks.riskupdate_market import Market, Measured, figures_of
 from benchmarks.riskupdate_plain import plain_figures
 from risk.correlation import cluster
 from risk.regime import correlation_change
@@ -29,11 +29,12 @@ def run(effort: Effort) -> Iterator[Line]:
 
 
 def _line(n: int, days: int, rounds: int) -> Line:
-    market, worst = Market(n, days * BARS_PER_DAY, rounds + 1), [0.0]
+    market, worst = Market(n, days * BARS_PER_DAY, 2 * rounds + 1), [0.0]
 
-    def agree(ours: Mapping[str, float], theirs: Mapping[str, float]) -> None:
+    def agree(ours: Measured, theirs: Mapping[str, float]) -> None:
+        figures = figures_of(ours)
         for name, value in theirs.items():
-            difference = abs(ours[name] - value) / max(abs(value), 1e-9)
+            difference = abs(figures[name] - value) / max(abs(value), 1e-9)
             require_close(f"riskupdate, {n} tokens: {name}", difference, _TOLERANCE)
             worst[0] = max(worst[0], difference)
 
@@ -44,9 +45,15 @@ def _line(n: int, days: int, rounds: int) -> Line:
         before=market.step,
         agree=agree,
     )
-    milliseconds = [1e3 * seconds for seconds in pairs.ours_s]
+    row = []
+    for _ in range(rounds):
+        market.step()
+        row.append(timed(market.update)[0])
     facts = {
-        "goal": f"{GOAL_MS[n]:g} ms, took {median(milliseconds):.3g} ms",
+        "goal": f"under {GOAL_MS[n]:g} ms",
+        # The peer's megabytes push ours out of the cache, so turns with it are the harder case.
+        "in turns with the peer": _spread(pairs.ours_s),
+        "one after another": _spread(row),
         **{f"of it {part}": _shown(seconds) for part, seconds in market.parts().items()},
         **{f"once a bar, {what}": _shown(seconds) for what, seconds in _refreshed(market)},
     }
@@ -78,3 +85,7 @@ def _refreshed(market: Market) -> Iterator[tuple[str, float]]:
 
 def _shown(seconds: float) -> str:
     return f"{1e3 * seconds:.3g} ms"
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return f"{_shown(median(seconds))}, least {_shown(min(seconds))}"

@@ -20,6 +20,7 @@ from risk.tail import TailRisk, tail_risk
 INTERVAL_HOURS = 8
 _PAYMENTS = 3 * 170
 T = TypeVar("T")
+Measured = tuple[ExposureReport, TailRisk, CrowdingReport]
 
 
 class Market:
@@ -37,6 +38,7 @@ class Market:
         self.adv_usd = dict(zip(self.symbols, rng.uniform(1e6, 1e8, n), strict=True))
         paid = _PAYMENTS + more // INTERVAL_HOURS + 1
         self._rates = rng.normal(1e-4, 2e-4, (paid, n))
+        self._rates[rng.random((paid, n)) < 0.3] = 1e-4  # pinned to the fixed interest
         self._first_ms = (bars - INTERVAL_HOURS * _PAYMENTS) * HOUR_MS
         self.funding: dict[str, FundingSeries] = {}
         self._covariance = MeanEwmaCovariance(self.symbols)
@@ -68,7 +70,7 @@ class Market:
         """Median seconds of each part of the updates so far."""
         return {part: median(seconds) for part, seconds in self._seconds.items()}
 
-    def update(self) -> dict[str, float]:
+    def update(self) -> Measured:
         """Take in the newest bar and measure the book by it."""
         row = self.returns[self.known - 1]
         self._timed("covariance", lambda: self._covariance.update(row))
@@ -77,7 +79,7 @@ class Market:
         tail = self._timed("VaR and ES", lambda: self._tail(row))
         crowded = self._timed("crowding", lambda: self._crowding(estimate))
         self.estimate = estimate
-        return _figures(report, tail, crowded)
+        return report, tail, crowded
 
     def _exposure(self, estimate: CovarianceEstimate) -> ExposureReport:
         to_first = beta(estimate, self.symbols[0])
@@ -115,7 +117,9 @@ class Market:
         return answer
 
 
-def _figures(report: ExposureReport, tail: TailRisk, crowded: CrowdingReport) -> dict[str, float]:
+def figures_of(measured: Measured) -> dict[str, float]:
+    """By name, as ``plain_figures`` has them."""
+    report, tail, crowded = measured
     figures = {
         "volatility": report.volatility_daily_usd,
         "cae": report.cae_usd,

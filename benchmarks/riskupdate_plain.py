@@ -73,7 +73,7 @@ def _losses(returns: FloatArray, x: FloatArray) -> FloatArray:
 def _crowding(market: Market, correlation: FloatArray) -> tuple[FloatArray, FloatArray]:
     """C of each token and of what moves with it."""
     rates = pd.DataFrame({s: series.rate for s, series in market.funding.items()})
-    excess = rates * 8760 / INTERVAL_HOURS - 0.1095
+    excess = (rates * 8760 / INTERVAL_HOURS - 0.1095).mask((rates - 1e-4).abs() <= 5e-9, 0.0)
     scores = excess.ewm(halflife=24 / INTERVAL_HOURS).mean()
     score = scores.iloc[-1]
     z_sector = _robust(score, market.in_sector)
