@@ -138,6 +138,7 @@ class MacroWatch:
 
     settings: CsvSeries | JsonSeries
     reader: Reader
+    _judged: tuple[Sequence[Point], tuple[Tightening, ...]] = ((), ())
 
     async def look(self, now_ms: int) -> Outside:
         """What the series says at ``now_ms``; never raises for what it holds."""
@@ -156,7 +157,10 @@ class MacroWatch:
                 f"{one.max_age_hours:g} are accepted{tail}"
             )
             return self._missing(reason, last.value, now_ms)
-        on = tuple(t for t in self._thresholds(points) if t is not None)
+        if points != self._judged[0]:  # a long series is not replayed at every look
+            found = tuple(t for t in self._thresholds(points) if t is not None)
+            self._judged = (points, found)
+        on = self._judged[1]
         troubles = (Trouble(one.name, failure, tightens=False),) if failure else ()
         return Outside(on, troubles)
 
