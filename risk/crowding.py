@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,13 +203,19 @@ def crowding(
     return CrowdingReport(
         timestamp_ms=now_ms,
         tokens=tuple(
-            replace(
-                token,
+            TokenCrowding(
+                symbol=token.symbol,
                 unknown=token.unknown or (_NO_PEERS if own is None else None),
+                funding_annual=token.funding_annual,
+                score_annual=token.score_annual,
                 z_sector=against_sector,
+                z_own=token.z_own,
                 z_open_interest=against_interest,
                 crowding=own,
                 cluster_crowding=near,
+                pinned=token.pinned,
+                persistence=token.persistence,
+                substitute=token.substitute,
             )
             for token, against_sector, against_interest, own, near in zip(
                 tokens, *map(_or_none, (z_sector, z_interest, value, around)), strict=True
