@@ -62,7 +62,7 @@ def _load_play() -> None:
 
 
 def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
-    """A live table on a terminal, a line a cycle elsewhere."""
+    """A live table on a terminal; elsewhere the plan, then a line a cycle."""
     import asyncio
 
     from rich.console import Console
@@ -79,6 +79,8 @@ def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
 
         def tell_plan(plan: "DemoPlan") -> None:
             live.introduce(_plan_table(plan))
+            if not console.is_terminal:
+                console.print(_plan_table(plan))
             live.note("loading the exchange client and the solver …")
             _load_play()
             live.note("opening the exchange, reading 60 days of prices …")
