@@ -44,7 +44,7 @@ def run(effort: Effort) -> Iterator[Line]:
 
 def _output(command: Sequence[str]) -> str:
     # Only this project's own command and this interpreter are run.
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command
     return done.stdout
 
 

@@ -58,7 +58,7 @@ def _load_play() -> None:
     from bot.cli.startup import quick_imports
 
     with quick_imports():
-        import bot.demo_play  # noqa: F401
+        import bot.demo_play  # noqa: F401 - only to have it loaded
 
 
 def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
