@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks.measure import Effort, Line, Pairs, alternate, require_close
 from risk.book import FloatArray
-from risk.covariance import CovarianceEstimate, MeanEwmaCovariance, mean_ewma_covariance
+from risk.covariance.mean_ewma import CovarianceEstimate, MeanEwmaCovariance, mean_ewma_covariance
 from risk.returns import BARS_PER_DAY
 
 BARS = 60 * BARS_PER_DAY

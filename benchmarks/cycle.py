@@ -18,8 +18,8 @@ from yarl import URL
 from benchmarks.measure import DisagreementError, Effort, Line, Pairs
 from benchmarks.shares import Shares, counting
 from bot.cycle import Engine
-from bot.demo import DemoOptions, run_demo
-from bot.records import CycleRecord
+from bot.demo.stage import DemoOptions, run_demo
+from bot.records.cycle import CycleRecord
 
 _SEED = 7
 _FIRST, _WITH, _WITHOUT = "first cycle, with backfill", "cycle with trades", "cycle without trades"

@@ -7,15 +7,15 @@ import numpy as np
 from bot.feeds.generated import generated_tape
 from bot.feeds.recorded import recorded_tape
 from bot.feeds.tape import DAY_MS, Tape
-from bot.universe import build_universe
+from bot.measuring.universe import build_universe
 from config.aliases import load_aliases
 from config.choices import choices
 from config.load import load_settings, profile_path
 from config.sectors import load_sectors
 from config.settings import Settings
-from risk.correlation import beta, cluster
-from risk.covariance import mean_ewma_covariance
-from risk.funding import FundingDaily, funding_daily
+from risk.correlation.clusters import beta, cluster
+from risk.covariance.mean_ewma import mean_ewma_covariance
+from risk.crowding.funding import FundingDaily, funding_daily
 from risk.liquidity import average_daily_volume_usd
 from risk.returns import HOUR_MS, log_returns
 from strategies.inputs import HedgeChoices, HedgeFacts

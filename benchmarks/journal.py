@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks.measure import DisagreementError, Effort, Line, alternate
 from bot.clock import SimulatedClock
-from bot.journal import Journal
-from bot.journal_rows import IntentRecord
-from bot.ledger import PositionKey
-from bot.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
+from bot.journal.journal import Journal
+from bot.journal.rows import IntentRecord
+from bot.trading.ledger import PositionKey
+from bot.trading.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
 
 COMMITS = 50
 ACCOUNT, SYMBOL = "hedge", "FET/USDT:USDT"

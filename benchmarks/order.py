@@ -9,13 +9,13 @@ from typing import Any
 
 from benchmarks.measure import DisagreementError, Effort, Line, alternate
 from benchmarks.stage import Stage, open_stage
-from bot.execution import ExecutionContext, ExecutionReport, Executor
 from bot.feeds.live import LiveFeed
-from bot.journal import Journal
+from bot.journal.journal import Journal
 from bot.logs import silent_log
-from bot.orders import OrderRequest, Side
-from bot.planner import Plan, PlannedIntent, PlannedOrder
 from bot.policy import pretrade_limits
+from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
+from bot.trading.orders import OrderRequest, Side
+from bot.trading.planner import Plan, PlannedIntent, PlannedOrder
 from bot.venues.ccxt_venue import CcxtVenue
 from config.load import load_settings, profile_path
 

@@ -7,11 +7,11 @@ from statistics import median
 from benchmarks.measure import Effort, Line, alternate, require_close, timed
 from benchmarks.riskupdate_market import Market, Measured, figures_of
 from benchmarks.riskupdate_plain import plain_figures
-from risk.correlation import cluster
-from risk.regime import correlation_change
+from risk.correlation.clusters import cluster
+from risk.correlation.regime import correlation_change
+from risk.correlation.volume_weighted import volume_weighted_correlation
+from risk.exposure.torsion import torsion
 from risk.returns import BARS_PER_DAY
-from risk.torsion import torsion
-from risk.volume_weighted import volume_weighted_correlation
 
 SIZES = (18, 50, 200)
 GOAL_MS = {18: 1.0, 50: 2.0, 200: 10.0}

@@ -9,13 +9,13 @@ from typing import TypeVar
 import numpy as np
 
 from risk.book import FloatArray
-from risk.correlation import beta, cluster
-from risk.covariance import CovarianceEstimate, MeanEwmaCovariance
-from risk.crowding import CrowdingMemory, CrowdingReport, FundingSeries, crowding
-from risk.exposure import ExposureReport, exposure
+from risk.correlation.clusters import beta, cluster
+from risk.covariance.mean_ewma import CovarianceEstimate, MeanEwmaCovariance
+from risk.crowding.report import CrowdingMemory, CrowdingReport, FundingSeries, crowding
+from risk.exposure.report import ExposureReport, exposure
 from risk.returns import HOUR_MS
-from risk.scenarios import FilteredScenarios
-from risk.tail import TailRisk, tail_risk
+from risk.tail.scenarios import FilteredScenarios
+from risk.tail.var_es import TailRisk, tail_risk
 
 INTERVAL_HOURS = 8
 _PAYMENTS = 3 * 170

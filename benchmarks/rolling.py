@@ -7,8 +7,8 @@ import pandas as pd
 
 from benchmarks.measure import DisagreementError, Effort, Line, alternate, require_close
 from risk.book import FloatArray
+from risk.correlation.rolling import pair_indices, rolling_correlation
 from risk.returns import BARS_PER_DAY
-from risk.rolling import pair_indices, rolling_correlation
 
 TOKENS = 18
 YEAR_BARS = 365 * BARS_PER_DAY

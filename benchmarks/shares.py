@@ -12,8 +12,8 @@ from unittest.mock import patch
 import ccxt.async_support
 from ccxt.async_support.base.exchange import Exchange
 
-from bot.estimation import MarketModel
-from bot.journal import Journal
+from bot.journal.journal import Journal
+from bot.measuring.estimation import MarketModel
 from strategies.minimum_risk import MinimumRisk
 
 NETWORK, CLIENT, ESTIMATION, DECISION, JOURNAL, REST = (

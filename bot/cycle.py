@@ -15,30 +15,30 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from structlog.contextvars import bound_contextvars
 
-from bot.assessment import Screen, assess
-from bot.cycle_record import Look, cycle_id, described, ended, headline, outcome, quantities
 from bot.errors import JournalError
-from bot.estimation import DAY_MS, MarketModel
-from bot.execution import ExecutionContext, ExecutionReport, Executor
 from bot.halt import HaltSwitch
-from bot.journal import Journal
+from bot.journal.journal import Journal
 from bot.logs import Logger
-from bot.monitor import Monitor
-from bot.news import News
-from bot.outlook import Outlook
-from bot.planner import PlanIdentity, PlanSettings, Skipped, plan_orders
+from bot.measuring.assessment import Screen, assess
+from bot.measuring.estimation import DAY_MS, MarketModel
+from bot.measuring.monitor import Monitor
+from bot.measuring.universe import Universe
+from bot.outlook.outlook import Outlook
+from bot.outlook.tightening import tightened
 from bot.ports import Clock, Venue
-from bot.reconcile import book_funding, recover, resolve_unresolved
-from bot.records import CycleRecord, CycleStatus, iso_utc
-from bot.summary import (
+from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
+from bot.records.ending import Look, cycle_id, described, ended, headline, outcome, quantities
+from bot.records.news import News
+from bot.records.summary import (
     fill_records,
     hedge_vector,
     journaled_order_records,
     leg_records,
     order_records,
 )
-from bot.tightening import tightened
-from bot.universe import Universe
+from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
+from bot.trading.planner import PlanIdentity, PlanSettings, Skipped, plan_orders
+from bot.trading.reconcile import book_funding, recover, resolve_unresolved
 from bot.urgency import LeftOver, is_urgent, left_over
 from risk.errors import DataError, PerphedgeError
 from risk.instrument import Instrument

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from bot.errors import JournalError, LockHeldError
-from bot.journal import Journal
-from bot.journal_reader import JOURNAL_NAME
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
 from bot.ports import Clock
 
 LOCK_NAME = "engine.lock"

@@ -18,7 +18,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from bot.ports import Clock
-from bot.records import iso_utc
+from bot.records.cycle import iso_utc
 
 Logger = structlog.typing.FilteringBoundLogger
 

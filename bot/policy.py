@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bot.assessment import Screen
 from bot.cycle import Policy
-from bot.planner import PlanSettings
-from bot.pretrade import PretradeLimits
-from bot.universe import Universe, build_universe
+from bot.measuring.assessment import Screen
+from bot.measuring.universe import Universe, build_universe
+from bot.trading.planner import PlanSettings
+from bot.trading.pretrade import PretradeLimits
 from config.choices import choices
 from config.errors import ConfigError
 from config.sectors import load_sectors

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from bot.orders import Fill, OrderOutcome, OrderRequest, Side
+from bot.trading.orders import Fill, OrderOutcome, OrderRequest, Side
 from risk.book import AccountState
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import BarPanel
 

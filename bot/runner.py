@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 from bot.cycle import Engine
 from bot.ports import Clock
-from bot.records import CycleRecord
-from bot.signals import stopped_by_signals
+from bot.records.cycle import CycleRecord
+from bot.stopping import stopped_by_signals
 
 
 async def run_cycles(

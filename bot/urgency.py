@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from risk.limits import LimitBreach
+from risk.limits.caps import LimitBreach
 from strategies.proposal import HedgeProposal, NoHedge
 
 WORSE = 0.01

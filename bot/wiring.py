@@ -10,24 +10,24 @@ from typing import Any
 from bot.clock import SimulatedClock
 from bot.cycle import Engine, EngineParts
 from bot.errors import SafetyError, UsageError
-from bot.estimation import MarketModel
-from bot.execution import Executor, OrderObserver
 from bot.feeds.live import LiveFeed
 from bot.feeds.recorded import recorded_tape
 from bot.feeds.tape_feed import TapeFeed
 from bot.halt import HaltSwitch
-from bot.journal import Journal
-from bot.journal_copy import journal_copy
+from bot.journal.copy import journal_copy
+from bot.journal.journal import Journal
 from bot.lock import engine_state
 from bot.logs import Logger
-from bot.monitor import Ages, Monitor
-from bot.outlook import outlook_of
+from bot.measuring.estimation import MarketModel
+from bot.measuring.monitor import Ages, Monitor
+from bot.outlook.outlook import outlook_of
 from bot.policy import policy_of, pretrade_limits
 from bot.ports import Clock, MarketData, PositionSource, Venue
-from bot.records import iso_utc
+from bot.records.cycle import iso_utc
 from bot.sources.account import AccountSource
 from bot.sources.book import BookSource
 from bot.sources.file import FileSource
+from bot.trading.execution import Executor, OrderObserver
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.clients import make_client
 from bot.venues.paper import open_paper_venue

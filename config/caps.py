@@ -13,7 +13,7 @@ from config.fields import (
     VolumeShareCap,
 )
 from risk.errors import DataError
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 
 
 class Caps(Strict):

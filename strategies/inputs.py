@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from risk.limits import LimitBreach
+from risk.limits.caps import LimitBreach
 
 
 @dataclass(frozen=True, slots=True)

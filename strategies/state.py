@@ -3,7 +3,7 @@
 import numpy as np
 
 from risk.book import FloatArray
-from risk.limits import check_limits
+from risk.limits.caps import check_limits
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.proposal import RiskState
 

@@ -12,29 +12,29 @@ from typing import Any
 
 from bot.clock import SimulatedClock
 from bot.cycle import Engine, EngineParts
-from bot.estimation import MarketModel
-from bot.execution import Executor
 from bot.feeds.generated import generated_tape
 from bot.feeds.generated_universe import UNIVERSE
 from bot.feeds.tape import DAY_MS, Tape
 from bot.feeds.tape_feed import TapeFeed
 from bot.halt import HaltSwitch
-from bot.journal import Journal
-from bot.journal_reader import JOURNAL_NAME
-from bot.ledger import FundingReceipt
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
 from bot.logs import open_log
-from bot.monitor import Ages, Monitor
-from bot.orders import Fill, OrderOutcome, OrderRequest, Side
-from bot.outlook import outlook_of
+from bot.measuring.estimation import MarketModel
+from bot.measuring.monitor import Ages, Monitor
+from bot.outlook.outlook import outlook_of
 from bot.policy import policy_of, pretrade_limits
 from bot.ports import PositionSource, Quote, Venue, VenueAccount
-from bot.records import CycleRecord
+from bot.records.cycle import CycleRecord
 from bot.sources.file import FileSource
+from bot.trading.execution import Executor
+from bot.trading.ledger import FundingReceipt
+from bot.trading.orders import Fill, OrderOutcome, OrderRequest, Side
 from bot.venues.paper import PaperVenue, open_paper_venue
 from bot.venues.paper_market import PaperMarket
 from config.load import load_settings, profile_path
 from config.settings import Settings
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import BarPanel
 from strategies.minimum_risk import MinimumRisk

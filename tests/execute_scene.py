@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bot.clock import SimulatedClock
-from bot.journal import Journal
-from bot.journal_rows import IntentRecord
-from bot.ledger import OwnFill
-from bot.orders import (
+from bot.journal.journal import Journal
+from bot.journal.rows import IntentRecord
+from bot.ports import Quote, VenueAccount
+from bot.trading.ledger import OwnFill
+from bot.trading.orders import (
     Acknowledged,
     Fill,
     OrderOutcome,
@@ -16,8 +17,7 @@ from bot.orders import (
     OrderState,
     Side,
 )
-from bot.planner import Plan, PlanIdentity, PlanSettings, plan_orders
-from bot.ports import Quote, VenueAccount
+from bot.trading.planner import Plan, PlanIdentity, PlanSettings, plan_orders
 from risk.book import AccountState
 from risk.instrument import Instrument
 from strategies.proposal import CostEstimate, HedgeLeg, HedgeProposal, RiskState
@@ -258,7 +258,7 @@ class ScriptedVenue:
 
     async def find(self, symbol: str, client_id: str) -> OrderOutcome | None:
         if self.find_fails:
-            from bot.orders import UnknownOutcome
+            from bot.trading.orders import UnknownOutcome
 
             return UnknownOutcome(client_id, "no reply")
         return self.known.get(client_id)

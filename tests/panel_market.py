@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import numpy as np
 
-from bot.monitor import Observation
-from bot.orders import Side
+from bot.measuring.monitor import Observation
 from bot.ports import Quote, VenueAccount
+from bot.trading.orders import Side
 from risk.book import AccountState, Book, FloatArray, Owner, Position
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS, BarPanel
 

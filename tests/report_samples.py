@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bot.records import (
+from bot.records.cycle import (
     CycleRecord,
     CycleStatus,
     ExposureRecord,
@@ -15,7 +15,7 @@ from bot.records import (
     ProposalRecord,
     iso_utc,
 )
-from risk.limits import LimitBreach
+from risk.limits.caps import LimitBreach
 
 BOT = ("FET", "RENDER", "TAO", "WLD")
 HEDGES = ("BTC", "ETH", "NEAR", "ICP", "GRT", "AKT")

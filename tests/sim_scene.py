@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bot.clock import SimulatedClock
-from bot.orders import Side
 from bot.ports import Quote
+from bot.trading.orders import Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.errors import VenueReject
 from bot.venues.sim.exchange import SimulatedExchange

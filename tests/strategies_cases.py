@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.inputs import HedgeChoices, HedgeFacts
 
 

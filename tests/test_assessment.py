@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.assessment import LEAST_VOLUME_USD, UNKNOWN_FUNDING, Assessment, Screen, assess
-from bot.estimation import MarketModel, MarketView
-from bot.monitor import Observation
-from bot.universe import Universe
+from bot.measuring.assessment import LEAST_VOLUME_USD, UNKNOWN_FUNDING, Assessment, Screen, assess
+from bot.measuring.estimation import MarketModel, MarketView
+from bot.measuring.monitor import Observation
+from bot.measuring.universe import Universe
 from risk.errors import MissingDataError
 from risk.returns import HOUR_MS
 from tests.panel_market import (

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.clock import SimulatedClock
-from bot.events import CalendarWatch
-from bot.records import CycleStatus, iso_utc
+from bot.outlook.events import CalendarWatch
+from bot.records.cycle import CycleStatus, iso_utc
 from config.calendar import Calendar
 from config.macro import CsvSeries
 from config.settings import Settings
 from risk.returns import HOUR_MS
-from risk.signals import SignalKind
+from risk.signals.episodes import SignalKind
 from tests.cycle_scene import HISTORY_DAYS, Scene, open_scene, paper_settings, small_tape
 
 START_MS = small_tape().start_ms + HISTORY_DAYS * 24 * HOUR_MS

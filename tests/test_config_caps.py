@@ -16,7 +16,7 @@ from config.load import load_settings, profile_path, settings_from
 from config.settings import Settings
 from config.yaml_file import parse_yaml
 from risk.errors import DataError
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.inputs import HedgeChoices
 
 

@@ -12,9 +12,9 @@ import pytest
 from bot.cli.exits import exit_code, one_line
 from bot.errors import JournalError
 from bot.halt import HaltSwitch
-from bot.orders import OrderState
-from bot.records import CycleStatus
+from bot.records.cycle import CycleStatus
 from bot.report.page import write_report
+from bot.trading.orders import OrderState
 from tests.cycle_scene import ACCOUNT, LONGS, Scene, open_scene, own_positions
 
 GoOn = Callable[[], Awaitable[Any]]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.errors import UnreachableError, VenueError
-from bot.records import CycleStatus
+from bot.records.cycle import CycleStatus
 from risk.errors import DataError, EstimationError, OptimizationError
 from strategies.proposal import NoHedge, NoHedgeReason
 from tests.cycle_scene import FET, LONGS, Scene, open_scene, stale

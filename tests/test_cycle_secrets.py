@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from bot.clock import SimulatedClock
 from bot.feeds.tape import DAY_MS
 from bot.logs import open_log
-from bot.orders import Side
-from bot.records import CycleStatus
+from bot.records.cycle import CycleStatus
 from bot.report.page import write_report
+from bot.trading.orders import Side
 from bot.venues.http.server import serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import NewOrder, OrderType

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bot.cycle_record import outcome
 from bot.errors import UnreachableError
-from bot.execution import ExecutionReport
-from bot.orders import Acknowledged, NotAccepted, OrderState, Rejected, UnknownOutcome
-from bot.planner import Skipped
-from bot.records import CycleStatus
+from bot.records.cycle import CycleStatus
+from bot.records.ending import outcome
+from bot.trading.execution import ExecutionReport
+from bot.trading.orders import Acknowledged, NotAccepted, OrderState, Rejected, UnknownOutcome
+from bot.trading.planner import Skipped
 from tests.cycle_scene import (
     BTC,
     FET,
@@ -334,7 +334,7 @@ async def test_positions_of_others_are_told_once(scene: Scene) -> None:
 
 
 def _order(scene: Scene, symbol: str) -> Any:
-    from bot.orders import OrderRequest, Side
+    from bot.trading.orders import OrderRequest, Side
 
     quote = scene.tape.quote(symbol, scene.clock.now_ms())
     assert quote is not None

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import COMMANDS
-from bot.orders import OrderState
-from bot.records import (
+from bot.records.cycle import (
     CycleRecord,
     CycleStatus,
     ExposureRecord,
@@ -22,6 +21,7 @@ from bot.records import (
     OrderRecord,
     ProposalRecord,
 )
+from bot.trading.orders import OrderState
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

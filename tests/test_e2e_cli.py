@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.demo import DemoOptions, run_demo
-from bot.journal_reader import JOURNAL_NAME
+from bot.demo.stage import DemoOptions, run_demo
+from bot.journal.reader import JOURNAL_NAME
 from tests.e2e_scene import (
     COMMAND,
     CYCLE_KEYS,

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-import bot.demo
-from bot.demo import DemoOptions, run_demo
-from bot.journal_reader import JOURNAL_NAME, JournalReader
+import bot.demo.stage
+from bot.demo.stage import DemoOptions, run_demo
+from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.venues.sim.exchange import SimulatedExchange
 from tests.e2e_scene import (
     CYCLE_KEYS,

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from bot.journal_reader import JOURNAL_NAME, JournalReader
-from bot.orders import OrderState, Side
+from bot.journal.reader import JOURNAL_NAME, JournalReader
+from bot.trading.orders import OrderState, Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.errors import VenueReject
 from bot.venues.sim.records import NewOrder, OrderType, SimOrder

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.journal_reader import JOURNAL_NAME, JournalReader
+from bot.journal.reader import JOURNAL_NAME, JournalReader
 from tests.e2e_scene import (
     AUTO,
     LONGS,

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.estimation import DAY_MS, MarketModel
-from risk.covariance import mean_ewma_covariance
+from bot.measuring.estimation import DAY_MS, MarketModel
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.returns import HOUR_MS
 from tests.panel_market import BTC, FET, START_MS, SYMBOLS, PanelMarket, closes, payments
 

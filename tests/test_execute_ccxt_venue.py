@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from bot.clock import SimulatedClock
-from bot.execution import ExecutionContext, Executor
 from bot.feeds.generated import generated_tape
 from bot.feeds.tape import DAY_MS, Tape
 from bot.feeds.tape_feed import TapeFeed
-from bot.journal import Journal
-from bot.orders import Acknowledged, OrderState, Rejected, Side
-from bot.planner import PlanIdentity, PlanSettings, plan_orders
-from bot.pretrade import PretradeLimits
-from bot.reconcile import (
+from bot.journal.journal import Journal
+from bot.trading.execution import ExecutionContext, Executor
+from bot.trading.orders import Acknowledged, OrderState, Rejected, Side
+from bot.trading.planner import PlanIdentity, PlanSettings, plan_orders
+from bot.trading.pretrade import PretradeLimits
+from bot.trading.reconcile import (
     attribute,
     book_fills,
     book_funding,

@@ -11,9 +11,9 @@ import pytest
 
 from bot.clock import SimulatedClock
 from bot.errors import JournalError, UnreachableError
-from bot.execution import ExecutionContext, ExecutionReport, Executor
-from bot.journal import Journal
-from bot.orders import (
+from bot.journal.journal import Journal
+from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
+from bot.trading.orders import (
     Acknowledged,
     NotAccepted,
     OrderOutcome,
@@ -22,9 +22,9 @@ from bot.orders import (
     Rejected,
     UnknownOutcome,
 )
-from bot.planner import Plan
-from bot.pretrade import PretradeLimits
-from bot.reconcile import resolve_unresolved
+from bot.trading.planner import Plan
+from bot.trading.pretrade import PretradeLimits
+from bot.trading.reconcile import resolve_unresolved
 from tests.execute_scene import (
     ACCOUNT,
     FET,

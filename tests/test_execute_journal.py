@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.attribution import HedgeClosedExternally
 from bot.clock import SimulatedClock
 from bot.errors import JournalError, LockHeldError, SafetyError
-from bot.journal import Journal
-from bot.journal_reader import JOURNAL_NAME, JournalReader
-from bot.journal_rows import LEGAL_TRANSITIONS
-from bot.journal_schema import SCHEMA_VERSION
-from bot.ledger import FundingReceipt
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME, JournalReader
+from bot.journal.rows import LEGAL_TRANSITIONS
+from bot.journal.schema import SCHEMA_VERSION
 from bot.lock import EngineLock, engine_state, lock_holder
-from bot.orders import (
+from bot.records.cycle import CycleRecord, CycleStatus
+from bot.trading.attribution import HedgeClosedExternally
+from bot.trading.ledger import FundingReceipt
+from bot.trading.orders import (
     Acknowledged,
     NotAccepted,
     OrderState,
@@ -31,7 +32,6 @@ from bot.orders import (
     Side,
     UnknownOutcome,
 )
-from bot.records import CycleRecord, CycleStatus
 from risk.errors import DataError
 from tests.execute_scene import (
     ACCOUNT,
@@ -435,7 +435,7 @@ CRASH = """
 import sys, time
 from pathlib import Path
 from tests.execute_scene import *
-from bot.orders import UnknownOutcome
+from bot.trading.orders import UnknownOutcome
 journal = Journal.open(Path(sys.argv[1]), SimulatedClock(NOW_MS))
 journal.start_epoch()
 stage = sys.argv[2]

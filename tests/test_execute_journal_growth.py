@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bot.journal_schema
-from bot.attribution import HedgeClosedExternally
+import bot.journal.schema
 from bot.clock import SimulatedClock
-from bot.journal import Journal
-from bot.journal_reader import JournalReader
-from bot.journal_rows import UNSETTLED
-from bot.journal_schema import SCHEMA_VERSION, UNRESOLVED
-from bot.orders import OrderState, Side
+from bot.journal.journal import Journal
+from bot.journal.reader import JournalReader
+from bot.journal.rows import UNSETTLED
+from bot.journal.schema import SCHEMA_VERSION, UNRESOLVED
+from bot.trading.attribution import HedgeClosedExternally
+from bot.trading.orders import OrderState, Side
 from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, acknowledged, fill, order, send
 
 
@@ -121,7 +121,7 @@ def test_an_older_journal_is_brought_up_with_all_it_holds(
 ) -> None:
     path, clock = tmp_path / "journal.sqlite", SimulatedClock(NOW_MS)
     with monkeypatch.context() as old:
-        old.setattr(bot.journal_schema, "SCHEMA_VERSION", 1)
+        old.setattr(bot.journal.schema, "SCHEMA_VERSION", 1)
         with Journal.open(path, clock) as journal:
             booked(journal, 1, FET, 4, 0)
             send(journal, order("h2", intent_id="i2"))

@@ -6,8 +6,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ledger import ExternalClose, FundingReceipt, OwnFill, replay
-from bot.orders import Side
+from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill, replay
+from bot.trading.orders import Side
 from tests.execute_scene import FET, NOW_MS, TAO, fill, own_fill
 
 quantities = st.integers(1, 10_000).map(lambda n: Decimal(n) / 1000)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.clock import SystemClock
 from bot.errors import PerphedgeError, SafetyError, UnreachableError, VenueError
-from bot.orders import (
+from bot.trading.orders import (
     Acknowledged,
     NotAccepted,
     OrderOutcome,

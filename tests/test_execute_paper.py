@@ -6,9 +6,9 @@ from pathlib import Path
 from bot.clock import SimulatedClock
 from bot.feeds.generated import generated_tape
 from bot.feeds.tape import DAY_MS
-from bot.journal import Journal
+from bot.journal.journal import Journal
 from bot.ports import Venue
-from bot.reconcile import FundingReader, attribute, book_fills, book_funding, recover
+from bot.trading.reconcile import FundingReader, attribute, book_fills, book_funding, recover
 from bot.venues.paper import PaperVenue, open_paper_venue
 from tests.execute_scene import FET, intent, order
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.client_ids import derive_client_id
-from bot.orders import Side
-from bot.planner import (
+from bot.trading.client_ids import derive_client_id
+from bot.trading.orders import Side
+from bot.trading.planner import (
     PlanIdentity,
     PlannedOrder,
     PlanSettings,

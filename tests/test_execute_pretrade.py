@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.orders import OrderRequest, Side
-from bot.pretrade import (
+from bot.trading.orders import OrderRequest, Side
+from bot.trading.pretrade import (
     CONTROLS,
     OpenOrder,
     PretradeFacts,

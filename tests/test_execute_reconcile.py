@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bot.clock import SimulatedClock
 from bot.errors import UnreachableError
-from bot.journal import Journal
-from bot.orders import OrderState, Side, UnknownOutcome
-from bot.reconcile import (
+from bot.journal.journal import Journal
+from bot.trading.orders import OrderState, Side, UnknownOutcome
+from bot.trading.reconcile import (
     HedgeClosedExternally,
     attribute,
     book_fills,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.macro_series import csv_points, json_document, json_points
+from bot.outlook.macro_series import csv_points, json_document, json_points
 from risk.errors import DataError
 
 

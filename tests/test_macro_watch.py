@@ -10,13 +10,13 @@ import pytest
 from aiohttp import web
 
 from bot.clock import SimulatedClock
-from bot.macro import MacroWatch, macro_watches
-from bot.macro_series import MAX_BYTES
-from bot.tightening import Outside, Tightening, joined, tightened
+from bot.outlook.macro import MacroWatch, macro_watches
+from bot.outlook.macro_series import MAX_BYTES
+from bot.outlook.tightening import Outside, Tightening, joined, tightened
 from config.macro import CsvSeries, JsonSeries
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from risk.returns import HOUR_MS
-from risk.signals import SignalKind
+from risk.signals.episodes import SignalKind
 
 DAY_MS = 24 * HOUR_MS
 NOW_MS = 1_740_960_000_000 + 10 * DAY_MS  # 2025-03-13

@@ -10,10 +10,10 @@ import pytest
 
 from bot.clock import SimulatedClock
 from bot.errors import UnreachableError
-from bot.journal import Journal
-from bot.monitor import INSTRUMENTS_MAX_AGE_MS, Ages, Monitor, Observation
-from bot.orders import UnknownOutcome
+from bot.journal.journal import Journal
+from bot.measuring.monitor import INSTRUMENTS_MAX_AGE_MS, Ages, Monitor, Observation
 from bot.ports import Quote, ReportedPosition, SourceSnapshot, VenueAccount
+from bot.trading.orders import UnknownOutcome
 from risk.book import Owner
 from risk.errors import DataError, MissingDataError, StaleDataError
 from risk.instrument import Instrument
@@ -111,7 +111,7 @@ class Scene:
 
     def fill(self, quantity: str, *, symbol: str = FET, side: str = "BOTH", n: int = 1) -> None:
         """A hedge of ours by the journal: sold, for a negative quantity."""
-        from bot.orders import Side
+        from bot.trading.orders import Side
 
         amount = Decimal(quantity)
         way = Side.BUY if amount > 0 else Side.SELL

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.breadth import BREADTH_RULE, Breadth, breadth, breadth_signal
 from risk.errors import DataError, EstimationError
 from risk.returns import HOUR_MS, BarPanel
-from risk.signals import SignalKind, initial_state, observe, replay
+from risk.signals.breadth import BREADTH_RULE, Breadth, breadth, breadth_signal
+from risk.signals.episodes import SignalKind, initial_state, observe, replay
 
 NOW_MS = 1_750_000_000_000 // HOUR_MS * HOUR_MS
 

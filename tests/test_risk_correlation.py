@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.correlation import beta, cluster, correlation_of
-from risk.covariance import mean_ewma_covariance
+from risk.correlation.clusters import beta, cluster, correlation_of
+from risk.covariance.estimate import CovarianceEstimate, estimate_from
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import EstimationError, MissingDataError
-from risk.estimate import CovarianceEstimate, estimate_from
 
 
 def blocks(sizes: list[int], inside: float, outside: float) -> FloatArray:

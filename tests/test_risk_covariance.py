@@ -9,14 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.covariance import (
-    CovarianceEstimator,
-    MeanEwmaCovariance,
-    effective_bars,
-    mean_ewma_covariance,
-)
-from risk.errors import DataError, EstimationError, MissingDataError
-from risk.estimate import (
+from risk.covariance.estimate import (
     CovarianceEstimate,
     eligible_history,
     estimate_from,
@@ -24,8 +17,15 @@ from risk.estimate import (
     shrink_to_constant_correlation,
     shrunk_and_sound,
 )
+from risk.covariance.mean_ewma import (
+    CovarianceEstimator,
+    MeanEwmaCovariance,
+    effective_bars,
+    mean_ewma_covariance,
+)
+from risk.covariance.usable import MIN_BARS
+from risk.errors import DataError, EstimationError, MissingDataError
 from risk.returns import BarPanel, log_returns
-from risk.usable import MIN_BARS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NAN = float("nan")

@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.crowding import CrowdingMemory, CrowdingReport, TokenCrowding, crowding, robust_z
-from risk.errors import DataError
-from risk.estimate import CovarianceEstimate, estimate_from
-from risk.funding import (
+from risk.covariance.estimate import CovarianceEstimate, estimate_from
+from risk.crowding.funding import (
     FundingSeries,
     excess_annual,
     funding_annual,
@@ -20,6 +18,8 @@ from risk.funding import (
     is_pinned,
     time_weights,
 )
+from risk.crowding.report import CrowdingMemory, CrowdingReport, TokenCrowding, crowding, robust_z
+from risk.errors import DataError
 from risk.returns import HOUR_MS, utc
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -8,14 +8,12 @@ import pandas as pd
 import pytest
 
 from risk.book import FloatArray
-from risk.covariance import CovarianceEstimator, MeanEwmaCovariance, mean_ewma_covariance
-from risk.errors import DataError, EstimationError
-from risk.estimate import CovarianceEstimate, eligible_history
-from risk.estimators import DEFAULT_ESTIMATOR, ESTIMATORS
-from risk.factors import SECTOR, FactorCovariance, factor_estimate, factor_model
-from risk.returns import BarPanel, log_returns
-from risk.sample import RollingCovariance, rolling_covariance
-from risk.shrinkage import (
+from risk.covariance.estimate import CovarianceEstimate, eligible_history
+from risk.covariance.estimators import DEFAULT_ESTIMATOR, ESTIMATORS
+from risk.covariance.factors import SECTOR, FactorCovariance, factor_estimate, factor_model
+from risk.covariance.mean_ewma import CovarianceEstimator, MeanEwmaCovariance, mean_ewma_covariance
+from risk.covariance.sample import RollingCovariance, rolling_covariance
+from risk.covariance.shrinkage import (
     Shrink,
     ShrunkCovariance,
     ledoit_wolf,
@@ -23,7 +21,9 @@ from risk.shrinkage import (
     oas,
     shrunk_covariance,
 )
-from risk.window import WindowMoments, pair_moments
+from risk.covariance.window import WindowMoments, pair_moments
+from risk.errors import DataError, EstimationError
+from risk.returns import BarPanel, log_returns
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NAN = float("nan")

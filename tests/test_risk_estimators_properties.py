@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.covariance import CovarianceEstimator, MeanEwmaCovariance, mean_ewma_covariance
-from risk.errors import EstimationError
-from risk.estimate import CovarianceEstimate
-from risk.estimators import ESTIMATORS
-from risk.factors import FactorCovariance, factor_estimate
-from risk.sample import RollingCovariance, rolling_covariance
-from risk.shrinkage import (
+from risk.covariance.estimate import CovarianceEstimate
+from risk.covariance.estimators import ESTIMATORS
+from risk.covariance.factors import FactorCovariance, factor_estimate
+from risk.covariance.mean_ewma import CovarianceEstimator, MeanEwmaCovariance, mean_ewma_covariance
+from risk.covariance.sample import RollingCovariance, rolling_covariance
+from risk.covariance.shrinkage import (
     ShrunkCovariance,
     ledoit_wolf,
     ledoit_wolf_identity,
     oas,
     shrunk_covariance,
 )
+from risk.errors import EstimationError
 
 DAYS = 3.0  # a window short enough to run over in a few hundred bars
 LEAST = 4

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.correlation import beta, cluster
-from risk.covariance import mean_ewma_covariance
+from risk.correlation.clusters import beta, cluster
+from risk.covariance.estimate import CovarianceEstimate, estimate_from
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, MissingDataError
-from risk.estimate import CovarianceEstimate, estimate_from
-from risk.exposure import ExposureReport, exposure
+from risk.exposure.report import ExposureReport, exposure
 
 SYMBOLS = ("A", "B", "BTC")
 

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.errors import DataError, EstimationError
-from risk.funding import FundingSeries, excess_annual, funding_daily, is_pinned
-from risk.funding_extras import (
+from risk.crowding.funding import FundingSeries, excess_annual, funding_daily, is_pinned
+from risk.crowding.funding_extras import (
     DAMPER_ANNUAL,
     MIN_CAP_RATE,
     funding_breadth,
@@ -21,6 +20,7 @@ from risk.funding_extras import (
     premium_excess_annual,
     reversion,
 )
+from risk.errors import DataError, EstimationError
 from risk.returns import HOUR_MS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.errors import DataError
-from risk.limits import LimitBreach, LimitReport, RiskLimits, check_limits, check_trade_limits
+from risk.limits.caps import LimitBreach, LimitReport, RiskLimits, check_limits, check_trade_limits
 
 SYMBOLS = ("A", "B", "C", "BTC")
 

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.concentration import (
+from risk.correlation.regime import (
+    REGIME_RULE,
+    CorrelationChange,
+    correlation_change,
+    regime_signals,
+    regime_values,
+)
+from risk.errors import DataError, EstimationError
+from risk.returns import HOUR_MS
+from risk.signals.concentration import (
     ABSORPTION_RULE,
     SPIKE_RULE,
     absorption_ratio,
@@ -20,16 +29,7 @@ from risk.concentration import (
     mean_correlation,
     spike_signal,
 )
-from risk.errors import DataError, EstimationError
-from risk.regime import (
-    REGIME_RULE,
-    CorrelationChange,
-    correlation_change,
-    regime_signals,
-    regime_values,
-)
-from risk.returns import HOUR_MS
-from risk.signals import Severity, SignalKind, initial_state, observe, replay
+from risk.signals.episodes import Severity, SignalKind, initial_state, observe, replay
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NOW_MS = 1_750_000_000_000 // HOUR_MS * HOUR_MS

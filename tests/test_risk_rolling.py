@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.errors import DataError, EstimationError, MissingDataError
-from risk.pair_history import (
+from risk.correlation.pair_history import (
     DAY_MS,
     Bar,
     correlation_history,
@@ -18,8 +17,9 @@ from risk.pair_history import (
     hourly_returns,
     pair_history,
 )
+from risk.correlation.rolling import pair_indices, rolling_correlation, unpacked, window_correlation
+from risk.errors import DataError, EstimationError, MissingDataError
 from risk.returns import HOUR_MS, BarPanel
-from risk.rolling import pair_indices, rolling_correlation, unpacked, window_correlation
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NAN = float("nan")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.benchmark_beta import BenchmarkBeta, benchmark_beta
 from risk.book import FloatArray
-from risk.correlation_report import CorrelationReport, correlation_report
+from risk.correlation.benchmark_beta import BenchmarkBeta, benchmark_beta
+from risk.correlation.report import CorrelationReport, correlation_report
+from risk.correlation.volume_weighted import VolumeWeighted, volume_weighted_correlation
 from risk.errors import DataError, EstimationError, MissingDataError
 from risk.returns import HOUR_MS, BarPanel
-from risk.volume_weighted import VolumeWeighted, volume_weighted_correlation
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 NAN = float("nan")
@@ -139,7 +139,7 @@ def test_scale_of_returns_and_of_each_volume_do_not_matter(
 def test_more_pairs_than_one_chunk_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     returns, volumes = market(6, 90, 6, 0.05)
     whole = volume_weighted_correlation(returns, volumes, names(6))
-    monkeypatch.setattr("risk.volume_weighted.CHUNK_VALUES", 200)
+    monkeypatch.setattr("risk.correlation.volume_weighted.CHUNK_VALUES", 200)
     parts = volume_weighted_correlation(returns, volumes, names(6))
     np.testing.assert_allclose(parts.correlation, whole.correlation, atol=1e-14)
 

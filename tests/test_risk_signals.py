@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from risk.activity import (
+from risk.book import FloatArray
+from risk.correlation.rolling import pair_indices
+from risk.crowding.report import CrowdingReport, TokenCrowding
+from risk.errors import DataError, EstimationError
+from risk.returns import HOUR_MS
+from risk.signals.activity import (
     FUNDING_RULE,
     VOLUME_RULE,
     funding_signals,
@@ -18,13 +23,7 @@ from risk.activity import (
     volume_signals,
     volume_z,
 )
-from risk.book import FloatArray
-from risk.crowding import CrowdingReport, TokenCrowding
-from risk.errors import DataError, EstimationError
-from risk.pairs import PairStates, initial_pairs, observe_pairs, pair_signals
-from risk.returns import HOUR_MS
-from risk.rolling import pair_indices
-from risk.signals import (
+from risk.signals.episodes import (
     Severity,
     SignalKind,
     SignalRule,
@@ -33,6 +32,7 @@ from risk.signals import (
     observe,
     replay,
 )
+from risk.signals.pairs import PairStates, initial_pairs, observe_pairs, pair_signals
 
 NOW_MS = 1_750_000_000_000 // HOUR_MS * HOUR_MS
 

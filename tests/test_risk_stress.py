@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.covariance import mean_ewma_covariance
+from risk.covariance.estimate import CovarianceEstimate, estimate_from
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, EstimationError, MissingDataError
-from risk.estimate import CovarianceEstimate, estimate_from
-from risk.history import PriceHistory, price_history
 from risk.returns import HOUR_MS, BarPanel, log_returns, utc
-from risk.stress import auto_deleveraging, correlation_to_one, sector_gap, worst_window
+from risk.tail.history import PriceHistory, price_history
+from risk.tail.stress import auto_deleveraging, correlation_to_one, sector_gap, worst_window
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 START_MS = 1_750_000_000_000 // HOUR_MS * HOUR_MS

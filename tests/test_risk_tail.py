@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.covariance import mean_ewma_covariance
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, EstimationError
 from risk.returns import MAX_ABS_LOG_RETURN
-from risk.scenarios import FilteredScenarios, Scenarios, filtered_scenarios
-from risk.tail import expected_shortfall, tail_risk, value_at_risk
+from risk.tail.scenarios import FilteredScenarios, Scenarios, filtered_scenarios
+from risk.tail.var_es import expected_shortfall, tail_risk, value_at_risk
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -8,7 +8,7 @@ from scipy.linalg import sqrtm
 
 from risk.book import FloatArray
 from risk.errors import DataError, EstimationError
-from risk.torsion import EffectiveBets, effective_bets, torsion
+from risk.exposure.torsion import EffectiveBets, effective_bets, torsion
 
 
 def covariance(n: int, seed: int, common: float = 1.0) -> FloatArray:

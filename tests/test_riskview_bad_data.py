@@ -27,7 +27,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr("bot.signal_states.COSTLY_BARS", 3)  # a bootstrap for each
+    monkeypatch.setattr("bot.outlook.signal_states.COSTLY_BARS", 3)  # a bootstrap for each
     return runner(tmp_path, capsys)
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.book import FloatArray
-from risk.cures import Explanation, explain
 from risk.errors import DataError
-from risk.limits import LimitBreach, RiskLimits, check_limits
-from risk.measures import Standing
+from risk.limits.caps import LimitBreach, RiskLimits, check_limits
+from risk.limits.cures import Explanation, explain
+from risk.limits.measures import Standing
 
 SYMBOLS = ("A", "B", "C")
 SIGMA = np.array([0.05, 0.06, 0.02])

@@ -69,7 +69,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr("bot.signal_states.COSTLY_BARS", 3)  # a bootstrap for each
+    monkeypatch.setattr("bot.outlook.signal_states.COSTLY_BARS", 3)  # a bootstrap for each
     return runner(tmp_path, capsys)
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from bot.clock import SimulatedClock, SystemClock
 from bot.errors import JournalError
-from bot.records import CycleRecord, CycleStatus, iso_utc
+from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.runner import run_cycles
-from bot.signals import stopped_by_signals
+from bot.stopping import stopped_by_signals
 
 NOW_MS = 1_750_000_000_000
 
@@ -124,7 +124,7 @@ async def test_the_given_event_is_the_one_that_is_set() -> None:
 PATIENT = textwrap.dedent(
     """
     import asyncio
-    from bot.signals import stopped_by_signals
+    from bot.stopping import stopped_by_signals
     async def main():
         with stopped_by_signals() as stop:
             print("ready", flush=True)

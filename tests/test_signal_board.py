@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bot.estimation import MarketModel, MarketView
-from bot.signal_board import SignalBoard
-from bot.signal_states import COSTLY_BARS
-from bot.universe import Universe
+from bot.measuring.estimation import MarketModel, MarketView
+from bot.measuring.universe import Universe
+from bot.outlook.signal_board import SignalBoard
+from bot.outlook.signal_states import COSTLY_BARS
 from risk.book import AccountState, Book, FloatArray, Owner, Position
 from risk.errors import DataError
 from risk.returns import HOUR_MS
-from risk.signals import Severity, Signal, SignalKind
+from risk.signals.episodes import Severity, Signal, SignalKind
 from tests.panel_market import BTC, ETH, FET, NEAR, START_MS, SYMBOLS, TAO, WLD, PanelMarket
 from tests.panel_market import payments as flat_payments
 
@@ -230,8 +230,8 @@ def test_an_empty_answer_is_no_delisting_of_everything() -> None:
 
 
 def test_infinite_values_are_an_error_of_the_rule_alone() -> None:
-    from bot.signal_states import RuleMemory
-    from risk.signals import SignalRule
+    from bot.outlook.signal_states import RuleMemory
+    from risk.signals.episodes import SignalRule
 
     memory = RuleMemory(SignalRule(1.0, 0.5, 1, 1), 1, 3)
     for time_ms, value in enumerate((2.0, np.nan, np.nan, np.nan)):

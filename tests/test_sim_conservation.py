@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.errors import VenueReject
 from bot.venues.sim.records import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.market import SymbolMarket
 from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeSettings
 from tests.sim_scene import BTC, FET, INSTRUMENTS, VOLUMES, Scene

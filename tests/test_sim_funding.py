@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.records import IncomeType, MarginType
 from tests.sim_scene import BTC, FET, HOUR_MS, START_MS, TAO, Scene

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.records import IncomeType, MarginType, OrderStatus
 from tests.sim_scene import BTC, FET, TAO, Scene

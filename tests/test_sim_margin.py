@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.brackets import (
     bracket_of,
     brackets_by_volume,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.records import IncomeType, OrderStatus, SimOrder, TimeInForce
 from tests.sim_scene import BTC, FET, TAO, Scene, refused
 

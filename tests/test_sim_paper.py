@@ -8,8 +8,8 @@ import pytest
 
 from bot.clock import SimulatedClock
 from bot.errors import VenueError
-from bot.orders import Acknowledged, OrderRequest, OrderState, Rejected, Side
 from bot.ports import Quote, Venue
+from bot.trading.orders import Acknowledged, OrderRequest, OrderState, Rejected, Side
 from bot.venues.paper import PAPER_LEVERAGE, PaperVenue, open_paper_venue
 from bot.venues.sim.brackets import brackets_by_volume, max_notional_usd
 from tests.sim_scene import BTC, FET, INSTRUMENTS, START_MS, Scene

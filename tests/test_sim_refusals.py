@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.errors import HTTP_STATUS, MESSAGES, Code, VenueReject, reject
 from bot.venues.sim.filters import check_price, check_quantity, decimals, symbol_filters
 from bot.venues.sim.records import MarginType, OrderStatus, SelfTradePrevention, TimeInForce

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from risk.errors import OptimizationError
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices
 from strategies.model import hedge_model

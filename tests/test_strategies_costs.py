@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.costs import cost_model
 from strategies.inputs import HedgeChoices
 from tests.strategies_cases import two_tokens

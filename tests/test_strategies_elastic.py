@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.caps import Tier, excess
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.inputs import HedgeChoices, HedgeFacts

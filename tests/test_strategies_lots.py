@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lots import best_lots, nearest_lots, tightened

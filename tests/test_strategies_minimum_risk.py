@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategies.problem
-from risk.limits import RiskLimits, check_trade_limits
+from risk.limits.caps import RiskLimits, check_trade_limits
 from strategies.base import HedgeStrategy
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk

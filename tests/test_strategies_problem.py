@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 import strategies.problem
 from risk.errors import OptimizationError
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
 from strategies.inputs import HedgeChoices, HedgeFacts

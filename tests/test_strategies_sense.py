@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
 from strategies.inputs import HedgeChoices, HedgeFacts

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.assessment import Assessment, Screen, assess
-from bot.estimation import MarketModel
-from bot.execution import PlaceResult
-from bot.orders import Fill, OrderRequest, OrderState, Side
-from bot.summary import (
+from bot.measuring.assessment import Assessment, Screen, assess
+from bot.measuring.estimation import MarketModel
+from bot.measuring.universe import Universe
+from bot.records.summary import (
     correlation_record,
     crowding_record,
     exposure_record,
@@ -25,9 +24,10 @@ from bot.summary import (
     shares,
     usd,
 )
-from bot.universe import Universe
+from bot.trading.execution import PlaceResult
+from bot.trading.orders import Fill, OrderRequest, OrderState, Side
 from risk.errors import DataError
-from risk.limits import RiskLimits
+from risk.limits.caps import RiskLimits
 from risk.returns import HOUR_MS
 from strategies.inputs import HedgeChoices
 from strategies.minimum_risk import MinimumRisk

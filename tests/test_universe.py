@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from bot.universe import Universe, base_of, build_universe, excluded_from_hedging, of_a_bot
+from bot.measuring.universe import (
+    Universe,
+    base_of,
+    build_universe,
+    excluded_from_hedging,
+    of_a_bot,
+)
 from tests.panel_market import instrument
 
 LISTED = {

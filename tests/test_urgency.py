@@ -1,7 +1,7 @@
 """When a breach cannot wait for the next decision."""
 
 from bot.urgency import is_urgent, left_over
-from risk.limits import LimitBreach
+from risk.limits.caps import LimitBreach
 from strategies.proposal import NoHedge, NoHedgeReason, RiskState
 
 

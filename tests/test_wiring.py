@@ -15,11 +15,11 @@ from bot.clock import SimulatedClock
 from bot.cycle import Engine
 from bot.errors import LockHeldError, SafetyError, UsageError
 from bot.feeds.tape import DAY_MS, Tape
-from bot.journal import Journal
-from bot.journal_reader import JOURNAL_NAME
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
 from bot.logs import open_log
 from bot.ports import SourceSnapshot
-from bot.records import CycleStatus
+from bot.records.cycle import CycleStatus
 from bot.venues.http.server import serve_exchange
 from bot.venues.paper import PaperVenue
 from bot.venues.paper_funding import settle_missed_funding

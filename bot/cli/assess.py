@@ -14,8 +14,8 @@ from risk.errors import DataError, UnmeasurableError
 
 if TYPE_CHECKING:
     from bot.cycle import Engine
-    from bot.cycle_record import Look
-    from bot.records import CycleRecord
+    from bot.records.cycle import CycleRecord
+    from bot.records.ending import Look
     from bot.sources.book import BookSource
 
 Config = Annotated[Path | None, typer.Option("-c", "--config", help="Configuration file.")]

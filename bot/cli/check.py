@@ -36,7 +36,7 @@ async def _check(settings: "Settings") -> dict[str, Any]:
     from bot.logs import stderr_log
 
     with quick_imports():
-        from bot.summary import limits_record, shares
+        from bot.records.summary import limits_record, shares
         from bot.wiring import Surroundings, open_observer
     clock = SystemClock()
     around = Surroundings(clock, on_backfill=backfill_bar())

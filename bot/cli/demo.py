@@ -9,8 +9,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from bot.demo import DemoOptions
-    from bot.demo_bot import DemoPlan
+    from bot.demo.piling_bot import DemoPlan
+    from bot.demo.stage import DemoOptions
 
 PAUSE_SECONDS = 1.0
 
@@ -47,7 +47,7 @@ def _print_document(data: Path | None, cycles: int | None, seed: int, out: Path)
     from bot.cli.startup import quick_imports
 
     with quick_imports():
-        from bot.demo import DemoOptions, run_demo
+        from bot.demo.stage import DemoOptions, run_demo
     options = DemoOptions(data, cycles, seed, out)
     document = asyncio.run(run_demo(options, on_plan=lambda _: _load_play()))
     print(json_text.dumps(document, allow_nan=False, indent=2))
@@ -58,7 +58,7 @@ def _load_play() -> None:
     from bot.cli.startup import quick_imports
 
     with quick_imports():
-        import bot.demo_play  # noqa: F401 - only to have it loaded
+        import bot.demo.play  # noqa: F401 - only to have it loaded
 
 
 def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
@@ -75,7 +75,7 @@ def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
     with LiveCycles(console, title=title) as live:
         live.note("making a market …" if data is None else f"reading {data} …")
         with quick_imports():
-            from bot.demo import DemoOptions, run_demo
+            from bot.demo.stage import DemoOptions, run_demo
 
         def tell_plan(plan: "DemoPlan") -> None:
             live.introduce(_plan_table(plan))
@@ -115,7 +115,7 @@ def _plan_table(plan: "DemoPlan") -> "RenderableType":
 
 def _tell_end(console: "Console", options: "DemoOptions", document: dict[str, Any] | None) -> None:
     from bot.cli.startup import command_name
-    from bot.demo import REPORT_NAME
+    from bot.demo.stage import REPORT_NAME
     from bot.report.history import verdict
 
     if document is None or not document["cycles"]:

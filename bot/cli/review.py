@@ -11,7 +11,7 @@ import typer
 from bot.errors import UsageError
 
 if TYPE_CHECKING:
-    from bot.journal_reader import JournalReader
+    from bot.journal.reader import JournalReader
 
 Config = Annotated[Path | None, typer.Option("-c", "--config", help="Configuration file.")]
 State = Annotated[Path | None, typer.Option(help="State directory, in place of -c.")]
@@ -61,7 +61,7 @@ def log(
 
 
 def _open(state_dir: Path) -> "JournalReader":
-    from bot.journal_reader import JOURNAL_NAME, JournalReader
+    from bot.journal.reader import JOURNAL_NAME, JournalReader
 
     path = state_dir / JOURNAL_NAME
     if not path.exists():
@@ -143,7 +143,7 @@ def _in_order(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _event(row: Any) -> dict[str, Any]:
-    from bot.records import iso_utc
+    from bot.records.cycle import iso_utc
 
     return {
         "event": row.kind,

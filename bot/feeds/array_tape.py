@@ -19,7 +19,7 @@ from bot.feeds.series import FundingTrack, HourlyBars, OpenInterestSeries
 from bot.feeds.tape import BASE_RATE_8H, DAY_MS, FundingPayment, Kline
 from bot.ports import Quote
 from risk.book import FloatArray
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS, BarPanel

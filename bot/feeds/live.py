@@ -15,15 +15,15 @@ from bot.feeds.live_quotes import QuoteReader
 from bot.feeds.quality import BarRows
 from bot.feeds.series import quote_volume_usd
 from bot.logs import Logger
-from bot.orders import Side
 from bot.ports import Clock, Quote
+from bot.trading.orders import Side
 from bot.venues.ccxt_market import (
     instruments_of,
     interval_hours,
     reading,
     require_capabilities,
 )
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS, BarPanel

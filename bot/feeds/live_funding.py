@@ -12,7 +12,7 @@ from bot.logs import Logger
 from bot.ports import Clock
 from bot.venues.ccxt_market import number, reading
 from risk.book import FloatArray
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.returns import HOUR_MS
 
 PAGE_ROWS = 100  # every exchange allows that many

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.ports import Quote
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS, BarPanel
 

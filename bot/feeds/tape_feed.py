@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from bot.feeds.tape import Tape
-from bot.orders import Side
 from bot.ports import Clock, Quote
-from risk.crowding import FundingSeries
+from bot.trading.orders import Side
+from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import BarPanel
 

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.cycle_record import Look, signal_record
-from bot.records import iso_utc
+from bot.records.cycle import iso_utc
+from bot.records.ending import Look, signal_record
 from bot.riskview.measured import Measured, measured
-from risk.benchmark_beta import BenchmarkBeta
 from risk.book import FloatArray
-from risk.correlation_report import LONG_DAYS, CorrelationMatrix
-from risk.crowding import TokenCrowding
-from risk.cures import Explanation
-from risk.exposure import ClusterExposure
-from risk.funding_extras import FundingDifferential
+from risk.correlation.benchmark_beta import BenchmarkBeta
+from risk.correlation.report import LONG_DAYS, CorrelationMatrix
+from risk.crowding.funding_extras import FundingDifferential
+from risk.crowding.report import TokenCrowding
+from risk.exposure.report import ClusterExposure
+from risk.limits.cures import Explanation
 from risk.returns import BarPanel
-from risk.signals import Severity
-from risk.stress import StressResult
-from risk.tail import TailRisk
+from risk.signals.episodes import Severity
+from risk.tail.stress import StressResult
+from risk.tail.var_es import TailRisk
 
 Document = dict[str, Any]
 

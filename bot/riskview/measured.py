@@ -6,18 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.assessment import Assessment
-from bot.cycle_record import Look
-from bot.universe import base_of
-from risk.activity import listing_signals
+from bot.measuring.assessment import Assessment
+from bot.measuring.universe import base_of
+from bot.records.ending import Look
 from risk.book import FloatArray, Owner
-from risk.correlation_report import CorrelationReport, correlation_report
-from risk.crowding import FundingSeries
-from risk.cures import Explanation, explain
-from risk.errors import MissingDataError, PerphedgeError
-from risk.exclusion import Excluded
-from risk.funding import excess_annual, is_pinned
-from risk.funding_extras import (
+from risk.correlation.report import CorrelationReport, correlation_report
+from risk.crowding.funding import excess_annual, is_pinned
+from risk.crowding.funding_extras import (
     FundingBreadth,
     FundingDifferential,
     funding_breadth,
@@ -25,20 +20,25 @@ from risk.funding_extras import (
     is_capped,
     reversion,
 )
-from risk.history import price_history
-from risk.measures import Standing
+from risk.crowding.report import FundingSeries
+from risk.errors import MissingDataError, PerphedgeError
+from risk.exclusion import Excluded
+from risk.exposure.torsion import EffectiveBets, effective_bets, torsion
+from risk.limits.cures import Explanation, explain
+from risk.limits.measures import Standing
 from risk.returns import BARS_PER_DAY, BarPanel, log_returns, without_faults
-from risk.scenarios import filtered_scenarios
-from risk.signals import Signal, SignalKind
-from risk.stress import (
+from risk.signals.activity import listing_signals
+from risk.signals.episodes import Signal, SignalKind
+from risk.tail.history import price_history
+from risk.tail.scenarios import filtered_scenarios
+from risk.tail.stress import (
     StressResult,
     auto_deleveraging,
     correlation_to_one,
     sector_gap,
     worst_window,
 )
-from risk.tail import TailRisk, tail_risk
-from risk.torsion import EffectiveBets, effective_bets, torsion
+from risk.tail.var_es import TailRisk, tail_risk
 
 WEEK_BARS = 7 * BARS_PER_DAY
 DELEVERAGED_SHARE = 0.5

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bot.ledger import FundingReceipt
-from bot.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
+from bot.trading.ledger import FundingReceipt
+from bot.trading.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
 from risk.book import AccountState
 from risk.errors import DataError, MissingDataError
 

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from bot.errors import UnreachableError, VenueError
-from bot.ledger import FundingReceipt
-from bot.orders import (
+from bot.ports import Clock, VenueAccount
+from bot.trading.ledger import FundingReceipt
+from bot.trading.orders import (
     Acknowledged,
     Fill,
     OrderOutcome,
@@ -18,7 +19,6 @@ from bot.orders import (
     Rejected,
     UnknownOutcome,
 )
-from bot.ports import Clock, VenueAccount
 from bot.venues.ccxt_reading import (
     contract_size,
     liquidation_prices,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bot.orders import NotAccepted, OrderOutcome, Rejected, UnknownOutcome
+from bot.trading.orders import NotAccepted, OrderOutcome, Rejected, UnknownOutcome
 
 
 class Meaning(Enum):

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from bot.errors import VenueError
-from bot.ledger import FundingReceipt
-from bot.orders import (
+from bot.ports import Clock, Quote, VenueAccount
+from bot.trading.ledger import FundingReceipt
+from bot.trading.orders import (
     Acknowledged,
     Fill,
     OrderOutcome,
@@ -13,7 +14,6 @@ from bot.orders import (
     OrderState,
     Rejected,
 )
-from bot.ports import Clock, Quote, VenueAccount
 from bot.venues.sim.account import HeldPosition, SimAccount
 from bot.venues.sim.errors import Code, VenueReject, reject
 from bot.venues.sim.exchange import SimulatedExchange

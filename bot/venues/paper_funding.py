@@ -12,11 +12,11 @@ from decimal import Decimal
 
 import numpy as np
 
-from bot.journal import Journal
-from bot.ledger import FundingReceipt, OwnFill, replay
+from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.ports import Clock, MarketData
-from risk.crowding import FundingSeries
+from bot.trading.ledger import FundingReceipt, OwnFill, replay
+from risk.crowding.report import FundingSeries
 from risk.returns import HOUR_MS, BarPanel
 
 _OVERLAP_MS = HOUR_MS  # what was due just before the end may not have been booked any more

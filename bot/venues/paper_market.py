@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.orders import Side
 from bot.ports import MarketData, Quote
+from bot.trading.orders import Side
 from bot.venues.paper import PaperVenue
-from risk.crowding import FundingSeries
+from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import BarPanel
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.http.face import Face
 from bot.venues.http.params import Params, missing
 from bot.venues.sim.errors import Code, VenueReject, reject

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.http.face import Listed
 from bot.venues.http.wire import Json, fixed
 from bot.venues.sim.records import ZERO, OrderStatus, SimOrder, SimTrade

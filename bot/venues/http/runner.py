@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.feeds.tape import Tape
 from bot.ports import Clock
-from bot.signals import stopped_by_signals
+from bot.stopping import stopped_by_signals
 from bot.venues.http.server import LoopbackServer, serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
 

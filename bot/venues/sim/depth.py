@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
-from bot.orders import Side
 from bot.ports import Quote
+from bot.trading.orders import Side
 from bot.venues.sim.settings import ExchangeSettings
 from risk.instrument import Instrument
 

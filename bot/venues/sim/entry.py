@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.booking import Booker
 from bot.venues.sim.errors import Code, reject

@@ -10,8 +10,8 @@ from decimal import Decimal
 from itertools import islice
 from types import MappingProxyType
 
-from bot.orders import Side
 from bot.ports import Clock, Quote
+from bot.trading.orders import Side
 from bot.venues.sim import history, modes
 from bot.venues.sim.account import HeldPosition, SimAccount, restore
 from bot.venues.sim.booking import Booker, Ids

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.errors import Code, VenueReject, reject
 from bot.venues.sim.records import NewOrder, OrderType
 from bot.venues.sim.settings import ExchangeSettings

@@ -8,7 +8,7 @@ the margin, so that no wallet ends below 0.
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.account import PositionState, SimAccount
 from bot.venues.sim.booking import Booker
 from bot.venues.sim.depth import to_step

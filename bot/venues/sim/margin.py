@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.account import PositionState, SimAccount
 from bot.venues.sim.brackets import (
     bracket_of,

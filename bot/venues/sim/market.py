@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from bot.orders import Side
 from bot.ports import Quote
+from bot.trading.orders import Side
 from bot.venues.sim.brackets import brackets_by_volume
 from bot.venues.sim.depth import StreetBook, to_step
 from bot.venues.sim.errors import Code, reject

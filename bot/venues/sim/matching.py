@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from bot.orders import Side
+from bot.trading.orders import Side
 from bot.venues.sim.booking import Booker
 from bot.venues.sim.market import Markets, SymbolMarket
 from bot.venues.sim.records import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from bot.orders import Side
+from bot.trading.orders import Side
 
 ZERO = Decimal(0)
 USD_STEP = Decimal("0.00000001")

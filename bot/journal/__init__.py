@@ -1,0 +1,1 @@
+"""The journal: what the engine meant, sent, was told and booked."""

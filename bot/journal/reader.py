@@ -1,0 +1,308 @@
+"""The journal as those read it who change nothing: log, status, report, and the engine itself."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+from bot.journal.rows import (
+    EventRow,
+    OrderRow,
+    close_row,
+    fill_row,
+    funding_row,
+    order_row,
+)
+from bot.journal.schema import UNRESOLVED, connect_reader, one_line_errors
+from bot.trading.ledger import (
+    ExternalClose,
+    FundingReceipt,
+    Ledger,
+    OwnFill,
+    PositionKey,
+    add_quantities,
+    replay,
+)
+
+JOURNAL_NAME = "journal.sqlite"
+FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
+
+
+@dataclass(slots=True)
+class _Positions:
+    """Positions of one account after some of its fills and closes.
+
+    Attributes:
+        fill, close: newest row of each table that was looked at.
+        closed_ms: time of the latest close by others; -1 without any.
+        quantity: signed base units, flat ones too.
+    """
+
+    fill: int
+    close: int
+    closed_ms: int
+    quantity: dict[PositionKey, Decimal]
+
+
+class JournalReader:
+    """Reads a journal. Every method raises JournalError, in one line, when it cannot."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Use ``open``."""
+        self.path = path
+        self._connection = connection
+        self._connection.row_factory = sqlite3.Row
+        self._positions: dict[str, _Positions] = {}
+
+    @classmethod
+    def open_reader(cls, path: Path, *, busy_timeout_ms: int = 5000) -> Self:
+        """Opens an existing journal without the right to write.
+
+        Raises:
+            JournalError: there is none, or it cannot be read.
+            SafetyError: a newer perphedge wrote it.
+        """
+        return cls(path, connect_reader(path, busy_timeout_ms))
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        with one_line_errors(self.path, "be read"):
+            return self._connection.execute(sql, values).fetchall()
+
+    def meta(self, key: str) -> str | None:
+        """A stored fact about this installation."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0]["value"]) if rows else None
+
+    @property
+    def epoch(self) -> int:
+        """How many times an engine was started on this journal."""
+        return int(self.meta("epoch") or 0)
+
+    def cycle(self, cycle_id: str) -> dict[str, Any] | None:
+        """The document of one cycle."""
+        rows = self._rows("SELECT document FROM cycles WHERE cycle_id = ?", cycle_id)
+        return _document(rows[0]) if rows else None
+
+    def cycles(self, since_ms: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """Documents of the cycles since then, oldest first; with a limit, the newest of them."""
+        rows = self._rows(
+            "SELECT document FROM cycles WHERE timestamp_ms >= ? "
+            "ORDER BY timestamp_ms DESC, rowid DESC LIMIT ?",
+            since_ms,
+            -1 if limit is None else limit,
+        )
+        return [_document(row) for row in reversed(rows)]
+
+    def cycle_count(self) -> int:
+        """How many cycles are recorded."""
+        return int(self._rows("SELECT count(*) AS n FROM cycles")[0]["n"])
+
+    def events(
+        self,
+        since_ms: int = 0,
+        *,
+        after_id: int = 0,
+        cycle_id: str | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+    ) -> list[EventRow]:
+        """Events since then and after that id, oldest first; with a limit, the newest of them."""
+        rows = self._rows(
+            "SELECT * FROM events WHERE timestamp_ms >= ? AND id > ? "
+            "AND (?3 IS NULL OR cycle_id = ?3) AND (?4 IS NULL OR kind = ?4) "
+            "ORDER BY id DESC LIMIT ?5",
+            since_ms,
+            after_id,
+            cycle_id,
+            kind,
+            -1 if limit is None else limit,
+        )
+        return [
+            EventRow(
+                event_id=row["id"],
+                timestamp_ms=row["timestamp_ms"],
+                kind=row["kind"],
+                cycle_id=row["cycle_id"],
+                client_id=row["client_id"],
+                document=_document(row),
+            )
+            for row in reversed(rows)
+        ]
+
+    def order(self, client_id: str) -> OrderRow | None:
+        """One order."""
+        rows = self._rows("SELECT * FROM orders WHERE client_id = ?", client_id)
+        return order_row(rows[0]) if rows else None
+
+    def orders(self, cycle_id: str) -> tuple[OrderRow, ...]:
+        """The orders of one cycle, as they were sent."""
+        rows = self._rows(
+            "SELECT orders.* FROM orders JOIN intents USING (intent_id) "
+            "WHERE intents.cycle_id = ? ORDER BY orders.rowid",
+            cycle_id,
+        )
+        return tuple(order_row(row) for row in rows)
+
+    def unresolved_orders(self, account: str | None = None) -> tuple[OrderRow, ...]:
+        """Orders that may still change our position: unknown, open, or with fills to be booked.
+
+        Quarantined ones are among them: they are final, yet nobody knows what they did.
+        """
+        # The plus keeps SQLite from reading all orders only because they lie in order of rowid.
+        rows = self._rows(f"SELECT * FROM orders WHERE {UNRESOLVED} ORDER BY +rowid")  # noqa: S608 - a constant
+        found = (order_row(row) for row in rows)
+        return tuple(o for o in found if o.unresolved and account in (None, o.account))
+
+    def accounts(self) -> tuple[str, ...]:
+        """Accounts in which an order was ever sent, sorted."""
+        rows = self._rows("SELECT DISTINCT account FROM orders ORDER BY account")
+        return tuple(str(row["account"]) for row in rows)
+
+    def symbols_traded(self, account: str, since_ms: int = 0) -> tuple[str, ...]:
+        """Symbols in which an order was sent since then, sorted."""
+        rows = self._rows(
+            "SELECT DISTINCT symbol FROM orders WHERE account = ? AND sent_ms >= ? ORDER BY symbol",
+            account,
+            since_ms,
+        )
+        return tuple(str(row["symbol"]) for row in rows)
+
+    def own_fills(self, account: str, since_ms: int = 0) -> list[OwnFill]:
+        """Executions of our orders since then, oldest first."""
+        rows = self._rows(
+            "SELECT * FROM fills WHERE account = ? AND timestamp_ms >= ? "
+            "ORDER BY timestamp_ms, rowid",
+            account,
+            since_ms,
+        )
+        return [fill_row(row) for row in rows]
+
+    def cycle_fills(self, cycle_id: str) -> list[OwnFill]:
+        """Executions of the orders of one cycle, oldest first."""
+        rows = self._rows(
+            "SELECT fills.* FROM fills JOIN orders USING (client_id) JOIN intents USING (intent_id)"
+            " WHERE intents.cycle_id = ? ORDER BY fills.timestamp_ms, fills.rowid",
+            cycle_id,
+        )
+        return [fill_row(row) for row in rows]
+
+    def funding_receipts(self, account: str, since_ms: int = 0) -> list[FundingReceipt]:
+        """Funding payments since then, oldest first."""
+        rows = self._rows(
+            "SELECT * FROM funding WHERE account = ? AND timestamp_ms >= ? "
+            "ORDER BY timestamp_ms, rowid",
+            account,
+            since_ms,
+        )
+        return [funding_row(row) for row in rows]
+
+    def external_closes(self, account: str) -> list[ExternalClose]:
+        """Parts of our hedges that others closed, oldest first."""
+        rows = self._rows("SELECT * FROM external_closes WHERE account = ? ORDER BY id", account)
+        return [close_row(row) for row in rows]
+
+    def ledger(self, account: str) -> Ledger:
+        """Positions, entry prices, PnL, fees and funding from everything booked."""
+        return replay(
+            self.own_fills(account), self.funding_receipts(account), self.external_closes(account)
+        )
+
+    def own_positions(self, account: str) -> dict[PositionKey, Decimal]:
+        """Our hedges by (symbol, position side): signed base units, only those not zero."""
+        newest = self._rows(
+            "SELECT (SELECT coalesce(max(rowid), 0) FROM fills) AS fill, "
+            "(SELECT coalesce(max(id), 0) FROM external_closes) AS close"
+        )[0]
+        fill, close = int(newest["fill"]), int(newest["close"])
+        known = self._positions.get(account)
+        if known is None or known.close != close or not self._follow(account, known, fill):
+            known = self._replayed(account, fill, close)
+            self._positions[account] = known
+        return {key: quantity for key, quantity in known.quantity.items() if quantity}
+
+    def _replayed(self, account: str, fill: int, close: int) -> _Positions:
+        closed_ms = max((one.timestamp_ms for one in self.external_closes(account)), default=-1)
+        positions = self.ledger(account).positions
+        quantity = {key: position.base_quantity for key, position in positions.items()}
+        return _Positions(fill, close, closed_ms, quantity)
+
+    def _follow(self, account: str, known: _Positions, fill: int) -> bool:
+        """Adds the fills up to row ``fill`` that are new; False where all must be replayed.
+
+        A close by others takes what was held at its time, so a fill from before it changes it.
+        """
+        rows = self._rows(
+            "SELECT * FROM fills WHERE rowid > ? AND rowid <= ? AND account = ? ORDER BY rowid",
+            known.fill,
+            fill,
+            account,
+        )
+        fresh = [fill_row(row) for row in rows]
+        if any(own.fill.timestamp_ms <= known.closed_ms for own in fresh):
+            return False
+        add_quantities(known.quantity, fresh)
+        known.fill = fill
+        return True
+
+    def turnover_usd(self, since_ms: int, account: str | None = None) -> Decimal:
+        """Notional that our orders traded since then, USD."""
+        rows = self._rows(
+            "SELECT account, quantity, price FROM fills WHERE timestamp_ms >= ?", since_ms
+        )
+        return sum(
+            (
+                Decimal(row["quantity"]) * Decimal(row["price"])
+                for row in rows
+                if account in (None, row["account"])
+            ),
+            Decimal(0),
+        )
+
+    def watermark(self, account: str, symbol: str) -> int | None:
+        """Up to when the executions of a symbol were last read, UTC milliseconds."""
+        rows = self._rows(
+            "SELECT timestamp_ms FROM watermarks WHERE account = ? AND symbol = ?", account, symbol
+        )
+        return int(rows[0]["timestamp_ms"]) if rows else None
+
+    def funding_wanted_since(self, account: str) -> int | None:
+        """From when funding must be read; None while no order was ever sent."""
+        rows = self._rows("SELECT min(sent_ms) AS first FROM orders WHERE account = ?", account)
+        first = rows[0]["first"]
+        watermark = self.watermark(account, FUNDING_WATERMARK)
+        return watermark if first is None or watermark is not None else int(first)
+
+    def fills_wanted_since(self, account: str, symbol: str) -> int | None:
+        """From when executions of a symbol must be read so that none of ours is missed.
+
+        An order that is not settled is looked for since it was sent: until its venue id is known
+        its executions cannot be told from other people's. None: no order was ever sent.
+        """
+        rows = self._rows(
+            "SELECT min(sent_ms) AS first FROM orders WHERE account = ? AND symbol = ?",
+            account,
+            symbol,
+        )
+        if rows[0]["first"] is None:
+            return None
+        watermark = self.watermark(account, symbol)
+        start_ms = int(rows[0]["first"]) if watermark is None else watermark
+        open_ones = [o.sent_ms for o in self.unresolved_orders(account) if o.symbol == symbol]
+        return min([start_ms, *open_ones])
+
+
+def _document(row: sqlite3.Row) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(row["document"])
+    return document

@@ -1,0 +1,142 @@
+"""Writing to the journal: durable transactions, settings, cycles and events."""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from bot.errors import JournalError
+from bot.journal.reader import JournalReader
+from bot.journal.schema import connect_writer, is_damage, one_line_errors
+from bot.ports import Clock
+from bot.records.cycle import CycleRecord
+
+
+class JournalWriter(JournalReader):
+    """Reads and writes. Every method raises JournalError, in one line, when it cannot.
+
+    After a disk error or damage every further write is refused: what the disk holds is no longer
+    known, so nothing may be sent on the strength of it.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, clock: Clock) -> None:
+        """Use ``open``."""
+        super().__init__(path, connection)
+        self._clock = clock
+        self._broken = False
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        clock: Clock,
+        *,
+        install_key: bytes | None = None,
+        busy_timeout_ms: int = 5000,
+    ) -> Self:
+        """Opens or creates a journal; ``install_key`` is used once, when it is created.
+
+        Raises:
+            JournalError: it cannot be opened, is damaged, or is no journal.
+            SafetyError: a newer perphedge wrote it.
+        """
+        journal = cls(path, connect_writer(path, busy_timeout_ms, clock.now_ms()), clock)
+        try:
+            key = secrets.token_bytes(32) if install_key is None else install_key
+            journal.meta_once("install_key", key.hex())
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+        if self._broken:
+            raise JournalError(f"journal {self.path}: the disk failed earlier; restart the engine")
+        with one_line_errors(self.path, doing):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                if isinstance(error, sqlite3.Error) and is_damage(error):
+                    self._broken = True
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @property
+    def install_key(self) -> bytes:
+        """Key of the client ids, made once for each journal."""
+        return bytes.fromhex(self.meta("install_key") or "")
+
+    def meta_once(self, key: str, value: str) -> str:
+        """Stores a fact unless there is one already; the fact that holds."""
+        with self._transaction("store a setting") as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+        return self.meta(key) or ""
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Stores a fact in place of an older one."""
+        with self._transaction("store a setting") as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def start_epoch(self) -> int:
+        """Counts one more start of an engine; the new number."""
+        with self._transaction("count a start") as db:
+            db.execute(
+                "INSERT INTO meta VALUES ('epoch', '1') "
+                "ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+            )
+        return self.epoch
+
+    def record_cycle(self, record: CycleRecord) -> None:
+        """Stores what a cycle left behind; a second document under one id is refused."""
+        text = json_text(record.document(), f"cycle {record.cycle_id}")
+        with self._transaction(f"record cycle {record.cycle_id}") as db:
+            db.execute(
+                "INSERT INTO cycles VALUES (?, ?, ?, ?)",
+                (record.cycle_id, record.timestamp_ms, str(record.status), text),
+            )
+
+    def record_event(
+        self,
+        kind: str,
+        document: Mapping[str, Any],
+        *,
+        cycle_id: str | None = None,
+        client_id: str | None = None,
+    ) -> None:
+        """Stores one event of plain JSON types."""
+        with self._transaction(f"record event {kind}") as db:
+            self._insert_event(db, kind, document, cycle_id, client_id)
+
+    def _insert_event(
+        self,
+        db: sqlite3.Connection,
+        kind: str,
+        document: Mapping[str, Any],
+        cycle_id: str | None,
+        client_id: str | None,
+    ) -> None:
+        text = json_text(document, f"event {kind}")
+        db.execute(
+            "INSERT INTO events (timestamp_ms, kind, cycle_id, client_id, document) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (self._clock.now_ms(), kind, cycle_id, client_id, text),
+        )
+
+
+def json_text(document: Mapping[str, Any], what: str) -> str:
+    """Compact JSON.
+
+    Raises:
+        JournalError: something in it has no place in JSON, NaN for instance.
+    """
+    try:
+        return json.dumps(document, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise JournalError(f"{what} cannot be written as JSON: {error}") from error

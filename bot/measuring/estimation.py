@@ -1,0 +1,159 @@
+"""What the engine believes about the market: kept up bar by bar, rebuilt when it must be."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.feeds.panels import empty_panel, joined_panel
+from bot.ports import MarketData
+from risk.covariance.mean_ewma import CovarianceEstimate, MeanEwmaCovariance
+from risk.crowding.report import FundingSeries
+from risk.exclusion import Excluded
+from risk.returns import HOUR_MS, BarPanel, log_returns, without_faults
+
+DAY_MS = 24 * HOUR_MS
+REREAD_BARS = 4  # a bar that comes late is looked for this long
+FUNDING_OVERLAP_MS = 9 * HOUR_MS  # a payment may be published after its time
+FUNDING_DAYS = 45  # what a 30-day half-life still feels
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """What was learned from closed bars and settled funding.
+
+    Attributes:
+        symbols: all that were asked for.
+        estimate: covariance of those that have one; the rest is in ``unusable``.
+        estimate_of: the same for chosen ones of these, as if there were no others; until the next
+            refresh.
+        unusable: why a symbol has none, by symbol.
+        panel: the bars of all symbols.
+        funding: settled payments by symbol; a symbol without any is not in it.
+        history: the bars of all symbols over so many days until now, read when asked for.
+        revision: another number means that bars known before have changed.
+    """
+
+    symbols: tuple[str, ...]
+    estimate: CovarianceEstimate
+    estimate_of: Callable[[Sequence[str]], CovarianceEstimate]
+    unusable: Mapping[str, str]
+    panel: BarPanel
+    funding: Mapping[str, FundingSeries]
+    history: Callable[[int], Awaitable[BarPanel]]
+    revision: int = 0
+
+
+class MarketModel:
+    """Streaming covariance and funding for a set of symbols that may change."""
+
+    def __init__(
+        self,
+        market: MarketData,
+        *,
+        backfill_days: int,
+        shrinkage: float,
+        on_backfill: Callable[[Sequence[str]], None] = lambda _symbols: None,
+    ) -> None:
+        self._market = market
+        self._backfill_ms = backfill_days * DAY_MS
+        self._shrinkage = shrinkage
+        self._on_backfill = on_backfill
+        self._panel = empty_panel(())
+        self._covariance: MeanEwmaCovariance | None = None
+        self._faulty: tuple[Excluded, ...] = ()
+        self._funding: dict[str, FundingSeries] = {}
+        self._funding_until_ms: int | None = None
+        self._revision = 0
+
+    async def refresh(self, wanted: Collection[str], now_ms: int) -> MarketView:
+        """Everything that closed bars and payments tell by ``now_ms``.
+
+        Args:
+            wanted: symbols to know; the set may grow or shrink between calls.
+
+        Raises:
+            UnreachableError, VenueError, DataError: as the market data port says.
+        """
+        symbols = tuple(sorted(wanted))
+        hour_ms = now_ms - now_ms % HOUR_MS
+        if self._covariance is None or symbols != self._panel.symbols:
+            await self._rebuild(symbols, hour_ms)
+        else:
+            await self._extend(symbols, hour_ms)
+        assert self._covariance is not None
+        estimate = self._covariance.estimate()
+        return MarketView(
+            symbols=symbols,
+            estimate=estimate,
+            estimate_of=self._covariance.estimate,
+            unusable={item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)},
+            panel=self._panel,
+            funding=dict(self._funding),
+            history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
+            revision=self._revision,
+        )
+
+    async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:
+        self._on_backfill(symbols)
+        start_ms = hour_ms - self._backfill_ms
+        self._restart(await self._market.bars(symbols, start_ms, hour_ms))
+        funding_start_ms = hour_ms - FUNDING_DAYS * DAY_MS
+        self._funding = dict(await self._market.funding(symbols, funding_start_ms, hour_ms + 1))
+        self._funding_until_ms = hour_ms + 1
+
+    def _restart(self, panel: BarPanel) -> None:
+        self._revision += 1
+        self._panel = panel
+        clean, self._faulty = without_faults(panel)
+        self._covariance = MeanEwmaCovariance(clean.symbols, shrinkage=self._shrinkage)
+        for row in log_returns(clean):
+            self._covariance.update(row)
+
+    async def _extend(self, symbols: tuple[str, ...], hour_ms: int) -> None:
+        known_ms = int(self._panel.open_ms[-1]) + HOUR_MS if len(self._panel.open_ms) else 0
+        if hour_ms <= known_ms:
+            return
+        tail = await self._market.bars(symbols, known_ms - REREAD_BARS * HOUR_MS, hour_ms)
+        joined = joined_panel(self._panel, tail, keep_from_ms=hour_ms - self._backfill_ms)
+        clean, faulty = without_faults(joined)
+        if faulty != self._faulty or _late_bars(self._panel, tail):
+            self._restart(joined)
+        else:
+            self._panel = joined
+            self._advance(clean, known_ms)
+        await self._extend_funding(symbols, hour_ms)
+
+    def _advance(self, clean: BarPanel, known_ms: int) -> None:
+        assert self._covariance is not None
+        fresh = clean.open_ms[1:] >= known_ms
+        for row in log_returns(clean)[fresh]:
+            self._covariance.update(row)
+
+    async def _extend_funding(self, symbols: tuple[str, ...], hour_ms: int) -> None:
+        assert self._funding_until_ms is not None
+        start_ms = self._funding_until_ms - FUNDING_OVERLAP_MS
+        fresh = await self._market.funding(symbols, start_ms, hour_ms + 1)
+        for symbol, series in fresh.items():
+            self._funding[symbol] = _appended(self._funding.get(symbol), series)
+        self._funding_until_ms = hour_ms + 1
+
+
+def _late_bars(known: BarPanel, tail: BarPanel) -> bool:
+    """Whether ``tail`` has a price where ``known`` had none."""
+    _, at_known, at_tail = np.intersect1d(known.open_ms, tail.open_ms, return_indices=True)
+    was_missing = np.isnan(known.close[at_known])
+    return bool((was_missing & ~np.isnan(tail.close[at_tail])).any())
+
+
+def _appended(old: FundingSeries | None, new: FundingSeries) -> FundingSeries:
+    if old is None:
+        return new
+    later = new.time_ms > old.time_ms[-1]
+    return FundingSeries(
+        symbol=old.symbol,
+        time_ms=np.concatenate([old.time_ms, new.time_ms[later]]),
+        rate=np.concatenate([old.rate, new.rate[later]]),
+        interval_hours=np.concatenate([old.interval_hours, new.interval_hours[later]]),
+        substitute=old.substitute or new.substitute,
+    )

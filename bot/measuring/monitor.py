@@ -1,0 +1,290 @@
+"""Reads everything that is held into one Book, or says why it cannot.
+
+Own hedges are told from everybody else's positions by the journal: in the hedge account the
+journal's quantity is ours and the rest is somebody's (the bot's, in a shared account). Nothing is
+guessed: what is stale, missing or contradictory raises, and the cycle is held.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from bot.journal.journal import Journal
+from bot.ports import (
+    Clock,
+    MarketData,
+    PositionSource,
+    Quote,
+    ReportedPosition,
+    SourceSnapshot,
+    Venue,
+    VenueAccount,
+)
+from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
+from risk.book import Book, Owner, Position
+from risk.errors import DataError, MissingDataError, StaleDataError
+from risk.instrument import Instrument
+
+Held = Mapping[tuple[str, str], Decimal]
+
+INSTRUMENTS_MAX_AGE_MS = 3_600_000  # filters older than an hour are read again
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old each kind of data may be, milliseconds."""
+
+    mark_ms: int
+    balance_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything read for one cycle.
+
+    Attributes:
+        book: positions of bot and hedges, priced at the marks.
+        quotes: prices by symbol, for every symbol held and every candidate that has one.
+        instruments: what the venue lists.
+        account: the hedge account as the venue sees it.
+        own: our hedges by (symbol, position side), base units, by the journal.
+        bot_listed: symbols that a bot may trade in the hedge account itself.
+        external: what the hedge account holds beside our hedges, signed base units.
+        closed_externally: parts of our hedges that others closed, booked by this look.
+    """
+
+    book: Book
+    quotes: Mapping[str, Quote]
+    instruments: Mapping[str, Instrument]
+    account: VenueAccount
+    own: Held
+    bot_listed: frozenset[str]
+    external: Held = field(default_factory=dict)
+    closed_externally: tuple[HedgeClosedExternally, ...] = ()
+
+
+class Monitor:
+    """The engine's eyes; keeps only the instruments and yesterday's disagreement."""
+
+    def __init__(
+        self,
+        *,
+        venue: Venue,
+        sources: Sequence[PositionSource],
+        market: MarketData,
+        journal: Journal,
+        clock: Clock,
+        ages: Ages,
+        shared_account: bool,
+    ) -> None:
+        self._venue = venue
+        self._sources = sources
+        self._market = market
+        self._journal = journal
+        self._clock = clock
+        self._ages = ages
+        self._shared_account = shared_account
+        self._instruments: Mapping[str, Instrument] = {}
+        self._instruments_read_ms: int | None = None
+        self._disagreement: tuple[HedgeClosedExternally, ...] = ()
+
+    async def instruments(self) -> Mapping[str, Instrument]:
+        """What the venue lists, read again when older than an hour."""
+        now_ms = self._clock.now_ms()
+        read_ms = self._instruments_read_ms
+        if read_ms is None or now_ms - read_ms > INSTRUMENTS_MAX_AGE_MS:
+            self._instruments = await self._market.instruments()
+            self._instruments_read_ms = now_ms
+        return self._instruments
+
+    async def observe(self, candidates: Iterable[str]) -> Observation:
+        """One consistent look at the world.
+
+        Args:
+            candidates: symbols that may be used for hedging; those without a price are left out.
+
+        Raises:
+            DataError: something needed is stale, missing or contradictory.
+            UnreachableError, VenueError: a source or the venue does not answer.
+        """
+        snapshots = [await self._read(source) for source in self._sources]
+        instruments = await self._listing(snapshots)
+        wanted = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
+        wanted |= {*candidates, *(p.symbol for s in snapshots for p in s.positions)}
+        # Prices come late, so that they are not old by the time they are used.
+        quotes = dict(await self._quotes(wanted, instruments))
+        account = await self._venue.account()
+        self._check_age("hedge account", account.state.timestamp_ms, self._ages.balance_ms)
+        split, closed = self._attribute(account)
+        held = {symbol for symbol, _ in (*split.own, *split.external)}
+        quotes |= await self._quotes(held - quotes.keys(), instruments)
+        held |= {p.symbol for s in snapshots for p in s.positions}
+        quotes = self._usable(quotes, held)
+        positions = (
+            *_account_positions(split.own, account, quotes, Owner.HEDGE, account.state.name),
+            *self._external_positions(split.external, account, quotes),
+            *(p for s in snapshots for p in _priced(s, quotes)),
+        )
+        return Observation(
+            book=Book(self._clock.now_ms(), positions, account.state),
+            quotes=quotes,
+            instruments=instruments,
+            account=account,
+            own=split.own,
+            bot_listed=self._listed_beside_us(account, snapshots),
+            external=split.external,
+            closed_externally=closed,
+        )
+
+    async def _listing(self, snapshots: Sequence[SourceSnapshot]) -> Mapping[str, Instrument]:
+        """What the venue lists, with everything that the sources hold.
+
+        Raises:
+            DataError: a source holds what is not listed, so its risk cannot be known.
+        """
+        instruments = await self.instruments()
+        if any(p.symbol not in instruments for s in snapshots for p in s.positions):
+            self._instruments_read_ms = None  # it may have been listed since
+            instruments = await self.instruments()
+        for snapshot in snapshots:
+            for position in snapshot.positions:
+                if position.symbol not in instruments:
+                    raise DataError(
+                        f"source {snapshot.source}: holds {position.symbol}, but the venue lists "
+                        "no such active perpetual, so its risk is not known"
+                    )
+        return instruments
+
+    async def _quotes(
+        self, symbols: Iterable[str], instruments: Mapping[str, Instrument]
+    ) -> Mapping[str, Quote]:
+        listed = sorted(s for s in symbols if s in instruments)
+        return await self._market.quotes(listed) if listed else {}
+
+    async def _read(self, source: PositionSource) -> SourceSnapshot:
+        snapshot = await source.read()
+        self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
+        return snapshot
+
+    def _check_age(self, what: str, timestamp_ms: int, max_age_ms: int) -> None:
+        age_ms = self._clock.now_ms() - timestamp_ms
+        if age_ms > max_age_ms:
+            raise StaleDataError(
+                f"{what}: {age_ms / 1000:.0f} s old, at most {max_age_ms / 1000:.0f} s is accepted"
+            )
+        if age_ms < -60_000:
+            raise DataError(f"{what}: its timestamp lies {-age_ms / 1000:.0f} s in the future")
+
+    def _attribute(
+        self, account: VenueAccount
+    ) -> tuple[Attribution, tuple[HedgeClosedExternally, ...]]:
+        """Ours and everybody else's; a hedge that shrank without us needs two agreeing reads."""
+        split = self._split(account)
+        earlier, self._disagreement = self._disagreement, split.closed_externally
+        if split.unsure:
+            raise DataError(
+                f"{min(split.unsure)}: an order of ours is not resolved and the account holds "
+                "something else than the journal; waiting until it is known"
+            )
+        if not split.closed_externally:
+            return split, ()
+        if split.closed_externally != earlier:
+            first = split.closed_externally[0]
+            raise DataError(
+                f"{first.symbol}: the journal has a hedge of {first.own_quantity} but the account "
+                f"holds {first.venue_quantity}; waiting for a second read that agrees"
+            )
+        now_ms = self._clock.now_ms()
+        for change in split.closed_externally:
+            self._journal.record_external_close(account.state.name, change, timestamp_ms=now_ms)
+        self._disagreement = ()
+        return self._split(account), split.closed_externally
+
+    def _split(self, account: VenueAccount) -> Attribution:
+        name = account.state.name
+        unresolved = {order.symbol for order in self._journal.unresolved_orders(name)}
+        return attribute(self._journal.own_positions(name), account.base_quantity, unresolved)
+
+    def _usable(self, quotes: Mapping[str, Quote], held: Iterable[str]) -> dict[str, Quote]:
+        """Fresh quotes; what is held must have one, of the candidates those without are left out.
+
+        Raises:
+            DataError: something is held whose price is missing, stale or no price.
+        """
+        for symbol in sorted(held):
+            quote = quotes.get(symbol)
+            if quote is None:
+                raise MissingDataError(f"{symbol}: held, but the venue has no price for it")
+            self._check_quote(quote)
+        fresh = {}
+        for symbol, quote in quotes.items():
+            with contextlib.suppress(DataError):
+                self._check_quote(quote)
+                fresh[symbol] = quote
+        return fresh
+
+    def _check_quote(self, quote: Quote) -> None:
+        self._check_age(f"{quote.symbol}: mark price", quote.timestamp_ms, self._ages.mark_ms)
+        if not (math.isfinite(quote.mark) and quote.mark > 0):
+            raise DataError(f"{quote.symbol}: mark price {quote.mark}, must be above 0")
+
+    def _external_positions(
+        self, external: Held, account: VenueAccount, quotes: Mapping[str, Quote]
+    ) -> tuple[Position, ...]:
+        name = account.state.name if self._shared_account else f"external:{account.state.name}"
+        return _account_positions(external, account, quotes, Owner.BOT, name)
+
+    def _listed_beside_us(
+        self, account: VenueAccount, snapshots: Sequence[SourceSnapshot]
+    ) -> frozenset[str]:
+        """In a shared account nobody may hedge in what a bot lists or has an order in."""
+        if not self._shared_account:
+            return frozenset()
+        listed = frozenset().union(*(s.listed for s in snapshots)) if snapshots else frozenset()
+        return listed | account.open_order_symbols
+
+
+def _account_positions(
+    quantities: Held,
+    account: VenueAccount,
+    quotes: Mapping[str, Quote],
+    owner: Owner,
+    source: str,
+) -> tuple[Position, ...]:
+    return tuple(
+        Position(
+            symbol=symbol,
+            owner=owner,
+            source=source,
+            base_quantity=float(quantity),
+            mark_price=quotes[symbol].mark,
+            timestamp_ms=account.state.timestamp_ms,
+            position_side=position_side,
+            leverage=account.leverage(symbol),
+            liquidation_price=account.liquidation_price.get((symbol, position_side)),
+        )
+        for (symbol, position_side), quantity in sorted(quantities.items())
+        if quantity != 0
+    )
+
+
+def _priced(snapshot: SourceSnapshot, quotes: Mapping[str, Quote]) -> tuple[Position, ...]:
+    return tuple(_bot_position(p, snapshot, quotes[p.symbol]) for p in snapshot.positions)
+
+
+def _bot_position(reported: ReportedPosition, snapshot: SourceSnapshot, quote: Quote) -> Position:
+    return Position(
+        symbol=reported.symbol,
+        owner=Owner.BOT,
+        source=snapshot.source,
+        base_quantity=float(reported.base_quantity),
+        mark_price=quote.mark,
+        timestamp_ms=snapshot.timestamp_ms,
+        position_side=reported.position_side,
+        entry_price=reported.entry_price,
+        leverage=reported.leverage,
+        liquidation_price=reported.liquidation_price,
+        unrealised_pnl_usd=reported.unrealised_pnl_usd,
+    )

@@ -1,0 +1,1 @@
+"""What goes on around the book: signals, series and dates."""

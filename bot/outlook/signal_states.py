@@ -1,0 +1,224 @@
+"""Where every signal rule stands for one set of symbols, and what it took in to stand there."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.measuring.estimation import DAY_MS, MarketView
+from bot.outlook.signal_values import (
+    MIN_PAIR_BARS,
+    PAIR_BARS,
+    Bars,
+    absorption_at,
+    breadth_at,
+    funding_at,
+    regime_at,
+    shifts,
+    spike_at,
+    volume_at,
+)
+from risk.book import Book, FloatArray
+from risk.correlation.regime import REGIME_RULE, CorrelationChange, regime_signals, regime_values
+from risk.correlation.rolling import rolling_correlation, unpacked
+from risk.crowding.report import CrowdingReport
+from risk.signals.activity import (
+    FUNDING_RULE,
+    VOLUME_RULE,
+    funding_signals,
+    funding_values,
+    volume_signals,
+)
+from risk.signals.breadth import BREADTH_RULE, Breadth, breadth_signal
+from risk.signals.concentration import (
+    ABSORPTION_RULE,
+    SPIKE_RULE,
+    CorrelationSpike,
+    absorption_signal,
+    spike_signal,
+)
+from risk.signals.episodes import Signal, SignalRule, SignalState, replay
+from risk.signals.pairs import PairStates, initial_pairs, observe_pairs, pair_signals
+
+MEMORY_BARS = 48
+COSTLY_BARS = 24
+"""How far a restart looks back for what takes a bootstrap or many windows."""
+
+ABSORPTION_DAYS = 10
+
+
+class RuleMemory:
+    """The last values of one rule; its state is their replay and rests on nothing older."""
+
+    def __init__(self, rule: SignalRule, count: int, bars: int) -> None:
+        """Nothing seen yet of ``count`` things, of which the last ``bars`` values are kept."""
+        self._rule = rule
+        self._times: deque[int] = deque(maxlen=bars)
+        self._values: deque[FloatArray] = deque([np.full(count, np.nan)], maxlen=bars)
+        self._values.clear()
+        self._count = count
+
+    def push(self, time_ms: int, values: FloatArray) -> None:
+        """One more bar."""
+        self._times.append(time_ms)
+        self._values.append(values)
+
+    def state(self) -> SignalState:
+        """Where it stands."""
+        values = np.array(self._values).reshape(-1, self._count)
+        return replay(self._rule, values, np.array(self._times, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the states are about; another scope starts anew.
+
+    Attributes:
+        revision: of the market model's history.
+        symbols: all that can be measured.
+        paired: those watched pair by pair.
+        sector, benchmark: as in the universe, among ``symbols``.
+    """
+
+    revision: int
+    symbols: tuple[str, ...]
+    paired: tuple[str, ...]
+    sector: tuple[str, ...]
+    benchmark: str | None
+
+
+class SignalStates:
+    """The states of all rules but that of listings; each method takes bars or tells signals."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Nothing seen yet."""
+        self.scope = scope
+        n, pairs = len(scope.symbols), len(scope.paired) * (len(scope.paired) - 1) // 2
+        self._pairs: PairStates = initial_pairs(scope.paired)
+        self._breadth = RuleMemory(BREADTH_RULE, 1, MEMORY_BARS)
+        self._volume = RuleMemory(VOLUME_RULE, n, MEMORY_BARS)
+        self._funding = RuleMemory(FUNDING_RULE, n, MEMORY_BARS)
+        self._spike = RuleMemory(SPIKE_RULE, 1, COSTLY_BARS)
+        self._regime = RuleMemory(REGIME_RULE, 1 + pairs, COSTLY_BARS)
+        self._ratios: dict[int, float | None] = {}
+        self._now_breadth: Breadth | None = None
+        self._now_spike: CorrelationSpike | None = None
+        self._now_regime: CorrelationChange | None = None
+        self._now_crowding: CrowdingReport | None = None
+        self._correlation: FloatArray = np.zeros((n, n))
+
+    def takes(self, view: MarketView, bars: Bars, rows: range) -> dict[str, Callable[[], None]]:
+        """How each rule takes in these rows of ``bars``; each may raise and harms no other."""
+        columns = [self.scope.symbols.index(s) for s in self.scope.paired]
+        recent, costly = rows[-MEMORY_BARS:], rows[-COSTLY_BARS:]
+        return {
+            "pairs": lambda: self._take_pairs(bars, rows, columns),
+            "breadth": lambda: self._take_breadth(bars, recent),
+            "volume": lambda: self._take_volume(bars, recent),
+            "funding": lambda: self._take_funding(view, bars, recent),
+            "spike": lambda: self._take_spike(bars, costly),
+            "regime": lambda: self._take_regime(bars, costly, columns),
+            "absorption": lambda: self._take_absorption(bars, rows),
+        }
+
+    def tells(self, book: Book) -> dict[str, Callable[[], Iterable[Signal]]]:
+        """How each rule tells its signals to the holder of this book, strongest first."""
+        scope = self.scope
+        x = book.notional_usd(scope.symbols)
+        paired = x[[scope.symbols.index(s) for s in scope.paired]]
+        return {
+            "pairs": lambda: pair_signals(self._pairs, paired),
+            "regime": lambda: self._regime_signals(frozenset(book.symbols())),
+            "spike": self._spike_signals,
+            "absorption": self._absorption_signals,
+            "breadth": self._breadth_signals,
+            "volume": self._volume_signals,
+            "funding": lambda: self._funding_signals(x),
+        }
+
+    def _take_pairs(self, bars: Bars, rows: range, columns: list[int]) -> None:
+        if len(columns) < 2:
+            return
+        returns = bars.returns[max(rows[0] - PAIR_BARS, 0) :, columns]
+        packed = rolling_correlation(returns, PAIR_BARS, MIN_PAIR_BARS)
+        for row in rows:
+            if row == 0:
+                continue  # the first bar has no return
+            matrix = unpacked(packed[row - len(bars.panel.open_ms)], len(columns))
+            self._pairs = observe_pairs(self._pairs, matrix, bars.known_ms(row))
+
+    def _take_breadth(self, bars: Bars, rows: range) -> None:
+        for row in rows:
+            now = self._now_breadth = breadth_at(bars, row)
+            value = np.nan if now is None else now.divergence
+            self._breadth.push(bars.known_ms(row), np.array([value]))
+
+    def _take_volume(self, bars: Bars, rows: range) -> None:
+        for row in rows:
+            self._volume.push(bars.known_ms(row), volume_at(bars, row))
+
+    def _take_funding(self, view: MarketView, bars: Bars, rows: range) -> None:
+        estimate = view.estimate
+        self._correlation = estimate.correlation
+        for row in rows:
+            now_ms = bars.known_ms(row)
+            report = funding_at(view.funding, estimate, bars.sector, now_ms)
+            self._now_crowding = report
+            self._funding.push(now_ms, funding_values(report))
+
+    def _take_spike(self, bars: Bars, rows: range) -> None:
+        for row in rows:
+            now = self._now_spike = spike_at(bars, row)
+            value = np.nan if now is None else now.value
+            self._spike.push(bars.known_ms(row), np.array([value]))
+
+    def _take_regime(self, bars: Bars, rows: range, columns: list[int]) -> None:
+        paired = self._pairs.symbols
+        unknown = np.full(1 + len(paired) * (len(paired) - 1) // 2, np.nan)
+        for row in rows:
+            now = self._now_regime = regime_at(bars, row, paired, columns)
+            values = unknown if now is None else regime_values(now)
+            self._regime.push(bars.known_ms(row), values)
+
+    def _take_absorption(self, bars: Bars, rows: range) -> None:
+        if len(bars.sector) < 2:
+            return
+        for row in rows:
+            time_ms = bars.known_ms(row)
+            if time_ms % DAY_MS == 0:
+                self._ratios[time_ms] = absorption_at(bars, row)
+
+    def _regime_signals(self, held: frozenset[str]) -> tuple[Signal, ...]:
+        now = self._now_regime
+        return () if now is None else regime_signals(self._regime.state(), now, held)
+
+    def _spike_signals(self) -> Iterable[Signal]:
+        now = self._now_spike
+        if now is None:
+            return ()
+        return filter(None, [spike_signal(self._spike.state(), now, self.scope.sector)])
+
+    def _absorption_signals(self) -> Iterable[Signal]:
+        times = sorted(self._ratios)
+        last = self._ratios[times[-1]] if times else None
+        if last is None:
+            return ()
+        values = shifts([self._ratios[t] for t in times], ABSORPTION_DAYS)
+        state = replay(ABSORPTION_RULE, values, np.array(times[-len(values) :], dtype=np.int64))
+        return filter(None, [absorption_signal(state, last, self.scope.sector)])
+
+    def _breadth_signals(self) -> Iterable[Signal]:
+        now = self._now_breadth
+        if now is None:
+            return ()
+        return filter(None, [breadth_signal(self._breadth.state(), now, self.scope.sector)])
+
+    def _volume_signals(self) -> tuple[Signal, ...]:
+        return volume_signals(self._volume.state(), self.scope.symbols)
+
+    def _funding_signals(self, x_usd: FloatArray) -> tuple[Signal, ...]:
+        now = self._now_crowding
+        if now is None:
+            return ()
+        return funding_signals(self._funding.state(), now, self._correlation, x_usd)

@@ -1,0 +1,150 @@
+"""What each rule watches at one bar. Pure; every value comes from a fixed number of bars before.
+
+That is what makes a signal the same after a restart: the values do not depend on how far back the
+bars happen to reach, once there are enough.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from risk.book import FloatArray
+from risk.correlation.regime import BEFORE_BARS, RECENT_BARS, CorrelationChange, correlation_change
+from risk.correlation.rolling import window_correlation
+from risk.covariance.mean_ewma import CovarianceEstimate
+from risk.crowding.funding import FundingSeries
+from risk.crowding.report import CrowdingReport, crowding
+from risk.returns import BARS_PER_DAY, HOUR_MS, BarPanel
+from risk.signals.activity import VOLUME_DAYS, volume_z
+from risk.signals.breadth import MEAN_BARS, Breadth, breadth
+from risk.signals.concentration import (
+    WINDOW_BARS,
+    CorrelationSpike,
+    absorption_ratio,
+    absorption_shift,
+    correlation_spike,
+)
+
+PAIR_BARS = 30 * BARS_PER_DAY
+MIN_PAIR_BARS = PAIR_BARS // 2
+REGIME_BARS = RECENT_BARS + BEFORE_BARS
+SPIKE_WINDOWS = 50
+SPIKE_BARS = SPIKE_WINDOWS * BARS_PER_DAY + WINDOW_BARS
+FUNDING_DAYS = 42
+"""Less than what is fetched, so that it is there at every bar looked back on."""
+
+SHIFT_DAYS = 15
+SHIFT_LONG_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars and returns of the symbols that can be measured.
+
+    Attributes:
+        panel: (T, N) bars.
+        returns: (T - 1, N) log returns; row k is of bar k + 1.
+        sector: those of the sector, with its columns.
+        benchmark: column of BTC.
+    """
+
+    panel: BarPanel
+    returns: FloatArray
+    sector: tuple[str, ...]
+    sector_columns: tuple[int, ...]
+    benchmark: int | None
+
+    def known_ms(self, row: int) -> int:
+        """When bar ``row`` was closed."""
+        return int(self.panel.open_ms[row]) + HOUR_MS
+
+    def until(self, row: int, bars: int) -> FloatArray:
+        """At most ``bars`` returns up to bar ``row``."""
+        return self.returns[max(row - bars, 0) : row]
+
+
+def breadth_at(bars: Bars, row: int) -> Breadth | None:
+    """Breadth of the sector at bar ``row``."""
+    if not bars.sector:
+        return None
+    rows = slice(max(row + 1 - MEAN_BARS - BARS_PER_DAY, 0), row + 1)
+    panel, columns = bars.panel, list(bars.sector_columns)
+    return breadth(
+        BarPanel(
+            bars.sector,
+            panel.open_ms[rows],
+            panel.close[rows][:, columns],
+            panel.quote_volume_usd[rows][:, columns],
+        )
+    )
+
+
+def volume_at(bars: Bars, row: int) -> FloatArray:
+    """(N,) robust z of the volume of bar ``row``."""
+    start = max(row - VOLUME_DAYS * BARS_PER_DAY, 0)
+    return volume_z(bars.panel.quote_volume_usd[start : row + 1])
+
+
+def spike_at(bars: Bars, row: int) -> CorrelationSpike | None:
+    """Correlation of the sector in its last three days against the windows before."""
+    if bars.benchmark is None or len(bars.sector) < 2:
+        return None
+    returns = bars.until(row, SPIKE_BARS)
+    return correlation_spike(
+        returns[:, list(bars.sector_columns)], returns[:, bars.benchmark], windows=SPIKE_WINDOWS
+    )
+
+
+def regime_at(
+    bars: Bars, row: int, symbols: Sequence[str], columns: Sequence[int]
+) -> CorrelationChange | None:
+    """Last week against the month before, None where history is too short.
+
+    The draws of the bootstrap belong to the hour, so that it is the same whenever it is computed.
+    """
+    returns = bars.until(row, REGIME_BARS)
+    if len(returns) < REGIME_BARS or len(symbols) < 2:
+        return None
+    seed = bars.known_ms(row) // HOUR_MS
+    return correlation_change(returns[:, list(columns)], symbols, seed=seed)
+
+
+def funding_at(
+    funding: Mapping[str, FundingSeries],
+    estimate: CovarianceEstimate,
+    sector: Sequence[str],
+    now_ms: int,
+) -> CrowdingReport:
+    """Crowding as it was known at ``now_ms``, from the last weeks of payments."""
+    start_ms = now_ms - FUNDING_DAYS * BARS_PER_DAY * HOUR_MS
+    cut = {symbol: series.since(start_ms).until(now_ms) for symbol, series in funding.items()}
+    return crowding(
+        {symbol: series for symbol, series in cut.items() if len(series.time_ms)},
+        estimate,
+        in_sector=np.array([s in sector for s in estimate.symbols]),
+        now_ms=now_ms,
+    )
+
+
+def absorption_at(bars: Bars, row: int) -> float | None:
+    """Share of variance in the sector's first factors over 30 days; None where it is unknown."""
+    returns = bars.until(row, PAIR_BARS)
+    if len(returns) < PAIR_BARS:
+        return None
+    matrix, _ = window_correlation(returns[:, list(bars.sector_columns)], MIN_PAIR_BARS)
+    known = ~np.isnan(np.diag(matrix))
+    matrix = matrix[np.ix_(known, known)]
+    if len(matrix) < 2 or np.isnan(matrix).any():
+        return None
+    return absorption_ratio(matrix)
+
+
+def shifts(ratios: Sequence[float | None], days: int) -> FloatArray:
+    """(days, 1) standardised shift of the last days, NaN where unknown."""
+    values = np.array([np.nan if r is None else r for r in ratios], dtype=np.float64)
+    found = []
+    for end in range(max(len(values) - days, 0) + 1, len(values) + 1):
+        shift = absorption_shift(values[:end], SHIFT_DAYS, SHIFT_LONG_DAYS)
+        found.append([np.nan if shift is None else shift])
+    return np.array(found, dtype=np.float64).reshape(-1, 1)

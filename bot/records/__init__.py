@@ -1,0 +1,1 @@
+"""What a cycle leaves behind, and how it is told."""

@@ -1,0 +1,128 @@
+"""Tells what is new once: signals that begin and end, and what others do in the hedge account."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, cast
+
+from bot.journal.journal import Journal
+from bot.logs import Logger
+from bot.measuring.monitor import Held, Observation
+from bot.outlook.tightening import Outside
+from bot.records.cycle import CycleRecord, SignalRecord
+from bot.records.ending import MOST_NOTES, Look, quantities, signal_record
+from risk.signals.episodes import Severity
+
+Key = tuple[str, tuple[str, ...]]
+REMEMBERED_CYCLES = 50
+"""How far back the last cycle that could look is searched for after a restart."""
+
+
+class News:
+    """What was told last, and from it what is new."""
+
+    def __init__(self, journal: Journal, log: Logger) -> None:
+        """What the last cycle of the journal knew is not told again."""
+        self._journal = journal
+        self._log = log
+        self._signals: dict[Key, dict[str, Any]] = {}
+        self._factor = 1.0
+        self._troubles: dict[str, str] = {}
+        self._recalled = False
+        self._cut: frozenset[str] = frozenset()
+        self._external: Held = {}
+
+    def others(self, observation: Observation) -> None:
+        """What others did in the hedge account, once for each change; the journal knows it."""
+        for change in observation.closed_externally:
+            self._log.warning(
+                "hedge_closed_externally",
+                symbol=change.symbol,
+                position_side=change.position_side,
+                own_quantity=str(change.own_quantity),
+                venue_quantity=str(change.venue_quantity),
+            )
+        if observation.external != self._external:
+            self._log.info("positions_of_others", held=quantities(observation.external))
+            self._external = observation.external
+
+    def signals(self, record: CycleRecord, look: Look, problems: Mapping[str, str]) -> None:
+        """Tell what changed since the last time; the journal has it before the log.
+
+        Raises:
+            JournalError: the journal failed.
+        """
+        if not self._recalled:
+            self._recall()
+        records = [signal_record(one) for one in look.signals]
+        now = {_key(one): _plain(one) for one in records}
+        for key in [k for k in self._signals if k not in now]:
+            self._one("signal", {**self._signals[key], "change": "cleared"}, record, alarm=False)
+        for key in [k for k in now if k not in self._signals]:
+            alarm = now[key]["severity"] != Severity.NOTE.value
+            if not alarm and key[0] in self._cut:
+                continue
+            self._one("signal", {**now[key], "change": "raised"}, record, alarm=alarm)
+        self._signals, self._cut = now, frozenset()
+        if record.caps_factor != self._factor:
+            document = {
+                "caps_factor": record.caps_factor,
+                "before": self._factor,
+                "reasons": list(record.caps_reasons),
+            }
+            alarm = record.caps_factor < self._factor
+            self._one("caps_factor", document, record, alarm=alarm)
+            self._factor = record.caps_factor
+        self._tell_troubles(look.outside, problems, record)
+
+    def _tell_troubles(
+        self, outside: Outside, problems: Mapping[str, str], record: CycleRecord
+    ) -> None:
+        """Once when it begins to matter, and once when it is over."""
+        now = {
+            f"{one.name}{', so the caps are tight' if one.tightens else ''}": one.reason
+            for one in outside.troubles
+        }
+        now |= {f"signals of {rule}": reason for rule, reason in problems.items()}
+        for name in [n for n in now if n not in self._troubles]:
+            document = {"what": name, "reason": now[name]}
+            self._one("outside_data_missing", document, record, alarm=True)
+        for name in [n for n in self._troubles if n not in now]:
+            self._one("outside_data_back", {"what": name}, record, alarm=False)
+        self._troubles = now
+
+    def _one(
+        self, event: str, document: dict[str, Any], record: CycleRecord, *, alarm: bool
+    ) -> None:
+        self._journal.record_event(event, document, cycle_id=record.cycle_id)
+        quiet = document.get("severity") == Severity.NOTE.value  # dozens, when an engine starts
+        say = self._log.warning if alarm else self._log.debug if quiet else self._log.info
+        say(event, **document)
+
+    def _recall(self) -> None:
+        self._recalled = True
+        for document in reversed(self._journal.cycles(limit=REMEMBERED_CYCLES)):
+            # A cycle that was held before it could look knew nothing of signals.
+            if document.get("exposure") is not None:
+                told = cast("list[dict[str, Any]]", document.get("signals", []))
+                self._signals = {(s["kind"], tuple(s["symbols"])): s for s in told}
+                # Weaker notes were told but are not in the record; they are not told again.
+                notes = Counter(s["kind"] for s in told if s["severity"] == Severity.NOTE.value)
+                self._cut = frozenset(k for k, n in notes.items() if n >= MOST_NOTES)
+                self._factor = float(document.get("caps_factor", 1.0))
+                return
+
+
+def _key(one: SignalRecord) -> Key:
+    return one.kind, one.symbols
+
+
+def _plain(one: SignalRecord) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "symbols": list(one.symbols),
+        "value": one.value,
+        "threshold": one.threshold,
+        "since": one.since,
+        "severity": one.severity,
+        "sentence": one.sentence,
+    }

@@ -1,0 +1,1 @@
+"""From a proposal to booked fills, and back to certainty after a crash."""

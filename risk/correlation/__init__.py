@@ -1,0 +1,1 @@
+"""Correlation as traders read it."""

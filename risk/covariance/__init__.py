@@ -1,0 +1,1 @@
+"""Covariance estimators behind one interface."""

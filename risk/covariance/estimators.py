@@ -1,0 +1,34 @@
+"""Every covariance estimator by name, so that they can be compared and chosen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from risk.covariance.factors import FactorCovariance
+from risk.covariance.mean_ewma import CovarianceEstimator, MeanEwmaCovariance
+from risk.covariance.sample import RollingCovariance
+from risk.covariance.shrinkage import ShrunkCovariance, ledoit_wolf, oas
+
+DEFAULT_ESTIMATOR = "mean_ewma"
+EWMA_HALF_LIFE_DAYS = 15.0
+
+ESTIMATORS: Mapping[str, Callable[[Sequence[str]], CovarianceEstimator]] = MappingProxyType(
+    {
+        "rolling_30d": lambda symbols: RollingCovariance(symbols, window_days=30.0),
+        "rolling_7d": lambda symbols: RollingCovariance(symbols, window_days=7.0),
+        "ewma": lambda symbols: MeanEwmaCovariance(
+            symbols, half_lives_days=[EWMA_HALF_LIFE_DAYS], shrinkage=0.0
+        ),
+        "mean_ewma": MeanEwmaCovariance,
+        "ledoit_wolf": lambda symbols: ShrunkCovariance(symbols, ledoit_wolf),
+        "oas": lambda symbols: ShrunkCovariance(symbols, oas),
+        "factor": FactorCovariance,
+    }
+)
+"""A new estimator of the symbols, each by its name.
+
+``rolling_30d`` and ``rolling_7d`` are sample covariances of that many days of hourly bars,
+``ledoit_wolf`` and ``oas`` shrink the 30-day one, ``ewma`` has one half-life of 15 days,
+``mean_ewma`` (the default) averages 4, 15 and 60 days and shrinks by a fifth, ``factor`` is the
+factor form of the same without shrinkage. A 7-day sample is something to look at and far too
+noisy to hedge by.
+"""

@@ -1,0 +1,1 @@
+"""Crowding read from funding."""

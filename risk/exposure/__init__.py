@@ -1,0 +1,1 @@
+"""What a book adds up to."""

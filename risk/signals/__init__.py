@@ -1,0 +1,1 @@
+"""Signals that a person acts on."""

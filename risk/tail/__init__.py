@@ -1,0 +1,1 @@
+"""The bad days: scenarios, value at risk, stress."""

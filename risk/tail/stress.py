@@ -1,0 +1,243 @@
+"""Named stresses of one book: what it would lose, or how volatile it would be."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.book import FloatArray, require_notional
+from risk.covariance.estimate import CovarianceEstimate
+from risk.errors import DataError, EstimationError
+from risk.returns import BARS_PER_DAY, utc
+from risk.tail.history import PriceHistory
+
+__all__ = [
+    "StressResult",
+    "auto_deleveraging",
+    "correlation_to_one",
+    "sector_gap",
+    "worst_window",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StressResult:
+    """One stress.
+
+    Attributes:
+        name: short and stable, ``worst day``.
+        loss_usd: PnL with the sign turned: a loss is positive, a gain negative. None where the
+            stress changes how risky the book is and moves no price.
+        volatility_usd: standard deviation of one day's PnL of the book as the stress leaves it.
+        detail: one plain sentence: what was assumed, when it was, what had to be filled in.
+    """
+
+    name: str
+    loss_usd: float | None
+    volatility_usd: float
+    detail: str
+
+
+def correlation_to_one(
+    x_usd: FloatArray, estimate: CovarianceEstimate, weight: float = 0.5
+) -> StressResult:
+    """Volatility of the book with R ← (1 - a) R + a 11ᵀ:  √((1 - a) vᵀRv + a (Σv)²), v = x σ.
+
+    For a book of longs that is a crash in which everything falls together. A hedged book may look
+    better for it, as its hedges then fit: the opposite, R ← (1 - a) R + a I, is told beside it.
+
+    Args:
+        x_usd: (N,) signed notionals in the order of ``estimate.symbols``.
+        weight: a, between 0 and 1.
+
+    Raises:
+        DataError: the shape does not fit or a notional is not finite.
+        EstimationError: the weight is out of range.
+    """
+    x = require_notional(x_usd, estimate.symbols)
+    _require_share("weight of the stressed correlation", weight)
+    v = x * estimate.volatility_daily
+    now = _variance(v, estimate.correlation)
+    stressed = math.sqrt((1 - weight) * now + weight * float(v.sum()) ** 2)
+    apart = math.sqrt((1 - weight) * now + weight * float(v @ v))
+    detail = (
+        f"Correlations move {weight:.0%} of the way to one: volatility goes from "
+        f"{math.sqrt(now):,.0f} to {stressed:,.0f} USD a day; as far towards zero instead, to "
+        f"{apart:,.0f}."
+    )
+    return StressResult("correlation to one", None, stressed, detail)
+
+
+def sector_gap(
+    x_usd: FloatArray,
+    estimate: CovarianceEstimate,
+    in_sector: NDArray[np.bool_],
+    *,
+    gap: float = 0.3,
+    benchmark_gap: float = 0.1,
+) -> StressResult:
+    """Loss when every token of the sector falls by g and everything else (BTC, ETH) by h at once.
+
+        loss = g Σ_sector x + h Σ_others x
+
+    Negative gaps are jumps upwards, which hurt a book that is net short.
+
+    Args:
+        x_usd: (N,) signed notionals in the order of ``estimate.symbols``.
+        in_sector: (N,) True for tokens of the sector.
+        gap, benchmark_gap: g and h, simple returns with the sign turned, finite, at most 1.
+
+    Raises:
+        DataError: a shape does not fit or a notional is not finite.
+        EstimationError: a gap is out of range.
+    """
+    x = require_notional(x_usd, estimate.symbols)
+    if np.shape(in_sector) != x.shape:
+        raise DataError(f"in_sector has shape {np.shape(in_sector)}, must be {x.shape}")
+    for value in (gap, benchmark_gap):
+        if not (math.isfinite(value) and value <= 1):
+            raise EstimationError(f"gap is {value}, must be a fraction of at most 1")
+    move = np.where(in_sector, -gap, -benchmark_gap)
+    left = math.sqrt(_variance(x * (1 + move) * estimate.volatility_daily, estimate.correlation))
+    detail = (
+        f"Every token of the sector moves by {-gap:+.0%} and the others by {-benchmark_gap:+.0%} "
+        "before anything can be traded."
+    )
+    return StressResult("sector gap", _loss(float(x @ move)), left, detail)
+
+
+def worst_window(
+    x_usd: FloatArray, history: PriceHistory, estimate: CovarianceEstimate, window_bars: int
+) -> StressResult:
+    """The window of the history that would have cost today's book x most.
+
+        loss = max_t  -Σ_i x_i (P_{i,t+w} / P_{i,t} - 1)
+
+    over every t, hour by hour, with today's notionals held through the window unchanged.
+
+    Args:
+        x_usd: (N,) signed notionals in the order of ``estimate.symbols``.
+        history: has every symbol that is held.
+        window_bars: w, 24 for a day and 168 for a week.
+
+    A book that no window has cost anything has a loss of 0 or below.
+
+    Raises:
+        DataError: the shape does not fit or a notional is not finite.
+        MissingDataError: a held symbol is not in the history.
+        EstimationError: no window of that length has every held token.
+    """
+    x = require_notional(x_usd, estimate.symbols)
+    name = f"worst {_span(window_bars)}"
+    volatility = math.sqrt(_variance(x * estimate.volatility_daily, estimate.correlation))
+    held = np.flatnonzero(x)
+    if not len(held):
+        return StressResult(name, 0.0, 0.0, "The book is flat.")
+    columns = history.columns([estimate.symbols[i] for i in held.tolist()])
+    log_price = history.log_price[:, columns]
+    pnl = np.full(max(len(log_price) - window_bars, 0), np.nan)
+    if window_bars >= 1 and len(pnl):
+        pnl = np.expm1(log_price[window_bars:] - log_price[:-window_bars]) @ x[held]
+    at = _worst(pnl, window_bars)
+    detail = (
+        f"From {utc(history.open_ms[at])}: the worst of {int((~np.isnan(pnl)).sum()):,} windows"
+        f"{_stand_ins(history, columns, at, window_bars)}."
+    )
+    return StressResult(name, _loss(float(pnl[at])), volatility, detail)
+
+
+def auto_deleveraging(
+    bot_usd: FloatArray,
+    hedge_usd: FloatArray,
+    history: PriceHistory,
+    estimate: CovarianceEstimate,
+    *,
+    share: float = 0.5,
+    window_bars: int = BARS_PER_DAY,
+) -> StressResult:
+    """The worst window when the venue closes a share α of the hedge at its worst moment.
+
+    Venues close profitable positions against those they liquidate, so the hedge may be gone just
+    when it is needed. With p bot and h hedge, and H_s the hedge's PnL s hours into the window,
+
+        loss = max_t  -( PnL_p(w) + (1 - α) H_w + α min_{0≤s≤w} H_s )
+
+    so the moment is the one that, looking back, costs most; at s = 0 the share never helped at
+    all. α = 0 is the worst window of the whole book.
+
+    Args:
+        bot_usd, hedge_usd: (N,) signed notionals in the order of ``estimate.symbols``.
+        history: has every symbol that is held.
+        share: α, between 0 and 1.
+        window_bars: w, at least 1.
+
+    Raises:
+        DataError: a shape does not fit or a notional is not finite.
+        MissingDataError: a held symbol is not in the history.
+        EstimationError: the share is out of range, or no window has every held token.
+    """
+    p = require_notional(bot_usd, estimate.symbols)
+    h = require_notional(hedge_usd, estimate.symbols)
+    _require_share("share closed by auto-deleveraging", share)
+    left = math.sqrt(
+        _variance((p + (1 - share) * h) * estimate.volatility_daily, estimate.correlation)
+    )
+    name = "auto-deleveraging"
+    held = np.flatnonzero((p != 0) | (h != 0))
+    if not len(held):
+        return StressResult(name, 0.0, 0.0, "The book is flat.")
+    columns = history.columns([estimate.symbols[i] for i in held.tolist()])
+    log_price = history.log_price[:, columns]
+    count = max(len(log_price) - window_bars, 0) if window_bars >= 1 else 0
+    hedge = h[held]
+    hedged = np.flatnonzero(hedge)
+    lowest = hedge_pnl = np.zeros(count)
+    for s in range(1, window_bars + 1 if count else 1):
+        move = np.expm1(log_price[s : s + count, hedged] - log_price[:count, hedged])
+        hedge_pnl = move @ hedge[hedged]
+        lowest = np.minimum(lowest, hedge_pnl)
+    bot_pnl = np.expm1(log_price[len(log_price) - count :] - log_price[:count]) @ p[held]
+    pnl = bot_pnl + (1 - share) * hedge_pnl + share * lowest
+    at = _worst(pnl, window_bars)
+    detail = (
+        f"{share:.0%} of the hedge is closed at the worst moment of the {_span(window_bars)} from "
+        f"{utc(history.open_ms[at])}{_stand_ins(history, columns, at, window_bars)}; with the "
+        f"whole hedge kept it would lose {_loss(float(bot_pnl[at] + hedge_pnl[at])):,.0f} USD."
+    )
+    return StressResult(name, _loss(float(pnl[at])), left, detail)
+
+
+def _variance(v: FloatArray, correlation: FloatArray) -> float:
+    return max(float(v @ correlation @ v), 0.0)
+
+
+def _loss(pnl_usd: float) -> float:
+    return 0.0 - pnl_usd  # not -pnl, which would print a flat book's loss as -0
+
+
+def _worst(pnl: FloatArray, window_bars: int) -> int:
+    if not (~np.isnan(pnl)).any():
+        raise EstimationError(
+            f"no window of {window_bars} hours in the history has every token that is held"
+        )
+    return int(np.nanargmin(pnl))
+
+
+def _span(window_bars: int) -> str:
+    names = {BARS_PER_DAY: "day", 7 * BARS_PER_DAY: "week"}
+    return names.get(window_bars, f"{window_bars} hours")
+
+
+def _stand_ins(history: PriceHistory, columns: NDArray[np.intp], at: int, window_bars: int) -> str:
+    """Which held tokens had no price of their own in the window, as a clause."""
+    inside = history.filled[at : at + window_bars + 1, columns].any(axis=0)
+    names = [history.symbols[i] for i in columns[inside].tolist()]
+    return (
+        f", with the peers of {', '.join(names)} standing in for prices it lacks" if names else ""
+    )
+
+
+def _require_share(what: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise EstimationError(f"{what} is {value}, must be between 0 and 1")
