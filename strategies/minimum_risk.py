@@ -4,7 +4,7 @@ With λ = 0 it is the cheapest way back under the caps; with λ above 0 it also 
 that is cheaper to hedge than to bear.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,37 +12,21 @@ from risk.book import FloatArray
 from strategies.caps import excess
 from strategies.checks import check_choices, check_facts
 from strategies.costs import cost_model
-from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.inputs import HedgeChoices, HedgeFacts
-from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
+from strategies.plan import Plan, Planner, closed
+from strategies.problem import Unsolved
 from strategies.proposal import HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason, RiskState
 from strategies.sentence import proposal_sentence
 from strategies.state import risk_state
-from strategies.trifles import without_trifles
 from strategies.unwind import unwound
-
-_MOST_COMPILED = 16
-_MARGIN_SHARES = (1.0, 0.2, 0.02)
-"""How much of the certain margin for rounding to leave, tried in this order."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What was found: hedges in lots, the solution before rounding, and how it came about."""
-
-    lots: Lots
-    relaxed: Relaxed
-    status: str
 
 
 class MinimumRisk:
     """Hedges by convex optimisation; keeps compiled problems, so not to be shared by threads."""
 
     def __init__(self) -> None:
-        self._hard: dict[Shape, HedgeProblem] = {}
-        self._elastic: dict[Shape, ElasticProblem] = {}
+        self._planner = Planner()
 
     @property
     def name(self) -> str:
@@ -68,69 +52,30 @@ class MinimumRisk:
             return self._none(facts, NoHedgeReason.FLAT, detail, before)
         if bot_flat:
             model = hedge_model(facts, choices)
-            plan = _closed(model, unwound(facts, choices))
+            plan = closed(model, unwound(facts, choices))
             return self._proposal(facts, choices, model, plan, before)
         start = _hands_taken_off(facts, choices)
         model = hedge_model(start, choices)
-        found = self._plan(model) if np.any(model.upper > model.lower) else None
+        found = self._planner.plan(model) if np.any(model.upper > model.lower) else None
         if isinstance(found, Unsolved) and not (found.infeasible and start is not facts):
             return self._unsolved(facts, found, before)
-        if isinstance(found, _Plan):
+        if isinstance(found, Plan):
             plan = found
         elif start is facts:
             detail = "no symbol is left to hedge with: every one is hands-off or not eligible"
             return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, before)
         else:
-            plan = _closed(model, start.hedge_usd)
+            plan = closed(model, start.hedge_usd)
         if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
             return self._standing_still(facts, before)
         return self._proposal(facts, choices, model, plan, before)
-
-    def _plan(self, model: HedgeModel) -> _Plan | Unsolved:
-        problem = self._hard_problem(shape_of(model))
-        limits = model.caps.limits
-        relaxed = problem.solve(model, limits)
-        eased = isinstance(relaxed, Unsolved)
-        if isinstance(relaxed, Unsolved):
-            least = eased_limits(self._elastic_problem(shape_of(model)), model)
-            if isinstance(least, Unsolved):
-                return least
-            if np.array_equal(least, limits):  # the caps can be met: it was the solver that failed
-                return Unsolved(infeasible=False, status=relaxed.status)
-            for room in ROOM_FOR_THE_SOLVER:
-                limits = loosened(least, model, room)
-                relaxed = problem.solve(model, limits)
-                if isinstance(relaxed, Relaxed):
-                    break
-            else:
-                return Unsolved(infeasible=False, status=relaxed.status)
-        fewer, sparse = without_trifles(problem, model, limits, relaxed)
-        starts = [nearest_lots(model, found.hedge_usd) for found in (relaxed, sparse)]
-        note = ", caps eased" if eased else ""
-        if not eased:
-            guarded = _guarded(problem, fewer)
-            starts += [nearest_lots(model, hedge) for hedge in guarded.hedges]
-            note = "" if guarded.certain else ", rounded without margin"
-        return _Plan(best_lots(model, limits, starts), relaxed, relaxed.status + note)
-
-    def _hard_problem(self, shape: Shape) -> HedgeProblem:
-        if shape not in self._hard:
-            _make_room(self._hard)
-            self._hard[shape] = HedgeProblem(shape)
-        return self._hard[shape]
-
-    def _elastic_problem(self, shape: Shape) -> ElasticProblem:
-        if shape not in self._elastic:
-            _make_room(self._elastic)
-            self._elastic[shape] = ElasticProblem(shape)
-        return self._elastic[shape]
 
     def _proposal(
         self,
         facts: HedgeFacts,
         choices: HedgeChoices,
         model: HedgeModel,
-        plan: _Plan,
+        plan: Plan,
         before: RiskState,
     ) -> HedgeProposal:
         target = plan.lots.hedge_usd
@@ -176,30 +121,6 @@ class MinimumRisk:
         return NoHedge(self.name, facts.timestamp_ms, reason, detail, state)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guarded:
-    """Hedges that leave room for rounding; ``certain`` when rounding cannot leave the caps."""
-
-    hedges: list[FloatArray]
-    certain: bool
-
-
-def _guarded(problem: HedgeProblem, model: HedgeModel) -> _Guarded:
-    """Solve within tightened caps, with less margin where the whole margin leaves nothing."""
-    for share in _MARGIN_SHARES:
-        tight = tightened(model, model.caps.limits, share)
-        solved = None if tight is None else problem.solve(model, tight)
-        if isinstance(solved, Relaxed):
-            return _Guarded([solved.hedge_usd], certain=share == 1.0)
-    return _Guarded([], certain=False)
-
-
-def _make_room(compiled: dict[Shape, HedgeProblem] | dict[Shape, ElasticProblem]) -> None:
-    """Drop the oldest problem before one too many is kept."""
-    if len(compiled) >= _MOST_COMPILED:
-        del compiled[next(iter(compiled))]
-
-
 def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:
     """The facts as they are once hedges in the bots' own symbols are closed, as far as they may be.
 
@@ -212,13 +133,6 @@ def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:
         return facts
     used = facts.turnover_used_usd + traded
     return replace(facts, hedge_usd=left, turnover_used_usd=used)
-
-
-def _closed(model: HedgeModel, target: FloatArray) -> _Plan:
-    objective = float(model.objective_usd(target))
-    prices = np.zeros(len(model.caps.names))
-    relaxed = Relaxed(target, objective, prices, "closed without a solver")
-    return _Plan(Lots(target, objective), relaxed, relaxed.status)
 
 
 def _slacks(

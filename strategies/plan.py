@@ -1,0 +1,109 @@
+"""How a model becomes hedges in lots: solved, rid of trifles, rounded; caps eased where they must.
+
+Everything between the exact numbers of one decision and the hedges that answer it; what they mean
+in words and money is told elsewhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from risk.book import FloatArray
+from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
+from strategies.lots import Lots, best_lots, nearest_lots, tightened
+from strategies.model import HedgeModel
+from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
+from strategies.trifles import without_trifles
+
+_MOST_COMPILED = 16
+_MARGIN_SHARES = (1.0, 0.2, 0.02)
+"""How much of the certain margin for rounding to leave, tried in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was found: hedges in lots, the solution before rounding, and how it came about."""
+
+    lots: Lots
+    relaxed: Relaxed
+    status: str
+
+
+class Planner:
+    """Finds plans; keeps compiled problems, so not to be shared by threads."""
+
+    def __init__(self) -> None:
+        self._hard: dict[Shape, HedgeProblem] = {}
+        self._elastic: dict[Shape, ElasticProblem] = {}
+
+    def plan(self, model: HedgeModel) -> Plan | Unsolved:
+        """Hedges in lots for a model in which some symbol may move, or why there are none."""
+        problem = self._hard_problem(shape_of(model))
+        limits = model.caps.limits
+        relaxed = problem.solve(model, limits)
+        eased = isinstance(relaxed, Unsolved)
+        if isinstance(relaxed, Unsolved):
+            least = eased_limits(self._elastic_problem(shape_of(model)), model)
+            if isinstance(least, Unsolved):
+                return least
+            if np.array_equal(least, limits):  # the caps can be met: it was the solver that failed
+                return Unsolved(infeasible=False, status=relaxed.status)
+            for room in ROOM_FOR_THE_SOLVER:
+                limits = loosened(least, model, room)
+                relaxed = problem.solve(model, limits)
+                if isinstance(relaxed, Relaxed):
+                    break
+            else:
+                return Unsolved(infeasible=False, status=relaxed.status)
+        fewer, sparse = without_trifles(problem, model, limits, relaxed)
+        starts = [nearest_lots(model, found.hedge_usd) for found in (relaxed, sparse)]
+        note = ", caps eased" if eased else ""
+        if not eased:
+            guarded = _guarded(problem, fewer)
+            starts += [nearest_lots(model, hedge) for hedge in guarded.hedges]
+            note = "" if guarded.certain else ", rounded without margin"
+        return Plan(best_lots(model, limits, starts), relaxed, relaxed.status + note)
+
+    def _hard_problem(self, shape: Shape) -> HedgeProblem:
+        if shape not in self._hard:
+            _make_room(self._hard)
+            self._hard[shape] = HedgeProblem(shape)
+        return self._hard[shape]
+
+    def _elastic_problem(self, shape: Shape) -> ElasticProblem:
+        if shape not in self._elastic:
+            _make_room(self._elastic)
+            self._elastic[shape] = ElasticProblem(shape)
+        return self._elastic[shape]
+
+
+def closed(model: HedgeModel, target: FloatArray) -> Plan:
+    """The plan to close hedges down to ``target`` (N,), for which no solver is needed."""
+    objective = float(model.objective_usd(target))
+    prices = np.zeros(len(model.caps.names))
+    relaxed = Relaxed(target, objective, prices, "closed without a solver")
+    return Plan(Lots(target, objective), relaxed, relaxed.status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """Hedges that leave room for rounding; ``certain`` when rounding cannot leave the caps."""
+
+    hedges: list[FloatArray]
+    certain: bool
+
+
+def _guarded(problem: HedgeProblem, model: HedgeModel) -> _Guarded:
+    """Solve within tightened caps, with less margin where the whole margin leaves nothing."""
+    for share in _MARGIN_SHARES:
+        tight = tightened(model, model.caps.limits, share)
+        solved = None if tight is None else problem.solve(model, tight)
+        if isinstance(solved, Relaxed):
+            return _Guarded([solved.hedge_usd], certain=share == 1.0)
+    return _Guarded([], certain=False)
+
+
+def _make_room(compiled: dict[Shape, HedgeProblem] | dict[Shape, ElasticProblem]) -> None:
+    """Drop the oldest problem before one too many is kept."""
+    if len(compiled) >= _MOST_COMPILED:
+        del compiled[next(iter(compiled))]
