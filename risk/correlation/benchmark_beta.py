@@ -23,7 +23,8 @@ class BenchmarkBeta:
         beta_robust_error: without that (White's, HC1): the one to trust, since crypto's hours
             are anything but equally volatile. Both are 0 for the benchmark.
         correlation: Pearson's.
-        correlation_standard_error: by Fisher's z.
+        correlation_standard_error: by Fisher's z, which takes returns as normal.
+        correlation_robust_error: without that, the one to trust. Both are 0 for the benchmark.
         observations: bars in which both have a return.
     """
 
@@ -34,6 +35,7 @@ class BenchmarkBeta:
     beta_robust_error: FloatArray
     correlation: FloatArray
     correlation_standard_error: FloatArray
+    correlation_robust_error: FloatArray
     observations: FloatArray
 
 
@@ -49,9 +51,11 @@ def benchmark_beta(
 
         β = Σ x y / Σ x²        ρ = Σ x y / √(Σ x² Σ y²)
         se(β) = √(Σ e² / (n - 2) / Σ x²)        robust: √(n / (n - 2) · Σ x² e²) / Σ x²
-        se(ρ) = (1 - ρ²) / √(n - 3)
+        se(ρ) = (1 - ρ²) / √(n - 3)    robust: √(Σ ψ² / (n (n - 3))),  ψ = u v - ρ (u² + v²) / 2
 
-    (White 1980; MacKinnon, White 1985 for HC1; Fisher 1921.) Unlike
+    with u and v the two returns around their means in units of their standard deviations. (White
+    1980; MacKinnon, White 1985 for HC1; Fisher 1921; ψ is the influence function of ρ, Devlin,
+    Gnanadesikan, Kettenring 1975.) Unlike
     ``risk.correlation.clusters.beta``, which serves the hedge and comes from the shrunk and
     weighted covariance, this is the plain regression over one window, as a
     trader would run it.
@@ -90,11 +94,23 @@ def benchmark_beta(
     error = np.sqrt((residual**2).sum(axis=0) / (n - 2) / xx)
     robust = np.sqrt(n / (n - 2) * (np.where(there, x, 0.0) ** 2 * residual**2).sum(axis=0)) / xx
     correlation_error = (1 - correlation**2) / np.sqrt(n - 3)
+    u, v = np.where(there, x, 0.0) / np.sqrt(xx / n), np.where(there, y, 0.0) / np.sqrt(yy / n)
+    influence = u * v - correlation / 2 * (u * u + v * v)
+    correlation_robust = np.sqrt((influence**2).sum(axis=0) / n / (n - 3))
     if not np.isnan(beta[b]):
         beta[b] = correlation[b] = 1.0
-        error[b] = robust[b] = correlation_error[b] = 0.0
+        for exact in (error, robust, correlation_error, correlation_robust):
+            exact[b] = 0.0
     return BenchmarkBeta(
-        benchmark, tuple(symbols), beta, error, robust, correlation, correlation_error, count
+        benchmark,
+        tuple(symbols),
+        beta,
+        beta_standard_error=error,
+        beta_robust_error=robust,
+        correlation=correlation,
+        correlation_standard_error=correlation_error,
+        correlation_robust_error=correlation_robust,
+        observations=count,
     )
 
 

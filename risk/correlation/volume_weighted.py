@@ -48,10 +48,16 @@ def volume_weighted_correlation(
         ρ_w = Σ w (r_i - m_i)(r_j - m_j) / √(Σ w (r_i - m_i)² Σ w (r_j - m_j)²)
 
     Thin books inflate correlation (one quote follows another) or break it (stale prices); hours
-    in which both trade are what can be traded on. By Fisher's z with n = (Σw)²/Σw² effective bars
-    (Kish 1965; Fisher 1921), the standard error of atanh ρ_w is s = 1/√(n - 3), that of ρ_w is
-    (1 - ρ_w²) s, and the two disagree where |atanh ρ_w - atanh ρ| > s. Busy hours are volatile
-    hours, which this takes no account of: the flag asks for a look and proves nothing.
+    in which both trade are what can be traded on. With u and v the deviations in units of their
+    weighted standard deviations, w summing to 1 and n = 1/Σw² effective bars (Kish 1965),
+
+        s² = n / (n - 3) · Σ w² ψ²        ψ = u v - ρ_w (u² + v²) / 2
+
+    is the squared standard error of ρ_w: ψ is how far one bar moves the correlation (its influence
+    function, Devlin, Gnanadesikan, Kettenring 1975), so that fat tails, and busy hours that are
+    volatile ones, count. Normal theory, (1 - ρ²)/√(n - 3), is half as large in crypto's hours
+    (measured). On Fisher's scale, where an error hardly depends on ρ, the two disagree where
+    |atanh ρ_w - atanh ρ| > s / (1 - ρ_w²). The flag asks for a look and proves nothing.
 
     Args:
         log_returns: (T, N) of the window, NaN where missing.
@@ -105,23 +111,26 @@ def _pairs(x: FloatArray, y: FloatArray, weight: FloatArray, least: int) -> Floa
     total, square = weight.sum(axis=0), (weight**2).sum(axis=0)
     total, square = np.where(enough, total, np.nan), np.where(enough, square, np.nan)
     effective = total**2 / square
-    weighted = _pearson(x, y, weight / total)
-    plain = _pearson(x, y, there / np.where(enough, there.sum(axis=0), np.nan))
+    plain, _ = _pearson(x, y, there / np.where(enough, there.sum(axis=0), np.nan))
+    weighted, influence = _pearson(x, y, weight / total)
     degrees = np.where(effective > 3, effective - 3, np.nan)
-    return np.stack([weighted, plain, (1 - weighted**2) / np.sqrt(degrees), effective])
+    error = np.sqrt(effective / degrees * ((weight / total * influence) ** 2).sum(axis=0))
+    return np.stack([weighted, plain, error, effective])
 
 
-def _pearson(x: FloatArray, y: FloatArray, weight: FloatArray) -> FloatArray:
-    """(P,) correlations of (T, P) columns with weights that sum to 1, NaN for a constant."""
+def _pearson(x: FloatArray, y: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(P,) correlations of (T, P) columns with weights that sum to 1, and the bars' influence ψ.
+
+    NaN for a constant.
+    """
     deviation_x = x - (weight * x).sum(axis=0)
     deviation_y = y - (weight * y).sum(axis=0)
-    variance_x = _variance(x, deviation_x, weight)
-    variance_y = _variance(y, deviation_y, weight)
-    covariance = (weight * deviation_x * deviation_y).sum(axis=0)
-    correlation: FloatArray = np.clip(
-        covariance / np.sqrt(variance_x) / np.sqrt(variance_y), -1.0, 1.0
-    )
-    return correlation
+    deviation_x /= np.sqrt(_variance(x, deviation_x, weight))
+    deviation_y /= np.sqrt(_variance(y, deviation_y, weight))
+    product = deviation_x * deviation_y
+    correlation: FloatArray = np.clip((weight * product).sum(axis=0), -1.0, 1.0)
+    influence: FloatArray = product - correlation / 2 * (deviation_x**2 + deviation_y**2)
+    return correlation, influence
 
 
 def _variance(values: FloatArray, deviation: FloatArray, weight: FloatArray) -> FloatArray:
