@@ -7,7 +7,8 @@ import numpy as np
 
 from bot.feeds.panels import empty_panel, joined_panel
 from bot.ports import MarketData
-from risk.covariance.mean_ewma import CovarianceEstimate, MeanEwmaCovariance
+from risk.covariance.estimators import DEFAULT_ESTIMATOR, new_estimator
+from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
 from risk.crowding.report import FundingSeries
 from risk.exclusion import Excluded
 from risk.returns import HOUR_MS, BarPanel, log_returns, without_faults
@@ -53,14 +54,16 @@ class MarketModel:
         *,
         backfill_days: int,
         shrinkage: float,
+        estimator: str = DEFAULT_ESTIMATOR,
         on_backfill: Callable[[Sequence[str]], None] = lambda _symbols: None,
     ) -> None:
         self._market = market
         self._backfill_ms = backfill_days * DAY_MS
         self._shrinkage = shrinkage
+        self._estimator = estimator
         self._on_backfill = on_backfill
         self._panel = empty_panel(())
-        self._covariance: MeanEwmaCovariance | None = None
+        self._covariance: CovarianceEstimator | None = None
         self._faulty: tuple[Excluded, ...] = ()
         self._funding: dict[str, FundingSeries] = {}
         self._funding_until_ms: int | None = None
@@ -106,7 +109,7 @@ class MarketModel:
         self._revision += 1
         self._panel = panel
         clean, self._faulty = without_faults(panel)
-        self._covariance = MeanEwmaCovariance(clean.symbols, shrinkage=self._shrinkage)
+        self._covariance = new_estimator(self._estimator, clean.symbols, shrinkage=self._shrinkage)
         for row in log_returns(clean):
             self._covariance.update(row)
 

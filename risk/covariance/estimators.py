@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from risk.covariance.factors import FactorCovariance
-from risk.covariance.mean_ewma import CovarianceEstimator, MeanEwmaCovariance
+from risk.covariance.mean_ewma import SHRINKAGE, CovarianceEstimator, MeanEwmaCovariance
 from risk.covariance.sample import RollingCovariance
 from risk.covariance.shrinkage import ShrunkCovariance, ledoit_wolf, oas
+from risk.errors import EstimationError
 
 DEFAULT_ESTIMATOR = "mean_ewma"
 EWMA_HALF_LIFE_DAYS = 15.0
@@ -32,3 +33,24 @@ ESTIMATORS: Mapping[str, Callable[[Sequence[str]], CovarianceEstimator]] = Mappi
 factor form of the same without shrinkage. A 7-day sample is something to look at and far too
 noisy to hedge by.
 """
+
+
+def new_estimator(
+    name: str, symbols: Sequence[str], *, shrinkage: float = SHRINKAGE
+) -> CovarianceEstimator:
+    """A new estimator of N symbols by its name in ``ESTIMATORS``.
+
+    Args:
+        name: which one.
+        symbols: N distinct symbols.
+        shrinkage: weight of constant correlation in ``mean_ewma``, 0 to 1; the others have their
+            own or none.
+
+    Raises:
+        EstimationError: there is no estimator of this name.
+    """
+    if name == DEFAULT_ESTIMATOR:
+        return MeanEwmaCovariance(symbols, shrinkage=shrinkage)
+    if name not in ESTIMATORS:
+        raise EstimationError(f"estimator {name!r}: must be one of {', '.join(ESTIMATORS)}")
+    return ESTIMATORS[name](symbols)

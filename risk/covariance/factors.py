@@ -161,13 +161,19 @@ class FactorCovariance:
         """
         return factor_model(self._beneath.estimate(), self._benchmarks, self._components)
 
-    def estimate(self) -> CovarianceEstimate:
+    def estimate(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
         """B Ω Bᵀ + diag(d²) of the symbols that have an estimate; the rest is excluded.
 
+        Args:
+            symbols: only these, in their order; all by default. The others have no part in the
+                factors then.
+
         Raises:
+            MissingDataError: a symbol that was never asked for.
             EstimationError: no symbol has a usable variance.
         """
-        return factor_estimate(self._beneath.estimate(), self._benchmarks, self._components)
+        beneath = self._beneath.estimate(symbols)
+        return factor_estimate(beneath, self._benchmarks, self._components)
 
 
 def factor_estimate(

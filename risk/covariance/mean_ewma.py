@@ -13,8 +13,14 @@ from risk.covariance.estimate import (
     estimate_from,
     shrunk_and_sound,
 )
-from risk.covariance.usable import MIN_BARS, filled_with_mean, require_returns, usable_symbols
-from risk.errors import EstimationError, MissingDataError
+from risk.covariance.usable import (
+    MIN_BARS,
+    columns_of,
+    filled_with_mean,
+    require_returns,
+    usable_symbols,
+)
+from risk.errors import EstimationError
 from risk.returns import BARS_PER_DAY
 
 __all__ = [
@@ -44,8 +50,13 @@ class CovarianceEstimator(Protocol):
         """Take in one bar: (N,) log returns, NaN where a symbol has none."""
         ...
 
-    def estimate(self) -> CovarianceEstimate:
-        """The estimate from all bars so far."""
+    def estimate(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
+        """The estimate from all bars so far, of ``symbols`` as if there were no others, or of all.
+
+        Raises:
+            MissingDataError: a symbol that was never asked for.
+            EstimationError: no symbol has a usable variance.
+        """
         ...
 
 
@@ -134,11 +145,7 @@ class MeanEwmaCovariance:
         chosen = self._symbols if symbols is None else tuple(symbols)
         total, weight, observed = self._sum, self._weight, self._observed
         if chosen != self._symbols:
-            column = {symbol: i for i, symbol in enumerate(self._symbols)}
-            strange = [symbol for symbol in chosen if symbol not in column]
-            if strange:
-                raise MissingDataError(f"no returns of {', '.join(strange)} were ever taken in")
-            keep = [column[symbol] for symbol in chosen]
+            keep = columns_of(chosen, self._symbols)
             square = np.ix_(range(len(total)), keep, keep)
             total, weight, observed = total[square], weight[square], observed[keep]
         known = weight[0] > 0

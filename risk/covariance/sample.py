@@ -6,7 +6,13 @@ import numpy as np
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate
-from risk.covariance.usable import MIN_BARS, require_returns, sound_estimate, usable_symbols
+from risk.covariance.usable import (
+    MIN_BARS,
+    columns_of,
+    require_returns,
+    sound_estimate,
+    usable_symbols,
+)
 from risk.covariance.window import PairMoments, WindowMoments, pair_moments
 from risk.errors import EstimationError
 from risk.returns import BARS_PER_DAY
@@ -64,16 +70,23 @@ class RollingCovariance:
         """
         self._moments.push(require_returns(log_return, self._symbols, bars=None))
 
-    def estimate(self) -> CovarianceEstimate:
+    def estimate(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
         """The estimate over the window, of the symbols that have one; the rest is excluded.
 
+        Args:
+            symbols: only these, in their order; all by default.
+
         Raises:
+            MissingDataError: a symbol that was never asked for.
             EstimationError: no symbol has a usable variance.
         """
+        chosen = self._symbols if symbols is None else tuple(symbols)
+        keep = columns_of(chosen, self._symbols)
+        moments, square = self._moments.moments(), np.ix_(keep, keep)
         return _finish(
-            self._symbols,
-            self._moments.moments(),
-            self._moments.observed_bars,
+            chosen,
+            PairMoments(moments.product[square], moments.first[square], moments.count[square]),
+            self._moments.observed_bars[keep],
             window_days=self._window_days,
             min_bars=self._min_bars,
             mean_removed=self._mean_removed,

@@ -10,6 +10,7 @@ from risk.covariance.estimate import CovarianceEstimate
 from risk.covariance.sample import over_last, require_window, window_bars
 from risk.covariance.usable import (
     MIN_BARS,
+    columns_of,
     filled_with_mean,
     require_returns,
     sound_estimate,
@@ -174,16 +175,23 @@ class ShrunkCovariance:
         """
         self._window.push(require_returns(log_return, self._symbols, bars=None))
 
-    def estimate(self) -> CovarianceEstimate:
+    def estimate(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
         """The estimate over the window, of the symbols that have one; the rest is excluded.
 
+        Args:
+            symbols: only these, in their order; all by default. The others have no part in the
+                target then.
+
         Raises:
+            MissingDataError: a symbol that was never asked for.
             EstimationError: no symbol has a usable variance.
         """
+        chosen = self._symbols if symbols is None else tuple(symbols)
+        keep = columns_of(chosen, self._symbols)
         return _finish(
-            self._symbols,
-            self._window.rows(),
-            self._window.observed_bars,
+            chosen,
+            self._window.rows()[:, keep],
+            self._window.observed_bars[keep],
             self._shrink,
             window_days=self._window_days,
             min_bars=self._min_bars,

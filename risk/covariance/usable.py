@@ -6,7 +6,7 @@ import numpy as np
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate, estimate_from, nearest_by_clipping
-from risk.errors import DataError, EstimationError
+from risk.errors import DataError, EstimationError, MissingDataError
 from risk.exclusion import Excluded, Selection, selection
 
 MIN_BARS = 24
@@ -74,6 +74,19 @@ def sound_estimate(
         effective_bars=effective_bars,
         excluded=chosen.excluded,
     )
+
+
+def columns_of(chosen: Sequence[str], symbols: Sequence[str]) -> list[int]:
+    """Where each of ``chosen`` stands among ``symbols``.
+
+    Raises:
+        MissingDataError: a symbol that was never asked for.
+    """
+    column = {symbol: i for i, symbol in enumerate(symbols)}
+    strange = [symbol for symbol in chosen if symbol not in column]
+    if strange:
+        raise MissingDataError(f"no returns of {', '.join(strange)} were ever taken in")
+    return [column[symbol] for symbol in chosen]
 
 
 def filled_with_mean(correlation: FloatArray) -> FloatArray:
