@@ -34,19 +34,21 @@ def lower_bound_usd(
 
     adjusted = caps.root @ held
     exposure = float(np.linalg.norm(adjusted))
-    spread = float(model.volatility @ np.abs(held))
-    slope = 2.0 * model.risk_per_usd * (model.covariance @ held)
-    slope += (
-        2.0 * model.risk_per_usd * model.uncertainty * spread * (model.volatility * np.sign(held))
-    )
-    slope += costs.linear_hedge() + costs.signed_trade()
+    slope = model.risk_slope(hedge_usd) + costs.linear_hedge() + costs.signed_trade()
     slope += 1.5 * costs.impact_trade() * np.sqrt(np.abs(trade)) * np.sign(trade)
     slope += (of["book"] * np.sign(caps.book_rows @ held)) @ caps.book_rows
+    slope += (of["book"] @ caps.book_doubt) * np.sign(held)
+    slope += of["stress"] @ caps.stress_rows
+    margin = np.sum(of["stress"]) * caps.stress_margin
     if caps.has_token:
         slope += of["token"] * np.sign(held)
     if caps.has_cae and exposure > 0:
         slope += of["cae"] * (caps.root.T @ adjusted) / exposure
     size_price = costs.absolute_hedge() + of["hedge"] @ caps.hedge_rows
+    if caps.stress_shared:
+        slope += margin * np.sign(held)
+    else:
+        size_price = size_price + margin
     turn_price = costs.linear_trade() + np.sum(of["turnover"])
     if caps.has_trade:
         turn_price = turn_price + of["trade"]

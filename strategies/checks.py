@@ -19,6 +19,7 @@ _NOT_NEGATIVE = (
 _POSITIVE = ("price_usd", "lot_usd", "adv_usd")
 _KINDS = {"may_hedge": np.bool_, "in_sector": np.bool_, "cluster": np.integer}
 _SYMMETRY = 1e-9
+_BELOW_ONE = ("cushion", "tail_confidence")
 
 
 def check_facts(facts: HedgeFacts) -> None:
@@ -49,6 +50,7 @@ def check_facts(facts: HedgeFacts) -> None:
             )
     _check_scalars(facts)
     _check_covariance(facts)
+    _check_optional(facts)
 
 
 def check_choices(choices: HedgeChoices) -> None:
@@ -63,10 +65,19 @@ def check_choices(choices: HedgeChoices) -> None:
         "estimation_uncertainty",
         "carry_risk",
         "crowding_charge",
+        "beta_uncertainty",
+        "cushion",
+        "tail_aversion",
+        "tail_confidence",
     ):
         _check_number(name, getattr(choices, name), above=False)
     for name in ("horizon_days", "holding_days"):
         _check_number(name, getattr(choices, name), above=True)
+    for name in _BELOW_ONE:
+        if getattr(choices, name) >= 1:
+            raise OptimizationError(f"{name}: {getattr(choices, name)}, must be below 1")
+    if choices.most_legs is not None and choices.most_legs < 0:
+        raise OptimizationError(f"most_legs: {choices.most_legs}, must be at least 0")
     if choices.largest_hedge_usd is not None:
         _check_number("largest_hedge_usd", choices.largest_hedge_usd, above=False)
     for name in type(choices.limits).__dataclass_fields__:
@@ -81,6 +92,27 @@ def _check_scalars(facts: HedgeFacts) -> None:
     _check_number("risk_equity_usd", facts.risk_equity_usd, above=bool(np.any(facts.bot_usd)))
     if not np.isfinite(facts.equity_usd):
         raise OptimizationError(f"equity_usd: {facts.equity_usd} is not a finite number")
+
+
+def _check_optional(facts: HedgeFacts) -> None:
+    n = len(facts.symbols)
+    if facts.beta_btc_se is not None:
+        _check_vector("beta_btc_se", facts.beta_btc_se, facts.symbols, lowest=0.0)
+    if facts.stress is not None:
+        _check_vector("stress margin", facts.stress.margin_rate, facts.symbols, lowest=0.0)
+        _check_table("stress returns", facts.stress.returns, (len(facts.stress.names), n))
+    if facts.tail_returns is not None:
+        _check_table("tail_returns", facts.tail_returns, (len(facts.tail_returns), n))
+    if facts.covariance_windows_daily is not None:
+        windows = facts.covariance_windows_daily
+        _check_table("covariance_windows_daily", windows, (len(windows), n, n))
+
+
+def _check_table(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if values.shape != shape:
+        raise OptimizationError(f"{name}: shape {values.shape}, must be {shape}")
+    if not np.all(np.isfinite(values)):
+        raise OptimizationError(f"{name}: holds a number that is not finite")
 
 
 def _check_number(name: str, value: float, *, above: bool) -> None:

@@ -2,9 +2,10 @@
 
 Each cap may be exceeded by a slack. The slacks of the strictest tier are made as small as can be
 and held there, then those of the next, down to the caps on trading, which therefore yield first
-(lexicographic goal programming; Charnes, Cooper 1961). Signs, hands-off symbols and margin never
-yield. No cap on the book may end further over than it is already, so that standing still is
-always among the answers and whatever is done is an improvement.
+(lexicographic goal programming; Charnes, Cooper 1961). The buffer before liquidation yields last;
+signs, hands-off symbols and initial margin never do. No cap on the book may end further over than
+it is already, so that standing still is always among the answers and whatever is done is an
+improvement.
 """
 
 import cvxpy as cp
@@ -12,11 +13,12 @@ import numpy as np
 
 from risk.book import FloatArray
 from strategies.caps import Tier, excess
+from strategies.constraints import CapConstraints, Shape, put
 from strategies.model import HedgeModel
-from strategies.problem import CapConstraints, Shape, Unsolved, put, require_dpp, run
+from strategies.problem import Unsolved, require_dpp, run
 
 _EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
-_STRICTEST_FIRST = (Tier.SIZE, Tier.BOOK, Tier.TRADE)
+_STRICTEST_FIRST = (Tier.LIQUIDATION, Tier.SIZE, Tier.BOOK, Tier.TRADE)
 _CONE_GIVE = 0.01
 """Near its least the correlation-adjusted exposure is flat: its last hundredth would take as many
 trades as all the rest, again at every decision. That near is as close as it goes."""
@@ -71,7 +73,7 @@ def eased_limits(problem: ElasticProblem, model: HedgeModel) -> FloatArray | Uns
     caps = model.caps
     now = caps.values(model.current)
     over = excess(now, caps.limits)
-    most = now + caps.change(model.upper - model.lower)
+    most = np.maximum(now + caps.change(model.upper - model.lower), 0.0)
     never = caps.tiers == Tier.NEVER
     room = np.where(never, 0.0, np.where(caps.tiers == Tier.TRADE, most, over))
     eased = _tier_by_tier(problem, model, room)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.limits.caps import RiskLimits
+from risk.limits.stresses import AccountStress
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class HedgeFacts:
         hands_off: symbols that belong to a bot: an old hedge in one is closed as fast as the
             volume allows, whatever it costs. ``may_hedge`` is False there.
         cluster_names: what breaches call each cluster, by index; by number where there is none.
+        beta_btc_se: standard error of ``beta_btc``; None where it is taken as exact.
+        stress: what the hedge account must survive; None for nothing.
+        tail_returns: (S, N) simple returns of one day in S equally likely scenarios; None where
+            there are none, and then nothing is said of the tail.
+        covariance_windows_daily: (K, N, N) covariances of other windows, for the worst case.
     """
 
     timestamp_ms: int
@@ -67,6 +73,10 @@ class HedgeFacts:
     turnover_used_usd: float
     hands_off: frozenset[str] = frozenset()
     cluster_names: tuple[str, ...] = ()
+    beta_btc_se: FloatArray | None = None
+    stress: AccountStress | None = None
+    tail_returns: FloatArray | None = None
+    covariance_windows_daily: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,13 @@ class HedgeChoices:
         shorts_only: hedges are never long.
         largest_hedge_usd: largest |h_i| of any one symbol, USD; None for no such bound. A hedge
             that is already larger may stay but not grow.
+        beta_uncertainty: kappa_beta on the standard errors of beta in its cap.
+        cushion: how far inside its cap a trade ends at least, as a share of the cap; 0 allows it
+            to end exactly there. Without a breach it is no reason to trade.
+        tail_aversion: USD over the horizon that a USD of one-day expected shortfall is worth.
+        tail_confidence: level of that expected shortfall.
+        worst_window: risk is the largest that any of the covariance windows sees.
+        most_legs: most symbols with a hedge; None for any number.
     """
 
     limits: RiskLimits
@@ -98,3 +115,15 @@ class HedgeChoices:
     crowding_charge: float = 0.0
     shorts_only: bool = True
     largest_hedge_usd: float | None = None
+    beta_uncertainty: float = 0.0
+    cushion: float = 0.0
+    tail_aversion: float = 0.0
+    tail_confidence: float = 0.95
+    worst_window: bool = False
+    most_legs: int | None = None
+
+    def beta_doubt(self, facts: HedgeFacts) -> FloatArray | None:
+        """κ_β s_β, (N,); None where nothing is left of it."""
+        if facts.beta_btc_se is None or self.beta_uncertainty == 0:
+            return None
+        return self.beta_uncertainty * facts.beta_btc_se

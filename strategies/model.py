@@ -1,8 +1,10 @@
 """The hedge problem of one decision in exact numbers, before any solver: bounds, risk, costs, caps.
 
-    J(h) = (λτ/2E)·(xᵀΣx + ρ(σᵀ|x|)²) + costs(h, z),      x = p + h,  z = h − h₀
+    J(h) = (λτ/2E)·(max_k xᵀΣ_k x + ρ(σᵀ|x|)²) + ν·ES(x) + costs(h, z),   x = p + h,  z = h − h₀
 
-λτ/2E turns variance into USD (half of λ times variance per USD of equity E, over τ days).
+There is one Σ, and others beside it only for the worst of several windows; ν is 0 unless a price of
+the tail is chosen. λτ/2E turns variance into USD (half of λ times variance per USD of equity E,
+over τ days).
 """
 
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from risk.book import FloatArray
 from risk.errors import OptimizationError
 from strategies.caps import CapTable, cap_table
 from strategies.costs import CostModel, cost_model
+from strategies.cushion import cushioned
 from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.tail import TailModel, tail_model
 
 WHOLE = 1e-6
 """Nearer than this part of a lot to a whole number of lots is whole."""
@@ -45,6 +49,11 @@ class HedgeModel:
         lot_usd, min_trade_usd: from the facts.
         trade_worth_usd: what each trade must lower J by, beyond its cost, to be made.
         unit_usd: the power of ten in which the solver counts money.
+        other_roots: (K, N, N) L_kᵀ of other windows, of which, and of ``covariance``, the worst
+            counts as risk.
+        tail: price of the tail; None for none.
+        most_legs: most hedges that may be open; None for any number.
+        aim: (C,) USD that trades aim at: the caps, or a little less, see ``cushion``.
     """
 
     bot: FloatArray
@@ -63,15 +72,37 @@ class HedgeModel:
     min_trade_usd: FloatArray
     trade_worth_usd: float
     unit_usd: float
+    other_roots: FloatArray
+    tail: TailModel | None
+    most_legs: int | None
+    aim: FloatArray
 
     def objective_usd(self, hedge_usd: FloatArray) -> FloatArray:
         """J at hedges (..., N), USD over the horizon: (...)."""
         held = self.bot + hedge_usd
         variance = np.sum((held @ self.covariance) * held, axis=-1)
+        for root in self.other_roots:
+            variance = np.maximum(variance, np.sum((held @ root.T) ** 2, axis=-1))
         spread = np.abs(held) @ self.volatility
         risk = self.risk_per_usd * (variance + self.uncertainty * spread**2)
+        if self.tail is not None:
+            risk = risk + self.tail.cost_usd(held)
         total: FloatArray = risk + self.costs.objective_usd(hedge_usd, hedge_usd - self.current)
         return total
+
+    def risk_slope(self, hedge_usd: FloatArray) -> FloatArray:
+        """(N,) slope of the risk terms of J at hedges (N,); one of several where there is a kink.
+
+        2(λτ/2E)·(Σx + ρ(σᵀ|x|)σ∘sign(x)), of the worst window, and the slope of the tail.
+        """
+        held = self.bot + hedge_usd
+        moved = self.covariance @ held
+        for root in self.other_roots:
+            moved = max(moved, root.T @ (root @ held), key=lambda m: float(m @ held))
+        spread = float(self.volatility @ np.abs(held))
+        moved = moved + self.uncertainty * spread * (self.volatility * np.sign(held))
+        slope: FloatArray = 2.0 * self.risk_per_usd * moved
+        return slope if self.tail is None else slope + self.tail.slope(held)
 
 
 def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
@@ -82,18 +113,12 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
     Raises:
         OptimizationError: the covariance is not positive definite.
     """
-    covariance = 0.5 * (facts.covariance_daily + facts.covariance_daily.T)
-    try:
-        cholesky = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError as error:
-        smallest = float(np.linalg.eigvalsh(covariance)[0])
-        raise OptimizationError(
-            f"covariance_daily: not positive definite, smallest eigenvalue {smallest:.3g}"
-        ) from error
+    covariance, cholesky = _factored("covariance_daily", facts.covariance_daily)
     root = np.asarray(cholesky.T / facts.volatility_btc_daily, dtype=np.float64)
     volatility = np.sqrt(np.diag(covariance))
     equity = facts.risk_equity_usd or float(np.sum(np.abs(facts.hedge_usd)))
     lower, upper = _bounds(facts, volatility, choices)
+    caps = cap_table(facts, choices, root, lower, upper)
     return HedgeModel(
         bot=facts.bot_usd,
         current=facts.hedge_usd,
@@ -106,11 +131,15 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         risk_per_usd=choices.risk_aversion * choices.horizon_days / (2.0 * equity),
         uncertainty=choices.estimation_uncertainty,
         costs=cost_model(facts, choices),
-        caps=cap_table(facts, choices, root, lower, upper),
+        caps=caps,
         lot_usd=facts.lot_usd,
         min_trade_usd=facts.min_trade_usd,
         trade_worth_usd=_TRADE_WORTH * equity,
         unit_usd=_unit_usd(facts),
+        other_roots=_other_roots(facts, choices),
+        tail=_tail(facts, choices),
+        most_legs=choices.most_legs,
+        aim=cushioned(caps, facts.hedge_usd, choices.cushion),
     )
 
 
@@ -138,6 +167,39 @@ def _bounds(
     long = np.where(may_be_long, reach, np.maximum(current, 0.0))
     off = np.array([symbol in facts.hands_off for symbol in facts.symbols])
     return np.where(off, current, short), np.where(off, current, long)
+
+
+def _factored(name: str, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Exactly symmetric, and its lower Cholesky factor."""
+    symmetric = 0.5 * (covariance + covariance.T)
+    try:
+        return symmetric, np.asarray(np.linalg.cholesky(symmetric), dtype=np.float64)
+    except np.linalg.LinAlgError as error:
+        smallest = float(np.linalg.eigvalsh(symmetric)[0])
+        raise OptimizationError(
+            f"{name}: not positive definite, smallest eigenvalue {smallest:.3g}"
+        ) from error
+
+
+def _other_roots(facts: HedgeFacts, choices: HedgeChoices) -> FloatArray:
+    n, windows = len(facts.symbols), facts.covariance_windows_daily
+    if not choices.worst_window or windows is None:
+        return np.empty((0, n, n))
+    roots = [_factored(f"covariance_windows_daily[{k}]", s)[1].T for k, s in enumerate(windows)]
+    return np.array(roots).reshape(len(windows), n, n)
+
+
+def _tail(facts: HedgeFacts, choices: HedgeChoices) -> TailModel | None:
+    """None where the tail has no price.
+
+    Raises:
+        OptimizationError: it has one and there are no scenarios, which must not pass for no risk.
+    """
+    if choices.tail_aversion == 0:
+        return None
+    if facts.tail_returns is None or not len(facts.tail_returns):
+        raise OptimizationError("tail_returns: there are none, and tail_aversion needs them")
+    return tail_model(facts.tail_returns, choices.tail_confidence, choices.tail_aversion)
 
 
 def _unit_usd(facts: HedgeFacts) -> float:

@@ -5,14 +5,16 @@ in words and money is told elsewhere.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from risk.book import FloatArray
+from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
-from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
+from strategies.problem import HedgeProblem, Relaxed, Unsolved
 from strategies.trifles import without_trifles
 
 _MOST_COMPILED = 16
@@ -27,6 +29,14 @@ class Plan:
     lots: Lots
     relaxed: Relaxed
     status: str
+
+
+class Plans(Protocol):
+    """Anything that finds a plan for a model."""
+
+    def plan(self, model: HedgeModel) -> Plan | Unsolved:
+        """Hedges in lots for a model in which some symbol may move, or why there are none."""
+        ...
 
 
 class Planner:

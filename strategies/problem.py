@@ -1,7 +1,7 @@
 """The convex hedge problem, compiled once for each shape and solved again with new numbers.
 
-    minimise   J(h) = (λτ/2E)·(‖Lᵀx‖² + ρ(σᵀ|x|)²) + τφᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊
-                      + (τ/T_hold)(aᵀ|z| + bᵀ|z|^{3/2})
+    minimise   J(h) = (λτ/2E)·(max_k ‖L_kᵀx‖² + ρ(σᵀ|x|)²) + ν·ES(x)
+                      + τφᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊ + (τ/T_hold)(aᵀ|z| + bᵀ|z|^{3/2})
     subject to x = p + h,  z = h − h₀,  lower ≤ h ≤ upper,  every cap of the table
 
 Written in the parametrised form of Agrawal et al. 2019 (disciplined parametrised programming):
@@ -19,53 +19,10 @@ from risk.book import FloatArray
 from risk.errors import OptimizationError
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
+from strategies.constraints import CapConstraints, Shape, out_of_reach, put
 from strategies.model import HedgeModel
 
-_INSIDE = 1e-3  # of the unit of money
 _GAP = 1e-4  # of the unit of money, which is about a hundredth of the book
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What makes a compiled problem fit: sizes and which parts are there."""
-
-    symbols: int
-    book_rows: int
-    hedge_rows: int
-    has_token: bool
-    has_cae: bool
-    has_turnover: bool
-    has_trade: bool
-    has_impact: bool
-    has_uncertainty: bool
-
-    def blocks(self) -> dict[str, int]:
-        """Rows of each block of caps that is there."""
-        sizes = {
-            "token": self.symbols * self.has_token,
-            "book": self.book_rows,
-            "hedge": self.hedge_rows,
-            "cae": int(self.has_cae),
-            "turnover": int(self.has_turnover),
-            "trade": self.symbols * self.has_trade,
-        }
-        return {name: size for name, size in sizes.items() if size}
-
-
-def shape_of(model: HedgeModel) -> Shape:
-    """The shape that a model needs."""
-    caps = model.caps
-    return Shape(
-        symbols=len(model.bot),
-        book_rows=len(caps.book_rows),
-        hedge_rows=len(caps.hedge_rows),
-        has_token=caps.has_token,
-        has_cae=caps.has_cae,
-        has_turnover=caps.has_turnover,
-        has_trade=caps.has_trade,
-        has_impact=bool(np.any(model.costs.impact_per_root_usd > 0)),
-        has_uncertainty=model.uncertainty > 0,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,101 +43,6 @@ class Unsolved:
     status: str
 
 
-class CapConstraints:
-    """Variables of hedges, book and trades, tied together and held under the caps.
-
-    Args:
-        shape: sizes and blocks.
-        slack: by block, what may be exceeded (a variable); empty where caps are hard.
-    """
-
-    def __init__(self, shape: Shape, slack: dict[str, cp.Variable]) -> None:
-        n = shape.symbols
-        self.shape = shape
-        self.hedge, self.held, self.trade = cp.Variable(n), cp.Variable(n), cp.Variable(n)
-        self.size, self.turn = cp.Variable(n), cp.Variable(n)  # at least |h| and |z|
-        self.adjusted = cp.Variable(n)
-        self.bot, self.current = cp.Parameter(n), cp.Parameter(n)
-        self.lower, self.upper = cp.Parameter(n), cp.Parameter(n)
-        self.size_limit = cp.Parameter(n, nonneg=True)
-        self.turn_limit = cp.Parameter(n, nonneg=True)
-        self.root = cp.Parameter((n, n))
-        self.limit = {
-            name: cp.Parameter(count, nonneg=True) for name, count in shape.blocks().items()
-        }
-        self.rows = {
-            name: cp.Parameter((count, n))
-            for name, count in (("book", shape.book_rows), ("hedge", shape.hedge_rows))
-            if count
-        }
-        self.capped = {
-            name: self._capped(name, limit + slack[name] if name in slack else limit)
-            for name, limit in self.limit.items()
-        }
-        self.constraints = [
-            self.held == self.bot + self.hedge,
-            self.trade == self.hedge - self.current,
-            self.adjusted == self.root @ self.held,
-            self.lower <= self.hedge,
-            self.hedge <= self.upper,
-            self.hedge <= self.size,
-            -self.hedge <= self.size,
-            self.size <= self.size_limit,
-            self.trade <= self.turn,
-            -self.trade <= self.turn,
-            self.turn <= self.turn_limit,
-            *(constraint for block in self.capped.values() for constraint in block),
-        ]
-
-    def _capped(self, block: str, limit: cp.Expression) -> list[cp.Constraint]:
-        if block == "token":
-            return [self.held <= limit, -self.held <= limit]
-        if block == "book":
-            value = self.rows["book"] @ self.held
-            return [value <= limit, -value <= limit]
-        if block == "hedge":
-            return [self.rows["hedge"] @ self.size <= limit]
-        if block == "cae":
-            return [cp.norm(self.adjusted) <= limit]
-        if block == "turnover":
-            return [cp.sum(self.turn) <= limit]
-        return [self.turn <= limit]
-
-    def fill(self, model: HedgeModel, limits: FloatArray) -> None:
-        """Set every parameter; ``limits`` (C,) USD, infinite ones become merely out of reach."""
-        unit, caps = model.unit_usd, model.caps
-        put(self.bot, model.bot / unit)
-        put(self.current, model.current / unit)
-        put(self.lower, model.lower / unit)
-        put(self.upper, model.upper / unit)
-        size = np.maximum(np.abs(model.lower), np.abs(model.upper))
-        turn = np.maximum(model.upper - model.current, model.current - model.lower)
-        put(self.size_limit, (size / unit) * 1.01 + 0.01)
-        put(self.turn_limit, (turn / unit) * 1.01 + 0.01)
-        put(self.root, caps.root)
-        for name, rows in (("book", caps.book_rows), ("hedge", caps.hedge_rows)):
-            if name in self.rows:
-                put(self.rows[name], rows)
-        finite = np.minimum(limits, out_of_reach(model))
-        for name, limit in self.limit.items():
-            put(limit, np.maximum(finite[caps.blocks[name]], 0.0) / unit)
-
-    def duals(self, model: HedgeModel) -> FloatArray:
-        """Dual of each cap row after a solve, (C,); 0 where a row is clearly inside its limit."""
-        rows = np.zeros(len(model.caps.names))
-        for name, constraints in self.capped.items():
-            total = sum(np.atleast_1d(np.asarray(c.dual_value)) for c in constraints)
-            limit = np.asarray(self.limit[name].value) * model.unit_usd
-            value = model.caps.values(self.hedge_usd(model))[model.caps.blocks[name]]
-            binds = value > limit - _INSIDE * model.unit_usd
-            rows[model.caps.blocks[name]] = np.where(binds, np.maximum(total, 0.0), 0.0)
-        return rows
-
-    def hedge_usd(self, model: HedgeModel) -> FloatArray:
-        """The hedges of the last solve, (N,) USD, within their bounds to the last digit."""
-        return np.clip(np.asarray(self.hedge.value) * model.unit_usd, model.lower, model.upper)
-
-
 class HedgeProblem:
     """One compiled problem with hard caps. Not to be shared between threads.
 
@@ -195,13 +57,13 @@ class HedgeProblem:
         self._linear_trade = cp.Parameter(n, nonneg=True)
         self._linear_hedge = cp.Parameter(n)
         self._absolute_hedge = cp.Parameter(n, nonneg=True)
+        constraints = list(body.constraints)
         objective = (
-            self._risk * cp.sum_squares(body.adjusted)
+            self._variance(constraints)
             + self._linear_trade @ body.turn
             + self._linear_hedge @ body.hedge
             + self._absolute_hedge @ body.size
         )
-        constraints = list(body.constraints)
         if shape.has_impact:
             self._impact = cp.Parameter(n, nonneg=True)
             objective += self._impact @ cp.power(body.turn, 1.5, approx=False)
@@ -210,8 +72,30 @@ class HedgeProblem:
             weighted = cp.Variable()
             constraints.append(self._uncertainty @ cp.abs(body.held) <= weighted)
             objective += cp.square(weighted)
+        if shape.scenarios:
+            objective += self._tail(constraints)
         self._problem = cp.Problem(cp.Minimize(objective), constraints)
         require_dpp(self._problem)
+
+    def _variance(self, constraints: list[cp.Constraint]) -> cp.Expression:
+        """λτ/2E times the variance, or the largest of all windows; appends to ``constraints``."""
+        body, n = self._body, self._body.shape.symbols
+        self._roots = [cp.Parameter((n, n)) for _ in range(body.shape.windows)]
+        if not self._roots:
+            return self._risk * cp.sum_squares(body.adjusted)
+        worst = cp.Variable(nonneg=True)
+        constraints.append(cp.norm(body.adjusted) <= worst)
+        constraints += [cp.norm(root @ body.held) <= worst for root in self._roots]
+        return self._risk * cp.square(worst)
+
+    def _tail(self, constraints: list[cp.Constraint]) -> cp.Expression:
+        """ν times the expected shortfall by Rockafellar and Uryasev; appends to ``constraints``."""
+        count = self._body.shape.scenarios
+        self._returns = cp.Parameter((count, self._body.shape.symbols))
+        self._edge_price, self._beyond_price = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
+        edge, beyond = cp.Variable(), cp.Variable(count, nonneg=True)
+        constraints.append(self._returns @ self._body.held + edge + beyond >= 0)
+        return self._edge_price * edge + self._beyond_price * cp.sum(beyond)
 
     def solve(self, model: HedgeModel, limits: FloatArray) -> Relaxed | Unsolved:
         """The least-cost hedge with every cap at or below ``limits`` (C,) USD.
@@ -231,6 +115,13 @@ class HedgeProblem:
         if body.shape.has_uncertainty:
             weight = np.sqrt(model.risk_per_usd * model.uncertainty * unit)
             put(self._uncertainty, weight * model.volatility)
+        for parameter, root in zip(self._roots, model.other_roots, strict=True):
+            put(parameter, root / model.volatility_btc)
+        if model.tail is not None:
+            tail = model.tail
+            put(self._returns, tail.returns)
+            put(self._edge_price, tail.price)
+            put(self._beyond_price, tail.price / (len(tail.returns) * (1.0 - tail.confidence)))
         status = run(self._problem)
         if status not in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE}:
             return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
@@ -239,19 +130,6 @@ class HedgeProblem:
         if status == cp.OPTIMAL_INACCURATE and not _verified(solved, model, limits):
             return Unsolved(infeasible=False, status=status)
         return solved
-
-
-def put(parameter: cp.Parameter, value: FloatArray | float) -> None:
-    """Set a parameter unless it is so already; checking a new value takes longer than solving."""
-    if parameter.value is None or not np.array_equal(parameter.value, value):
-        parameter.value = value
-
-
-def out_of_reach(model: HedgeModel) -> FloatArray:
-    """(C,) USD that no hedge within the bounds can reach: a limit above it might as well be it."""
-    caps = model.caps
-    most = caps.values(model.current) + caps.change(model.upper - model.lower)
-    return 1.1 * most + model.unit_usd
 
 
 def require_dpp(problem: cp.Problem) -> None:

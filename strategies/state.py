@@ -31,6 +31,8 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
         may_hedge=facts.may_hedge,
         shorts_only=choices.shorts_only,
         cluster_names=facts.cluster_names,
+        beta_doubt=choices.beta_doubt(facts),
+        stress=facts.stress,
     )
     return RiskState(
         volatility_daily_usd=volatility,

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from risk.limits.caps import RiskLimits
 from strategies.caps import Tier, excess
+from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Shape, Unsolved, shape_of
+from strategies.problem import HedgeProblem, Relaxed, Unsolved
 from tests.strategies_cases import free, random_facts, two_tokens
 
 COMPILED: dict[Shape, ElasticProblem] = {}

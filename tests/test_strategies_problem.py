@@ -15,15 +15,14 @@ from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
+from strategies.constraints import out_of_reach, shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import (
     HedgeProblem,
     Relaxed,
     Unsolved,
-    out_of_reach,
     require_dpp,
-    shape_of,
 )
 from tests.strategies_cases import free, random_facts, two_tokens
 

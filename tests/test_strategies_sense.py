@@ -8,10 +8,11 @@ import pytest
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
+from strategies.constraints import out_of_reach, shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
-from strategies.problem import HedgeProblem, Relaxed, out_of_reach, shape_of
+from strategies.problem import HedgeProblem, Relaxed
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
 from strategies.state import risk_state
 from strategies.trifles import without_trifles

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from risk.book import FloatArray
 from risk.errors import DataError
 from risk.limits.measures import MEASURES, Standing
+from risk.limits.stresses import AccountStress
 
 CAP_TOLERANCE = 1e-9
 """Relative: a value within this of its cap is inside, so that exactly at the cap is no breach."""
@@ -33,6 +34,8 @@ class RiskLimits:
         turnover_daily_usd: largest Σ|z| over any 24 hours.
         adv_share: largest |z_i| of one decision as a fraction of average daily volume.
         margin_use: largest initial margin of the hedges as a fraction of the account's equity.
+        stress_use: largest share of the account's equity that the loss of any stress and the
+            margin needed after it may take; what is left is the buffer before liquidation.
     """
 
     token_usd: float | None = None
@@ -46,6 +49,7 @@ class RiskLimits:
     turnover_daily_usd: float | None = None
     adv_share: float | None = None
     margin_use: float | None = None
+    stress_use: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,18 @@ def check_limits(
     may_hedge: NDArray[np.bool_],
     shorts_only: bool = True,
     cluster_names: Sequence[str] = (),
+    beta_doubt: FloatArray | None = None,
+    stress: AccountStress | None = None,
 ) -> LimitReport:
     """Measure every cap on the standing book: all but turnover and ADV share, which limit trades.
 
     With x = bot + hedge: token |x_i|; net |Σx|; sector_net |Σx| over ``in_sector``; cluster_net
-    |Σ_k x|; beta_net |Σβx|; cae √(xᵀΣx)/σ_BTC. Of the hedges alone: hedge_gross Σ|h|;
-    cluster_gross Σ_k|h|; margin_use Σm|h| / equity, infinite when equity is not above 0 while
-    hedges need margin. (Linear, absolute and cone caps of the hedge problem; the correlation-
-    adjusted exposure is the book's volatility in units of BTC's.)
+    |Σ_k x|; beta_net |Σβx| + κ_β Σ s_β|x|; cae √(xᵀΣx)/σ_BTC. Of the hedges alone: hedge_gross
+    Σ|h|; cluster_gross Σ_k|h|; margin_use Σm|h| / equity, infinite when equity is not above 0
+    while hedges need margin. Of the account that holds the hedges: stress_use (−r_jᵀy + mᵀ|y|) / E
+    in each stress, see ``AccountStress``; nothing where there are none. (Linear, absolute and cone
+    caps of the hedge problem; the correlation-adjusted exposure is the book's volatility in units
+    of BTC's.)
 
     A cap is exceeded above limit·(1 + 1e-9). A breach is curable when an allowed move of some
     hedge lowers the value: where ``may_hedge`` is True a larger short (and without
@@ -122,6 +130,8 @@ def check_limits(
         initial_margin_rate: a fraction of notional.
         equity_usd: of the account that holds the hedges.
         cluster_names: scopes of cluster breaches, by index; "cluster 3" where there is no name.
+        beta_doubt: (N,) κ_β s_β, at least 0; None where beta is taken as exact.
+        stress: what the account must survive; None for nothing.
 
     Raises:
         DataError: a shape does not fit, a number is not finite (a NaN is never compared with a
@@ -140,11 +150,16 @@ def check_limits(
         _require_finite(name, vector, (len(symbols),))
     _require_finite("covariance_daily", covariance_daily, (len(symbols), len(symbols)))
     _require_finite("equity_usd", equity_usd, ())
+    if beta_doubt is not None:
+        _require_finite("beta_doubt", beta_doubt, (len(symbols),))
+    if stress is not None:
+        _require_finite("stress", stress.returns, (len(stress.names), len(symbols)))
+        _require_finite("stress margin", stress.margin_rate, (len(symbols),))
     if not (np.isfinite(volatility_btc_daily) and volatility_btc_daily > 0):
         raise DataError(f"volatility of BTC is {volatility_btc_daily}, must be above 0")
     standing = Standing(
         symbols, bot_usd, hedge_usd, covariance_daily, volatility_btc_daily, beta_btc,
-        in_sector, cluster, initial_margin_rate, equity_usd, cluster_names,
+        in_sector, cluster, initial_margin_rate, equity_usd, cluster_names, beta_doubt, stress,
     )  # fmt: skip
     may_fall = may_hedge | (hedge_usd > 0)
     may_rise = (hedge_usd < 0) | (may_hedge & (not shorts_only))

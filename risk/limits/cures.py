@@ -46,6 +46,8 @@ def explain(breach: LimitBreach, standing: Standing) -> Explanation:
     them), w the cap's weights and L the cap:
 
         |wᵀx|      contribution sign(wᵀx) w_i x_i        reduction (|wᵀx| - L) / |w_i|
+        |wᵀx| + dᵀ|x|  with d_i|x_i| more, and d_i more of what a reduction does
+        mᵀ|y| - rᵀy    contribution m_i|y_i| - r_i y_i, of what the account holds
         wᵀ|h|      contribution w_i |h_i|                reduction (wᵀ|h| - L) / w_i
         σ_x/σ_BTC  contribution x_i (Σx)_i / (σ_x σ_BTC)
                    reduction t, the smaller root of Σ_ii t² - 2 |(Σx)_i| t + σ_x² - L²σ_BTC² = 0
@@ -59,14 +61,21 @@ def explain(breach: LimitBreach, standing: Standing) -> Explanation:
     if breach.cap == "cae_usd":
         parts, needed = _cone(breach, standing)
         held = standing.bot + standing.hedge
+    elif breach.cap == "stress_use":
+        parts, held = _stressed(breach, standing)
+        needed = _reduction(parts, held, breach.value - breach.limit, np.inf)
     else:
         weights, held, divisor = _weights(breach, standing)
         parts = weights * held
         total = float(parts.sum())
         parts = parts * (math.copysign(1.0, total) / divisor)
-        excess = abs(total) - breach.limit * divisor
-        slope = np.abs(weights)
-        needed = np.divide(excess, slope, out=np.full(len(held), np.inf), where=slope > 0)
+        # Beyond where the sum is zero it grows again on the other side.
+        most = np.divide(
+            abs(total), np.abs(weights), out=np.full(len(held), np.inf), where=weights != 0
+        )
+        if breach.cap == "beta_net_usd" and standing.beta_doubt is not None:
+            parts = parts + standing.beta_doubt * np.abs(held)
+        needed = _reduction(parts, held, float(parts.sum()) - breach.limit, most)
     order = np.argsort(-parts, kind="stable")
     return Explanation(
         breach,
@@ -84,6 +93,26 @@ def _smallest(
         return None
     i = int(np.argmin(np.where(possible, needed, np.inf)))
     return Cure(symbols[i], float(min(needed[i], size[i])))
+
+
+def _reduction(
+    parts: FloatArray, held: FloatArray, excess: float, most: FloatArray | float
+) -> FloatArray:
+    """(N,) USD that each position alone would have to shrink; infinite beyond ``most``."""
+    size = np.abs(held)
+    slope = np.divide(parts, size, out=np.zeros(len(held)), where=size > 0)
+    needed = np.divide(excess, slope, out=np.full(len(held), np.inf), where=slope > 0)
+    return np.where(needed <= most * (1 + _ROUNDING), needed, np.inf)
+
+
+def _stressed(breach: LimitBreach, a: Standing) -> tuple[FloatArray, FloatArray]:
+    """What each position takes of the equity in the stress, and the positions."""
+    if a.stress is None or breach.scope not in a.stress.names:
+        raise DataError(f"{breach.scope}: over its cap, but no such stress")
+    held = a.stress.held(a.bot, a.hedge)
+    move = a.stress.returns[a.stress.names.index(breach.scope)]
+    equity = a.equity if a.equity > 0 else math.nan
+    return (a.stress.margin_rate * np.abs(held) - move * held) / equity, held
 
 
 def _cone(breach: LimitBreach, a: Standing) -> tuple[FloatArray, FloatArray]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
+from risk.limits.stresses import AccountStress
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Standing:
     margin_rate: FloatArray
     equity: float
     cluster_names: Sequence[str]
+    beta_doubt: FloatArray | None = None
+    stress: AccountStress | None = None
 
     def cluster_name(self, index: int) -> str:
         if index < len(self.cluster_names):
@@ -61,7 +64,7 @@ def _cluster_net(a: Standing) -> Iterator[Scope]:
 
 
 def _beta_net(a: Standing) -> Iterator[Scope]:
-    yield _linear("", a.beta, a)
+    yield _linear("", a.beta, a, a.beta_doubt)
 
 
 def _cae(a: Standing) -> Iterator[Scope]:
@@ -86,6 +89,15 @@ def _margin_use(a: Standing) -> Iterator[Scope]:
     yield _weighted_gross("", a.margin_rate, a, a.equity)
 
 
+def _stress_use(a: Standing) -> Iterator[Scope]:
+    if a.stress is None:
+        return
+    taken = a.stress.taken_usd(a.bot, a.hedge)
+    by_bot = a.stress.taken_usd(a.bot, np.zeros_like(a.hedge))
+    for j, name in enumerate(a.stress.names):
+        yield _one_stress(name, j, (float(taken[j]), float(by_bot[j])), a, a.stress)
+
+
 MEASURES: Mapping[str, Callable[[Standing], Iterator[Scope]]] = {
     "token_usd": _token,
     "hedge_gross_usd": _hedge_gross,
@@ -96,6 +108,7 @@ MEASURES: Mapping[str, Callable[[Standing], Iterator[Scope]]] = {
     "beta_net_usd": _beta_net,
     "cae_usd": _cae,
     "margin_use": _margin_use,
+    "stress_use": _stress_use,
 }
 
 
@@ -115,11 +128,16 @@ def _one_token(name: str, i: int, a: Standing) -> Scope:
     return Scope(name, abs(signed), abs(float(a.bot[i])), slope)
 
 
-def _linear(name: str, weights: FloatArray, a: Standing) -> Scope:
-    """|wᵀx|."""
-    bot_signed = float(weights @ a.bot)
-    signed = float(weights @ (a.bot + a.hedge))
-    return Scope(name, abs(signed), abs(bot_signed), lambda: np.sign(signed) * weights)
+def _linear(name: str, weights: FloatArray, a: Standing, doubt: FloatArray | None = None) -> Scope:
+    """|wᵀx| + dᵀ|x|."""
+    x, d = a.bot + a.hedge, np.zeros_like(weights) if doubt is None else doubt
+    signed, by_bot = float(weights @ x), float(weights @ a.bot)
+    return Scope(
+        name,
+        abs(signed) + float(d @ np.abs(x)),
+        abs(by_bot) + float(d @ np.abs(a.bot)),
+        lambda: np.sign(signed) * weights + d * np.sign(x),
+    )
 
 
 def _weighted_gross(name: str, weights: FloatArray, a: Standing, divisor: float) -> Scope:
@@ -127,3 +145,19 @@ def _weighted_gross(name: str, weights: FloatArray, a: Standing, divisor: float)
     total = float(weights @ np.abs(a.hedge))
     value = total / divisor if divisor > 0 else (np.inf if total > 0 else 0.0)
     return Scope(name, value, 0.0, lambda: weights * np.sign(a.hedge))
+
+
+def _one_stress(
+    name: str, j: int, taken: tuple[float, float], a: Standing, stress: AccountStress
+) -> Scope:
+    """(−r_jᵀy + mᵀ|y|) / E, infinite where something is taken of what is not above 0."""
+    held = stress.held(a.bot, a.hedge)
+    with_hedges, bot_alone = (
+        usd / a.equity if a.equity > 0 else (np.inf if usd > 0 else 0.0) for usd in taken
+    )
+    return Scope(
+        name,
+        max(with_hedges, 0.0),
+        max(bot_alone, 0.0),
+        lambda: stress.margin_rate * np.sign(held) - stress.returns[j],
+    )
