@@ -14,6 +14,11 @@ class HedgeStrategy(Protocol):
         """As it is called in the config."""
         ...
 
+    @property
+    def estimator(self) -> str:
+        """The covariance that it is to be told: a name in risk.covariance.estimators."""
+        ...
+
     def decide(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeProposal | NoHedge:
         """The least-cost hedge as this strategy sees it."""
         ...

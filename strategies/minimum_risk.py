@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from risk.book import FloatArray
+from risk.covariance.estimators import DEFAULT_ESTIMATOR
 from strategies.caps import excess
 from strategies.checks import check_choices, check_facts
 from strategies.costs import cost_model
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.plan import Plan, Planner, closed
+from strategies.plan import Plan, Planner, Plans, closed
 from strategies.problem import Unsolved
 from strategies.proposal import HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason, RiskState
 from strategies.sentence import proposal_sentence
@@ -25,8 +26,11 @@ from strategies.unwind import unwound
 class MinimumRisk:
     """Hedges by convex optimisation; keeps compiled problems, so not to be shared by threads."""
 
+    estimator = DEFAULT_ESTIMATOR
+    """Of the covariance that it is to be told."""
+
     def __init__(self) -> None:
-        self._planner = Planner()
+        self._planner: Plans = Planner()
 
     @property
     def name(self) -> str:
@@ -51,11 +55,11 @@ class MinimumRisk:
             detail = "the bot holds nothing and no hedge is open"
             return self._none(facts, NoHedgeReason.FLAT, detail, before)
         if bot_flat:
-            model = hedge_model(facts, choices)
+            model = self._model(facts, choices)
             plan = closed(model, unwound(facts, choices))
             return self._proposal(facts, choices, model, plan, before)
         start = _hands_taken_off(facts, choices)
-        model = hedge_model(start, choices)
+        model = self._model(start, choices)
         found = self._planner.plan(model) if np.any(model.upper > model.lower) else None
         if isinstance(found, Unsolved) and not (found.infeasible and start is not facts):
             return self._unsolved(facts, found, before)
@@ -69,6 +73,10 @@ class MinimumRisk:
         if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
             return self._standing_still(facts, before)
         return self._proposal(facts, choices, model, plan, before)
+
+    def _model(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
+        """What is to be solved; a strategy that leaves something out of account replaces it."""
+        return hedge_model(facts, choices)
 
     def _proposal(
         self,

@@ -1,5 +1,6 @@
 """The strategy that never hedges: what every other one is measured against."""
 
+from risk.covariance.estimators import DEFAULT_ESTIMATOR
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.proposal import NoHedge, NoHedgeReason
@@ -8,6 +9,9 @@ from strategies.state import risk_state
 
 class NoHedging:
     """Watches and reports, and leaves every hedge as it is."""
+
+    estimator = DEFAULT_ESTIMATOR
+    """Of the covariance that it is to be told."""
 
     @property
     def name(self) -> str:

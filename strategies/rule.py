@@ -1,0 +1,124 @@
+"""Hedges by a rule: a target that follows from the book at once, without a solver.
+
+The rule says what it would hold. Signs, hands-off symbols and the caps of single symbols cut that
+target symbol by symbol; of what is left as large a part of every trade is made as keeps the caps
+of the whole book; trades are whole lots.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from risk.book import FloatArray
+from strategies.caps import excess
+from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.lots import Lots, nearest_lots
+from strategies.minimum_risk import MinimumRisk
+from strategies.model import HedgeModel
+from strategies.plan import Plan
+from strategies.problem import Relaxed, Unsolved
+from strategies.proposal import HedgeProposal, NoHedge
+
+Rule = Callable[[HedgeFacts], FloatArray]
+"""The hedges (N,) USD that a rule would hold, 0 where ``may_hedge`` is False."""
+
+_PARTS = np.linspace(1.0, 0.0, 65)
+"""How much of a trade is made, tried in this order; the last part is none."""
+
+LEFT_ALONE = 0.1
+"""A leg within this part of its target stays: prices move it away and back again, at a cost."""
+
+
+class RuleStrategy:
+    """A strategy that follows a rule."""
+
+    def __init__(self, name: str, estimator: str, rule: Rule) -> None:
+        self._name, self._estimator, self._rule = name, estimator, rule
+
+    @property
+    def name(self) -> str:
+        """As it is called in the config."""
+        return self._name
+
+    @property
+    def estimator(self) -> str:
+        """Of the covariance that it is to be told."""
+        return self._estimator
+
+    def decide(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeProposal | NoHedge:
+        """The trades towards what the rule would hold, or the reason for none.
+
+        Hedges are closed where the bot is flat or hands are off, as in minimum_risk.
+
+        Raises:
+            OptimizationError: a fact or a choice is malformed; names the field.
+        """
+        return _Ruled(self._name, self._rule).decide(facts, choices)
+
+
+class _Ruled(MinimumRisk):
+    """The way of minimum_risk from facts to an answer, with a rule in place of the solver."""
+
+    def __init__(self, name: str, rule: Rule) -> None:
+        self._name, self._rule = name, rule
+
+    @property
+    def name(self) -> str:
+        """As it is called in the config."""
+        return self._name
+
+    def _model(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
+        model = super()._model(facts, choices)
+        flat = not np.any(facts.bot_usd)
+        target = np.zeros_like(facts.bot_usd) if flat else self._rule(facts)
+        self._planner = Towards(np.where(facts.may_hedge, target, 0.0))
+        return model
+
+
+@dataclass(frozen=True, slots=True)
+class Towards:
+    """Plans as much of the way to a target (N,) USD as the caps allow."""
+
+    target_usd: FloatArray
+
+    def plan(self, model: HedgeModel) -> Plan | Unsolved:
+        """Hedges in lots; standing still where no part of the way is allowed."""
+        wanted = _worth_moving(model.current, _within_symbols(model, self.target_usd))
+        ways = model.current + _PARTS[:, None] * (wanted - model.current)
+        hedges = np.array([nearest_lots(model, way) for way in _distinct(ways)])
+        values = model.caps.values(hedges)
+        no_worse = np.maximum(model.caps.limits, values[-1])
+        allowed = np.flatnonzero(~np.any(excess(values, no_worse) > 0, axis=1))
+        hedge = hedges[allowed[0]]
+        relaxed = Relaxed(
+            wanted,
+            float(model.objective_usd(wanted)),
+            np.zeros(len(model.caps.names)),
+            "by rule" if allowed[0] == 0 else "by rule, cut by caps",
+        )
+        return Plan(Lots(hedge, float(model.objective_usd(hedge))), relaxed, relaxed.status)
+
+
+def _distinct(ways: FloatArray) -> FloatArray:
+    """All parts of the way, or one where nothing moves."""
+    return ways if np.any(ways[0] != ways[-1]) else ways[-1:]
+
+
+def _within_symbols(model: HedgeModel, target: FloatArray) -> FloatArray:
+    """The target within bounds, and within the caps on a token and on a single trade."""
+    caps = model.caps
+    low, high = model.lower, model.upper
+    if caps.has_token:
+        limit = caps.limits[caps.blocks["token"]]
+        low, high = np.maximum(low, -limit - model.bot), np.minimum(high, limit - model.bot)
+    if caps.has_trade:
+        limit = caps.limits[caps.blocks["trade"]]
+        low, high = np.maximum(low, model.current - limit), np.minimum(high, model.current + limit)
+    return np.where(low <= high, np.clip(target, low, high), model.current)
+
+
+def _worth_moving(current: FloatArray, target: FloatArray) -> FloatArray:
+    """The target, but the hedge now where it is near enough."""
+    near = np.abs(target - current) <= LEFT_ALONE * np.abs(target)
+    return np.where(near, current, target)
