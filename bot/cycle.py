@@ -155,6 +155,7 @@ class Engine:
             before=risk_state(facts, choices, facts.hedge_usd),
             signals=(*outside.signals, *signals),
             outside=outside,
+            signals_unknown=parts.outlook.board.unknown,
         )
 
     def decide(self, look: Look) -> HedgeProposal | NoHedge:

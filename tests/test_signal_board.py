@@ -153,6 +153,7 @@ async def test_a_rule_that_fails_is_told_and_made_whole_later() -> None:
     (bad,) = await looks(model, [HOURS + 1])
     kinds = {s.kind for s in told(board, bad)}
     assert "a volume is negative" in board.problems["volume"]
+    assert board.unknown["volume"].startswith("failed: ")
     assert SignalKind.VOLUME_SPIKE not in kinds
     assert SignalKind.DUPLICATE_EXPOSURE in kinds, "the other rules go on"
     source.volume[HOURS, SYMBOLS.index(FET)] = 1e6
@@ -161,11 +162,58 @@ async def test_a_rule_that_fails_is_told_and_made_whole_later() -> None:
     assert board.problems == {}
 
 
-async def test_too_little_history_signals_nothing() -> None:
+async def test_too_little_history_signals_nothing_and_says_so() -> None:
     board = SignalBoard()
     (view,) = await looks(engine(market(eventful(HOURS))), [5 * 24])
     assert told(board, view) == ()
     assert board.problems == {}
+    assert {r: why for r, why in board.unknown.items() if r not in {"funding", "listings"}} == {
+        "pairs": "not enough history: has 120 of 361 bars",
+        "breadth": "not enough history: has 120 of 135 bars",
+        "volume": "not enough history: has 120 of 337 bars",
+        "spike": "not enough history: has 120 of 553 bars",
+        "regime": "not enough history: has 120 of 889 bars",
+        "absorption": "not enough history: has 120 of 840 bars",
+    }
+    assert "no token has funding" in board.unknown["funding"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "hours"),
+    [("breadth", 135), ("volume", 337), ("pairs", 361), ("spike", 553), ("regime", 889)],
+)
+async def test_a_rule_speaks_from_the_bar_that_it_says_it_needs(rule: str, hours: int) -> None:
+    before, after = await looks(engine(market(eventful(HOURS))), [hours - 1, hours])
+    board = SignalBoard()
+    told(board, before)
+    assert board.unknown[rule] == f"not enough history: has {hours - 1} of {hours} bars"
+    told(board, after)
+    assert rule not in board.unknown
+
+
+async def test_one_token_without_history_is_named_and_the_others_are_watched() -> None:
+    source = market(eventful(HOURS))
+    source.closes[:-400, SYMBOLS.index(WLD)] = np.nan
+    source.volume[:-400, SYMBOLS.index(WLD)] = np.nan
+    board = SignalBoard()
+    (view,) = await looks(engine(source), [HOURS])
+    kinds = {s.kind for s in told(board, view)}
+    assert SignalKind.DUPLICATE_EXPOSURE in kinds
+    assert board.unknown["regime"] == "not enough history of some: WLD has 400 of 889 bars"
+    assert not {"pairs", "volume", "spike", "absorption", "breadth"} & board.unknown.keys()
+
+
+async def test_without_a_sector_or_bitcoin_the_rules_that_need_them_say_so() -> None:
+    (view,) = await looks(engine(market(eventful(HOURS))), [HOURS])
+    board = SignalBoard()
+    board.advance(view, Universe((FET,), (BTC,), ()), ())
+    assert board.unknown["breadth"] == (
+        "needs 3 tokens of the sector that can be measured, there are 1"
+    )
+    assert "needs 2 tokens of the sector" in board.unknown["absorption"]
+    assert "needs 2 tokens of the sector" in board.unknown["spike"]
+    board.advance(view, Universe((FET, NEAR), (), ()), ())
+    assert "needs the first benchmark" in board.unknown["spike"]
 
 
 async def test_of_a_large_universe_only_what_is_held_is_watched_in_pairs() -> None:

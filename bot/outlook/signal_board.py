@@ -16,6 +16,7 @@ from bot.measuring.estimation import DAY_MS, MarketView
 from bot.measuring.universe import Universe
 from bot.outlook.signal_states import Scope, SignalStates
 from bot.outlook.signal_values import Bars
+from bot.outlook.silence import NEEDS
 from risk.book import Book
 from risk.errors import DataError, PerphedgeError
 from risk.returns import log_returns
@@ -36,6 +37,7 @@ class SignalBoard:
         self._listed: frozenset[str] = frozenset()
         self._news: dict[str, Signal] = {}
         self._problems: dict[str, str] = {}
+        self._silences: dict[str, str] = {}
         self._states = SignalStates(Scope(0, (), (), (), None))
         self._until_ms: int | None = None
         self._behind = False
@@ -44,6 +46,12 @@ class SignalBoard:
     def problems(self) -> dict[str, str]:
         """Why a rule cannot be followed at the moment, by its name."""
         return dict(self._problems)
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """Which rules have no word, or not of every token, and why: failures and short history."""
+        failed = {rule: f"failed: {reason}" for rule, reason in self._problems.items()}
+        return {**self._silences, **failed}
 
     def take_listing(self, sector: Collection[str], now_ms: int) -> None:
         """What the venue lists of the sector now; compared with what it listed before."""
@@ -64,7 +72,8 @@ class SignalBoard:
 
     def advance(self, view: MarketView, universe: Universe, held: Collection[str]) -> None:
         """Take in the bars that closed since; all of them when the scope is another one."""
-        if not len(view.panel.open_ms):
+        if not len(view.panel.open_ms) or not view.estimate.symbols:
+            self._silences = dict.fromkeys(NEEDS, "no token has bars that can be measured")
             return
         last_ms = int(view.panel.open_ms[-1])
         scope = _scope(view, universe, held)
@@ -81,6 +90,7 @@ class SignalBoard:
         for rule, take in self._states.takes(view, bars, rows).items():
             self._try(rule, take)
         self._until_ms = last_ms
+        self._silences = self._states.silences(bars)
         # A rule that missed bars is made whole by a replay with the next one.
         self._behind = bool(self._problems.keys() - {LISTINGS})
 

@@ -2,14 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.measuring.estimation import DAY_MS, MarketView
 from bot.outlook.signal_values import (
     MIN_PAIR_BARS,
     PAIR_BARS,
+    SHIFT_LONG_DAYS,
     Bars,
     absorption_at,
     breadth_at,
@@ -19,6 +21,7 @@ from bot.outlook.signal_values import (
     spike_at,
     volume_at,
 )
+from bot.outlook.silence import known_tokens, silences
 from risk.book import Book, FloatArray
 from risk.correlation.regime import REGIME_RULE, CorrelationChange, regime_signals, regime_values
 from risk.correlation.rolling import rolling_correlation, unpacked
@@ -55,8 +58,7 @@ class RuleMemory:
         """Nothing seen yet of ``count`` things, of which the last ``bars`` values are kept."""
         self._rule = rule
         self._times: deque[int] = deque(maxlen=bars)
-        self._values: deque[FloatArray] = deque([np.full(count, np.nan)], maxlen=bars)
-        self._values.clear()
+        self._values: deque[FloatArray] = deque(maxlen=bars)
         self._count = count
 
     def push(self, time_ms: int, values: FloatArray) -> None:
@@ -68,6 +70,18 @@ class RuleMemory:
         """Where it stands."""
         values = np.array(self._values).reshape(-1, self._count)
         return replay(self._rule, values, np.array(self._times, dtype=np.int64))
+
+    @property
+    def first_ms(self) -> int | None:
+        """When what is remembered begins."""
+        return self._times[0] if self._times else None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Of which things the last value is known."""
+        if not self._values:
+            return np.zeros(self._count, dtype=np.bool_)
+        return ~np.isnan(self._values[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,7 @@ class SignalStates:
         self.scope = scope
         n, pairs = len(scope.symbols), len(scope.paired) * (len(scope.paired) - 1) // 2
         self._pairs: PairStates = initial_pairs(scope.paired)
+        self._pairs_first_ms: int | None = None
         self._breadth = RuleMemory(BREADTH_RULE, 1, MEMORY_BARS)
         self._volume = RuleMemory(VOLUME_RULE, n, MEMORY_BARS)
         self._funding = RuleMemory(FUNDING_RULE, n, MEMORY_BARS)
@@ -127,15 +142,32 @@ class SignalStates:
         scope = self.scope
         x = book.notional_usd(scope.symbols)
         paired = x[[scope.symbols.index(s) for s in scope.paired]]
+        held = frozenset(book.symbols())
         return {
-            "pairs": lambda: pair_signals(self._pairs, paired),
-            "regime": lambda: self._regime_signals(frozenset(book.symbols())),
-            "spike": self._spike_signals,
+            "pairs": lambda: _from(pair_signals(self._pairs, paired), self._pairs_first_ms),
+            "regime": lambda: _from(self._regime_signals(held), self._regime.first_ms),
+            "spike": lambda: _from(self._spike_signals(), self._spike.first_ms),
             "absorption": self._absorption_signals,
-            "breadth": self._breadth_signals,
-            "volume": self._volume_signals,
-            "funding": lambda: self._funding_signals(x),
+            "breadth": lambda: _from(self._breadth_signals(), self._breadth.first_ms),
+            "volume": lambda: _from(self._volume_signals(), self._volume.first_ms),
+            "funding": lambda: _from(self._funding_signals(x), self._funding.first_ms),
         }
+
+    def silences(self, bars: Bars) -> dict[str, str]:
+        """Which rules have no word at the last bar, about whom, and why."""
+        symbols, paired = self.scope.symbols, self.scope.paired
+        pairs = known_tokens(~np.isnan(self._pairs.high.value), len(paired))
+        regime = known_tokens(self._regime.known[1:], len(paired))
+        known = {
+            "pairs": dict(zip(paired, pairs, strict=True)),
+            "breadth": {"": bool(self._breadth.known[0])},
+            "volume": dict(zip(symbols, self._volume.known.tolist(), strict=True)),
+            "funding": dict(zip(symbols, self._funding.known.tolist(), strict=True)),
+            "spike": {"": bool(self._spike.known[0])},
+            "regime": dict(zip(paired, regime, strict=True)),
+            "absorption": {"": bool((~np.isnan(self._shifts()[1][-1:])).any())},
+        }
+        return silences(known, bars)
 
     def _take_pairs(self, bars: Bars, rows: range, columns: list[int]) -> None:
         if len(columns) < 2:
@@ -145,7 +177,10 @@ class SignalStates:
         for row in rows:
             if row == 0:
                 continue  # the first bar has no return
-            matrix = unpacked(packed[row - len(bars.panel.open_ms)], len(columns))
+            values = packed[row - len(bars.panel.open_ms)]
+            if self._pairs_first_ms is None and not np.isnan(values).all():
+                self._pairs_first_ms = bars.known_ms(row)
+            matrix = unpacked(values, len(columns))
             self._pairs = observe_pairs(self._pairs, matrix, bars.known_ms(row))
 
     def _take_breadth(self, bars: Bars, rows: range) -> None:
@@ -188,6 +223,8 @@ class SignalStates:
             time_ms = bars.known_ms(row)
             if time_ms % DAY_MS == 0:
                 self._ratios[time_ms] = absorption_at(bars, row)
+        for old in sorted(self._ratios)[: -(SHIFT_LONG_DAYS + ABSORPTION_DAYS)]:
+            del self._ratios[old]
 
     def _regime_signals(self, held: frozenset[str]) -> tuple[Signal, ...]:
         now = self._now_regime
@@ -200,13 +237,19 @@ class SignalStates:
         return filter(None, [spike_signal(self._spike.state(), now, self.scope.sector)])
 
     def _absorption_signals(self) -> Iterable[Signal]:
-        times = sorted(self._ratios)
+        times, values = self._shifts()
         last = self._ratios[times[-1]] if times else None
         if last is None:
             return ()
+        state = replay(ABSORPTION_RULE, values, np.array(times, dtype=np.int64))
+        found = absorption_signal(state, last, self.scope.sector, SHIFT_LONG_DAYS)
+        return _from(filter(None, [found]), times[0])
+
+    def _shifts(self) -> tuple[list[int], FloatArray]:
+        """Days and the shift at each of them."""
+        times = sorted(self._ratios)
         values = shifts([self._ratios[t] for t in times], ABSORPTION_DAYS)
-        state = replay(ABSORPTION_RULE, values, np.array(times[-len(values) :], dtype=np.int64))
-        return filter(None, [absorption_signal(state, last, self.scope.sector)])
+        return times[len(times) - len(values) :], values
 
     def _breadth_signals(self) -> Iterable[Signal]:
         now = self._now_breadth
@@ -222,3 +265,10 @@ class SignalStates:
         if now is None:
             return ()
         return funding_signals(self._funding.state(), now, self._correlation, x_usd)
+
+
+def _from(signals: Iterable[Signal], first_ms: int | None) -> Iterable[Signal]:
+    """Marked where they are as old as what is remembered, and so may be older."""
+    for one in signals:
+        earlier = first_ms is not None and one.since_ms <= first_ms
+        yield replace(one, since_earlier=earlier)

@@ -34,8 +34,11 @@ SPIKE_BARS = SPIKE_WINDOWS * BARS_PER_DAY + WINDOW_BARS
 FUNDING_DAYS = 42
 """Less than what is fetched, so that it is there at every bar looked back on."""
 
-SHIFT_DAYS = 15
-SHIFT_LONG_DAYS = 365
+ABSORPTION_BARS = 14 * BARS_PER_DAY
+SHIFT_DAYS = 5
+SHIFT_LONG_DAYS = 35
+SHIFT_KNOWN_DAYS = 28
+"""With the bars of the first ratio these are 49 days, and what is fetched at the start is 60."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +131,31 @@ def funding_at(
 
 
 def absorption_at(bars: Bars, row: int) -> float | None:
-    """Share of variance in the sector's first factors over 30 days; None where it is unknown."""
-    returns = bars.until(row, PAIR_BARS)
-    if len(returns) < PAIR_BARS:
+    """Share of variance in the sector's first factors over 14 days; None where it is unknown.
+
+    Tokens that were there for less than half of the time, or whose price stood still, are left out.
+    """
+    returns = bars.until(row, ABSORPTION_BARS)
+    if len(returns) < ABSORPTION_BARS:
         return None
-    matrix, _ = window_correlation(returns[:, list(bars.sector_columns)], MIN_PAIR_BARS)
-    known = ~np.isnan(np.diag(matrix))
-    matrix = matrix[np.ix_(known, known)]
-    if len(matrix) < 2 or np.isnan(matrix).any():
-        return None
-    return absorption_ratio(matrix)
+    matrix, _ = window_correlation(returns[:, list(bars.sector_columns)], ABSORPTION_BARS // 2)
+    while np.isnan(matrix).any():
+        worst = int(np.argmax(np.isnan(matrix).sum(axis=0)))
+        matrix = np.delete(np.delete(matrix, worst, axis=0), worst, axis=1)
+    return absorption_ratio(matrix) if len(matrix) > 1 else None
 
 
 def shifts(ratios: Sequence[float | None], days: int) -> FloatArray:
-    """(days, 1) standardised shift of the last days, NaN where unknown."""
+    """(K, 1) standardised shift of at most the last ``days`` days, NaN where unknown.
+
+    Each against the 35 days to it, of which 28 must be known.
+    """
     values = np.array([np.nan if r is None else r for r in ratios], dtype=np.float64)
-    found = []
+    found: list[list[float]] = []
     for end in range(max(len(values) - days, 0) + 1, len(values) + 1):
-        shift = absorption_shift(values[:end], SHIFT_DAYS, SHIFT_LONG_DAYS)
+        window = values[max(end - SHIFT_LONG_DAYS, 0) : end]
+        shift = None
+        if (~np.isnan(window)).sum() >= SHIFT_KNOWN_DAYS:
+            shift = absorption_shift(window, SHIFT_DAYS, SHIFT_LONG_DAYS)
         found.append([np.nan if shift is None else shift])
     return np.array(found, dtype=np.float64).reshape(-1, 1)

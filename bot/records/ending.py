@@ -42,6 +42,7 @@ class Look:
         unhedged: risk of the bot alone.
         before: risk of bot and hedges as they stand.
         signals: what goes on in the market and outside of it.
+        signals_unknown: which rules of the market have no word, or not of every token, and why.
         outside: what tightens the caps; ``choices`` has them as they are then.
     """
 
@@ -52,6 +53,7 @@ class Look:
     before: RiskState
     signals: tuple[Signal, ...] = ()
     outside: Outside = field(default_factory=Outside)
+    signals_unknown: Mapping[str, str] = field(default_factory=dict)
 
 
 def described(blank: CycleRecord, look: Look) -> CycleRecord:

@@ -57,6 +57,7 @@ def risk_document(
         "crowding": _crowding(look, found),
         "funding": _funding(found),
         "signals": _signals(look, found),
+        "signals_unknown": dict(look.signals_unknown),
         "excluded": dict(sorted(excluded.items())),
         "excluded_from_hedging": dict(sorted(look.assessment.excluded.items())),
         "breaches": [_breach(one) for one in found.breaches],
@@ -268,7 +269,11 @@ def _differential(one: FundingDifferential) -> Document:
 def _signals(look: Look, found: Measured) -> list[Document]:
     """The most urgent first."""
     every = sorted((*look.signals, *found.listings), key=lambda one: _URGENCY[one.severity])
-    return [asdict(signal_record(one)) | {"symbols": list(one.symbols)} for one in every]
+    return [
+        asdict(signal_record(one))
+        | {"symbols": list(one.symbols), "since_earlier": one.since_earlier}
+        for one in every
+    ]
 
 
 def _breach(one: Explanation) -> Document:

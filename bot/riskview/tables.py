@@ -24,6 +24,7 @@ def risk_tables(document: Document) -> RenderableType:
         ("Caps", caps(document)),
         (f"{len(document['breaches'])} exceeded", breaches_table(document)),
         ("Signals", signals_table(document)),
+        ("No word on", silence_facts(document)),
         ("Stress", stress_table(document)),
         ("Clusters", clusters_facts(document)),
         (
@@ -159,7 +160,8 @@ def signals_table(document: Document) -> RenderableType | None:
     table.add_column("Since UTC", no_wrap=True)
     table.add_column("Signal")
     for one in signals[:SIGNALS_SHOWN]:
-        since = str(one["since"])[:16].replace("T", " ")
+        # What is as old as the bars looked back on may be older.
+        since = ("≤ " if one["since_earlier"] else "  ") + str(one["since"])[:16].replace("T", " ")
         table.add_row(Text(since), Text(_short(one["sentence"]), style=_SEVERITY[one["severity"]]))
     counts: dict[str, int] = {}
     for one in signals[SIGNALS_SHOWN:]:
@@ -168,6 +170,12 @@ def signals_table(document: Document) -> RenderableType | None:
         return table
     rest = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in counts.items())
     return Group(table, Text(f"And {rest}; --json names them all.", style="dim"))
+
+
+def silence_facts(document: Document) -> RenderableType | None:
+    """The signals that could not be judged, and why."""
+    unknown = document["signals_unknown"]
+    return facts([(rule, _short(why)) for rule, why in unknown.items()]) if unknown else None
 
 
 def _short(sentence: str) -> str:

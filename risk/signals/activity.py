@@ -20,7 +20,7 @@ FUNDING_RULE = SignalRule(enter=2.5, leave=1.5, enter_bars=3, leave_bars=3)
 
 FUNDING_CORRELATION = 0.6
 VOLUME_DAYS = 30
-_MIN_DAYS = 14
+MIN_DAYS = 14
 _LEAST_SPREAD = 0.1
 """Of log volume: a token whose hours were all alike would else spike at a breath."""
 
@@ -51,7 +51,7 @@ def volume_z(quote_volume_usd: FloatArray, days: int = VOLUME_DAYS) -> FloatArra
     logs = np.log1p(volume[::-BARS_PER_DAY][: days + 1])
     now, past = logs[0], logs[1:]
     z = np.full(volume.shape[1], np.nan)
-    usable = (~np.isnan(past)).sum(axis=0) >= _MIN_DAYS
+    usable = (~np.isnan(past)).sum(axis=0) >= MIN_DAYS
     if usable.any():
         centre = np.nanmedian(past[:, usable], axis=0)
         spread = 1.4826 * np.nanmedian(np.abs(past[:, usable] - centre), axis=0)

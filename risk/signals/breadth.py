@@ -17,9 +17,11 @@ MOVE_BARS = BARS_PER_DAY
 MIN_MOVE = 0.03
 """Moves of the sector smaller than this need no confirmation; its day is about 4 to 6 %."""
 
-BREADTH_RULE = SignalRule(enter=0.1, leave=0.0, enter_bars=3, leave_bars=3)
+BREADTH_RULE = SignalRule(enter=0.1, leave=0.05, enter_bars=3, leave_bars=3)
+"""On the divergence; it leaves above 0, which is what a move too small to confirm has."""
+
 MIN_SHARE = 0.8
-_MIN_TOKENS = 3
+MIN_TOKENS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def breadth(panel: BarPanel, at: int = -1) -> Breadth | None:
     known = (there.sum(axis=0) >= MIN_SHARE * MEAN_BARS) & there[-1] & ~np.isnan(before)
     unknown = tuple(s for s, ok in zip(panel.symbols, known.tolist(), strict=True) if not ok)
     count = int(known.sum())
-    if count < _MIN_TOKENS:
+    if count < MIN_TOKENS:
         return None
     mean = np.where(there, close, 0.0).sum(axis=0)[known] / there.sum(axis=0)[known]
     change = last[known] / before[known] - 1

@@ -16,8 +16,9 @@ from risk.signals.episodes import Severity, Signal, SignalKind, SignalRule, Sign
 SPIKE_RULE = SignalRule(enter=1.5, leave=0.75, enter_bars=3, leave_bars=6)
 """Up in one hour of twenty, the crashes of February and April 2025 among them (measured)."""
 
-ABSORPTION_RULE = SignalRule(enter=1.0, leave=0.5, enter_bars=1, leave_bars=2)
-"""On the standardised shift; one standard deviation is the threshold of its authors."""
+ABSORPTION_RULE = SignalRule(enter=1.5, leave=0.75, enter_bars=1, leave_bars=2)
+"""On the standardised shift of days. Its authors take 1 against a year; of the last 5 days against
+35, which move further, one day in twelve is above 1.5 (measured)."""
 
 WINDOW_BARS = 3 * BARS_PER_DAY
 HISTORY_WINDOWS = 60
@@ -25,7 +26,7 @@ STRESS_RANK = 0.8
 """Stress is volatility above four fifths of its own history."""
 
 MIN_SHARE = 0.8
-_MIN_WINDOWS = 20
+MIN_WINDOWS = 20
 _CLOSEST = 1 - 1e-12  # keeps the Fisher transform of a perfect correlation finite
 
 
@@ -138,7 +139,7 @@ def correlation_spike(
     if not len(table) or np.isnan(table[-1]).any():
         return None
     before = table[:-1][~np.isnan(table[:-1]).any(axis=1)]
-    if len(before) < _MIN_WINDOWS:
+    if len(before) < MIN_WINDOWS:
         return None
     rho, sigma_benchmark, sigma_sector = table[-1].tolist()
     # Correlations crowd below 1, so that no rise to it would be far out on their own scale.
@@ -234,14 +235,21 @@ def spike_signal(
     )
 
 
-def absorption_signal(state: SignalState, ratio: float, symbols: Sequence[str]) -> Signal | None:
-    """The signal of a state of one thing that watched ``absorption_shift``, if it is up."""
+def absorption_signal(
+    state: SignalState, ratio: float, symbols: Sequence[str], long: int = 365
+) -> Signal | None:
+    """The signal of a state of one thing that watched ``absorption_shift``, if it is up.
+
+    Args:
+        ratio: the last absorption ratio.
+        long: days that the shift was measured against.
+    """
     if not state.active[0]:
         return None
     shift = float(state.value[0])
     sentence = (
         f"The market is becoming one position: its first common factors absorb {ratio:.0%} of all "
-        f"variance, {shift:+.1f} standard deviations from the year's mean."
+        f"variance, {shift:+.1f} standard deviations from the mean of {long} days."
     )
     return Signal(
         SignalKind.ABSORPTION,

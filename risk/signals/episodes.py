@@ -54,6 +54,7 @@ class Signal:
         since_ms: the first bar from which it held without a break, UTC milliseconds.
         severity: how soon somebody should look.
         sentence: the same in one plain sentence.
+        since_earlier: what is remembered begins at ``since_ms``; it may have held before.
     """
 
     kind: SignalKind
@@ -63,6 +64,7 @@ class Signal:
     since_ms: int
     severity: Severity
     sentence: str
+    since_earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
