@@ -115,8 +115,12 @@ def cluster(
 def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
     """β_i = Σ_ib / Σ_bb with its standard error, for all N symbols of the estimate.
 
-    The error is that of least squares on n effective observations (the fewer of the two symbols):
-    se_i = √((1 - ρ_ib²) / (n - 1)) σ_i / σ_b. It takes hours as independent and evenly volatile
+    With n effective observations of the benchmark, and n_i of the two together (the fewer of both),
+
+        se_i² = ((1 + ρ²) / (n_i - 1) - 2 ρ² / (n - 1)) σ_i² / σ_b²
+
+    by the delta method; for equal histories that of least squares, √((1 - ρ²)/(n - 1)) σ_i/σ_b.
+    A young token's is larger. It takes hours as independent and evenly volatile
     within the weights, so in turbulent times it is a lower bound. β comes from the same shrunk
     covariance as every other figure, so it is a little closer to the mean token than a plain
     regression.
@@ -132,7 +136,8 @@ def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
         short = estimate.symbols[int(np.argmin(bars))]
         raise EstimationError(f"{short}: fewer than two effective observations for a beta")
     value = estimate.covariance_daily[b] / estimate.covariance_daily[b, b]
-    error = np.sqrt(np.clip(1 - rho**2, 0.0, None) / (bars - 1)) * sigma / sigma[b]
+    share = (1 + rho**2) / (bars - 1) - 2 * rho**2 / (bars[b] - 1)
+    error = np.sqrt(np.clip(share, 0.0, None)) * sigma / sigma[b]
     error[b] = 0.0
     value[b] = 1.0
     return Beta(benchmark, value, error, rho.copy())

@@ -10,6 +10,7 @@ from risk.book import FloatArray
 from risk.correlation.clusters import Beta, Clustering
 from risk.covariance.estimate import CovarianceEstimate
 from risk.errors import DataError
+from risk.exposure.uncertainty import beta_net_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,8 @@ def exposure(
 
     σ_x = √(xᵀΣx) and CAE = σ_x / σ_BTC; contributions are Euler's for σ_x, which is homogeneous
     of degree 1, so they sum to it; the diversification ratio is Choueifaty and Coignard's (2008).
-    The error of the book's beta is that of regressing the book itself on BTC,
-    √((σ_x² - β²σ_BTC²) / (n - 1)) / σ_BTC, with n the fewest effective bars of any token held: it
-    knows that the tokens' own errors are correlated. A flat book has zeros throughout.
+    The error of the book's beta is that of ``beta_net_error``: it knows that the tokens' own errors
+    are correlated, and which of them have little history. A flat book has zeros throughout.
 
     Args:
         x_usd: (N,) signed notionals in the order of ``estimate.symbols``.
@@ -126,7 +126,7 @@ def exposure(
         volatility_daily_usd=sigma_x,
         cae_usd=sigma_x / sigma_btc,
         beta_net_usd=beta_net,
-        beta_net_se_usd=specific / sigma_btc / math.sqrt(_freedom(x, estimate, b)),
+        beta_net_se_usd=beta_net_error(x, estimate, b),
         diversification_ratio=stand_alone / sigma_x if sigma_x > 0 else None,
         marginal_daily_usd=marginal,
         component_daily_usd=x * marginal,
@@ -139,13 +139,6 @@ def exposure(
 def _volatility(x: FloatArray, covariance: FloatArray) -> float:
     """√(xᵀΣx); rounding below 0 is taken as 0."""
     return math.sqrt(max(float(x @ covariance @ x), 0.0))
-
-
-def _freedom(x: FloatArray, estimate: CovarianceEstimate, b: int) -> float:
-    """Effective observations that the book's regression on BTC has left, at least 1."""
-    counted = x != 0
-    counted[b] = True
-    return max(float(estimate.effective_bars[counted].min()) - 1.0, 1.0)
 
 
 def _by_cluster(

@@ -1,0 +1,174 @@
+"""How well the figures of a book are known, when some of its tokens have little history."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from risk.book import FloatArray, require_notional
+from risk.covariance.estimate import CovarianceEstimate
+from risk.errors import EstimationError
+
+NORMAL_KURTOSIS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """Standard errors of one book's figures of risk; USD.
+
+    Attributes:
+        volatility_daily_usd: of σ_x; 0 in a flat book.
+        cae_usd: of σ_x / σ_BTC.
+        component_daily_usd: (N,) of x_i (Σx)_i / σ_x; 0 where nothing is held.
+    """
+
+    volatility_daily_usd: float
+    cae_usd: float
+    component_daily_usd: FloatArray
+
+
+def uncertainty(
+    x_usd: FloatArray,
+    estimate: CovarianceEstimate,
+    benchmark: str,
+    kurtosis: float = NORMAL_KURTOSIS,
+) -> Uncertainty:
+    """How far volatility, CAE and contributions may be off for want of data, by the delta method.
+
+    A figure g(Σ) with the gradient A (symmetric, g changes by tr(A dΣ)) has, with Σ estimated from
+    n bars of elliptical returns, κ = kurtosis / 3 - 1,
+
+        Var g = (2 (1 + κ) tr(AΣAΣ) + κ tr(AΣ)²) / n
+
+    (Muirhead 1982, section 1.5). A pair of tokens is known from the fewer bars of the two, and two
+    pairs share the fewer bars of theirs, so with the numbers of effective bars n_1 > n_2 > … and
+    A_l the entries of A of pairs known from n_l bars or fewer,
+
+        Var g = Σ_l (1/n_l - 1/n_{l-1}) (2 (1 + κ) tr(A_l Σ A_l Σ) + κ tr(A_l Σ)²),   1/n_0 = 0.
+
+    A small position in a new token thus adds little, and a large one nearly all. It is the error
+    of sampling alone: shrinkage, and volatility that is about to change, are not in it.
+
+    Args:
+        x_usd: (N,) signed notionals in the order of ``estimate.symbols``.
+        benchmark: what CAE is expressed in.
+        kurtosis: of hourly returns, 3 for normal ones; ``pooled_kurtosis`` of real ones.
+
+    Raises:
+        DataError: the shape does not fit or a notional is not finite.
+        MissingDataError: the benchmark is not in the estimate.
+        EstimationError: the kurtosis is below 1, which none is, or not finite.
+    """
+    x = require_notional(x_usd, estimate.symbols)
+    b = estimate.column(benchmark)
+    if not (np.isfinite(kurtosis) and kurtosis >= 1):
+        raise EstimationError(f"kurtosis is {kurtosis}, must be at least 1")
+    none = np.zeros(len(x))
+    sigma = float(np.sqrt(max(float(x @ estimate.covariance_daily @ x), 0.0)))
+    if sigma == 0:
+        return Uncertainty(0.0, 0.0, none)
+    needed = np.flatnonzero((x != 0) | (np.arange(len(x)) == b))
+    known = _Known(estimate.subset([estimate.symbols[i] for i in needed.tolist()]), kurtosis)
+    held, base = x[needed], float(estimate.volatility_daily[b])
+    unit = np.eye(len(held))
+    column = int(np.flatnonzero(needed == b)[0])
+    cae = known.error(
+        np.stack([held, unit[column]]),
+        np.diag([1 / (2 * sigma * base), -sigma / (2 * base**3)]),
+    )
+    component = none.copy()
+    marginal = estimate.covariance_daily[needed] @ x / sigma
+    for i, place in enumerate(needed.tolist()):
+        if held[i] == 0:
+            continue
+        # C = x_i (Σx)_i / σ: its gradient is x_i (e_i xᵀ + x e_iᵀ) / 2σ - C x xᵀ / 2σ².
+        cross, own = held[i] / (2 * sigma), -held[i] * float(marginal[i]) / (2 * sigma**2)
+        component[place] = known.error(
+            np.stack([unit[i], held]), np.array([[0.0, cross], [cross, own]])
+        )
+    return Uncertainty(known.error(held[None], np.array([[1 / (2 * sigma)]])), cae, component)
+
+
+def volatility_error_daily(
+    estimate: CovarianceEstimate, kurtosis: float = NORMAL_KURTOSIS
+) -> FloatArray:
+    """Standard error of each token's daily volatility, σ √((kurtosis - 1) / 4n), shape (N,)."""
+    bars = np.maximum(estimate.effective_bars, 1.0)
+    error: FloatArray = estimate.volatility_daily * np.sqrt((kurtosis - 1) / (4 * bars))
+    return error
+
+
+def pooled_kurtosis(log_returns: FloatArray, min_bars: int = 168) -> float:
+    """Median over tokens of the kurtosis of their returns around zero; 3 where none is known.
+
+    One token's fourth moment is nearly all its worst hour; the median of many is steady enough.
+
+    Args:
+        log_returns: (T, N), NaN where missing.
+        min_bars: tokens with fewer returns have no say.
+    """
+    there = ~np.isnan(log_returns)
+    squares = np.where(there, log_returns, 0.0) ** 2
+    count = there.sum(axis=0)
+    moved = (count >= min_bars) & (squares.sum(axis=0) > 0)
+    if not moved.any():
+        return NORMAL_KURTOSIS
+    squares, count = squares[:, moved], count[moved]
+    return float(np.median(count * (squares**2).sum(axis=0) / squares.sum(axis=0) ** 2))
+
+
+def beta_net_error(x_usd: FloatArray, estimate: CovarianceEstimate, benchmark: int) -> float:
+    """Standard error of Σ β_i x_i, USD of the benchmark.
+
+    β_i = Σ_ib / Σ_bb with Σ_ib known from n_i bars, those that the token shares with the benchmark
+    b, and Σ_bb from n_b, has by the delta method
+
+        se² = Σ_ij x_i x_j (Σ_ij + Σ_ib Σ_jb / Σ_bb) / (max(n_i, n_j) - 1) / Σ_bb - 2 β² / (n_b - 1)
+
+    with β = Σ x_i β_i, which for equal histories is the error of regressing the book itself on the
+    benchmark. A token younger than the benchmark has a larger one than its own regression, since
+    its covariance does not know what the benchmark did before.
+    """
+    held = np.flatnonzero(x_usd)
+    if not len(held):
+        return 0.0
+    sigma = estimate.covariance_daily
+    variance, along = float(sigma[benchmark, benchmark]), sigma[benchmark, held]
+    x, beta = x_usd[held], float(sigma[benchmark] @ x_usd) / variance
+    freedom = np.maximum(estimate.effective_bars - 1.0, 1.0)
+    own, whole = np.minimum(freedom[held], freedom[benchmark]), float(freedom[benchmark])
+    if own.min() == own.max():  # spares the matrix of pairs, as nearly every book can
+        pairs = (float(x_usd @ sigma @ x_usd) + beta**2 * variance) / float(own[0])
+    else:
+        joint = sigma[np.ix_(held, held)] + np.outer(along, along) / variance
+        pairs = float(x @ (joint / np.maximum.outer(own, own)) @ x)
+    return float(np.sqrt(max(pairs / variance - 2 * beta**2 / whole, 0.0)))
+
+
+class _Known:
+    """What is known of Σ: from how many bars each entry comes."""
+
+    def __init__(self, estimate: CovarianceEstimate, kurtosis: float) -> None:
+        self._covariance = estimate.covariance_daily
+        self._bars = np.maximum(estimate.effective_bars, 1.0)
+        self._excess = kurtosis / 3 - 1
+
+    def error(self, vectors: FloatArray, form: FloatArray) -> float:
+        """Of a figure with the gradient Σ_kl D_kl u_k u_lᵀ; ``vectors`` u (K, N), ``form`` D."""
+        variance = 0.0
+        for weight, old in self._layers():
+            # Pairs of two old tokens are taken out: A_l = u D uᵀ - o D oᵀ.
+            both = np.vstack([vectors, vectors * old])
+            signed = np.kron(np.diag([1.0, -1.0]), form)
+            inner = signed @ (both @ self._covariance @ both.T)
+            whole = float(np.trace(inner))
+            spread = 2 * (1 + self._excess) * float(np.trace(inner @ inner))
+            variance += weight * (spread + self._excess * whole**2)
+        return float(np.sqrt(max(variance, 0.0)))
+
+    def _layers(self) -> Iterator[tuple[float, FloatArray]]:
+        """1/n_l - 1/n_{l-1} and 1 for the tokens known from more than n_l bars, else 0."""
+        before = 0.0
+        for bars in np.unique(self._bars)[::-1].tolist():
+            yield 1 / bars - before, (self._bars > bars).astype(np.float64)
+            before = 1 / bars
