@@ -1,6 +1,7 @@
 """Stresses: by hand, against plain loops, and how they relate to each other."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -118,13 +119,39 @@ def test_auto_deleveraging_equals_a_plain_loop() -> None:
     bot, hedge = np.array([3000.0, 0.0, 0.0]), np.array([0.0, -2500.0, -300.0])
     worst = -math.inf
     for t in range(len(close) - 24):
-        path = [float(hedge @ (close[t + s] / close[t] - 1)) for s in range(25)]
-        kept = 0.6 * path[-1] + 0.4 * min(path)
-        worst = max(worst, -float(bot @ (close[t + 24] / close[t] - 1)) - kept)
+        path = [hedge * (close[t + s] / close[t] - 1) for s in range(25)]
+        costs = [0.0]
+        for before, now in pairwise(path):
+            winning = now > 0
+            low = np.clip(np.minimum(before, now), 0.0, None)
+            costs.append(float((path[-1] - low)[winning].sum()))
+        whole = float((bot + hedge) @ (close[t + 24] / close[t] - 1))
+        worst = max(worst, 0.4 * max(costs) - whole)
     found = auto_deleveraging(bot, hedge, history(close), estimate(), share=0.4)
     assert found.loss_usd == pytest.approx(worst)
     v = (bot + 0.6 * hedge) * estimate().volatility_daily
     assert found.volatility_usd == pytest.approx(math.sqrt(v @ estimate().correlation @ v))
+
+
+def test_only_a_winning_hedge_is_deleveraged_by_hand() -> None:
+    """A crash in two steps: half of the short is gone before it paid anything."""
+    bot, hedge = np.array([1000.0, 0.0, 0.0]), np.array([0.0, -1000.0, 0.0])
+    close = np.full((40, 3), 100.0)
+    close[20:, :2] = 90.0
+    close[25:, :2] = 70.0
+    crash = auto_deleveraging(bot, hedge, history(close), estimate(), share=0.5)
+    assert crash.loss_usd == pytest.approx(0.5 * 300)
+    assert "with the whole hedge kept it would lose 0 USD" in crash.detail
+    rally = np.full((40, 3), 100.0)
+    rally[20:, :2] = 130.0  # the short only ever loses: nobody closes it
+    up = auto_deleveraging(bot, hedge, history(rally), estimate(), share=1.0)
+    assert up.loss_usd == pytest.approx(0.0, abs=1e-9)
+    # First against the short, then for it: closed on the way down, at no profit, never at its loss.
+    turn = np.full((60, 3), 100.0)
+    turn[20:, :2] = 120.0
+    turn[25:, :2] = 80.0
+    both = auto_deleveraging(bot, hedge, history(turn), estimate(), share=1.0, window_bars=24)
+    assert both.loss_usd == pytest.approx(1000 * (1 - 80 / 120))
 
 
 @settings(max_examples=20, deadline=None)

@@ -12,14 +12,6 @@ from risk.errors import DataError, EstimationError
 from risk.returns import BARS_PER_DAY, utc
 from risk.tail.history import PriceHistory
 
-__all__ = [
-    "StressResult",
-    "auto_deleveraging",
-    "correlation_to_one",
-    "sector_gap",
-    "worst_window",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class StressResult:
@@ -156,15 +148,18 @@ def auto_deleveraging(
     share: float = 0.5,
     window_bars: int = BARS_PER_DAY,
 ) -> StressResult:
-    """The worst window when the venue closes a share α of the hedge at its worst moment.
+    """The worst window when the venue closes a share α of the winning hedges at its worst moment.
 
-    Venues close profitable positions against those they liquidate, so the hedge may be gone just
-    when it is needed. With p bot and h hedge, and H_s the hedge's PnL s hours into the window,
+    Venues close profitable positions against those they liquidate, so a hedge may be gone just when
+    it is needed, and never one that is losing. With H_is the PnL of hedge i after s hours of the
+    window and PnL_w that of the whole book over all w of them,
 
-        loss = max_t  -( PnL_p(w) + (1 - α) H_w + α min_{0≤s≤w} H_s )
+        loss = max_t  -( PnL_w - α max(0, max_s Σ_{i: H_is > 0} (H_iw - C_is)) )
+        C_is = max(0, min(H_i,s-1, H_is))
 
-    so the moment is the one that, looking back, costs most; at s = 0 the share never helped at
-    all. α = 0 is the worst window of the whole book.
+    the moment is one for all hedges and, looking back, the one that costs most. Within its hour a
+    hedge is closed at the least profit C it went through, since the price of a crash falls further
+    after the hedges are gone than hourly closes show. α = 0 is the worst window of the whole book.
 
     Args:
         bot_usd, hedge_usd: (N,) signed notionals in the order of ``estimate.symbols``.
@@ -190,22 +185,33 @@ def auto_deleveraging(
     columns = history.columns([estimate.symbols[i] for i in held.tolist()])
     log_price = history.log_price[:, columns]
     count = max(len(log_price) - window_bars, 0) if window_bars >= 1 else 0
-    hedge = h[held]
-    hedged = np.flatnonzero(hedge)
-    lowest = hedge_pnl = np.zeros(count)
-    for s in range(1, window_bars + 1 if count else 1):
-        move = np.expm1(log_price[s : s + count, hedged] - log_price[:count, hedged])
-        hedge_pnl = move @ hedge[hedged]
-        lowest = np.minimum(lowest, hedge_pnl)
-    bot_pnl = np.expm1(log_price[len(log_price) - count :] - log_price[:count]) @ p[held]
-    pnl = bot_pnl + (1 - share) * hedge_pnl + share * lowest
+    kept = np.expm1(log_price[len(log_price) - count :] - log_price[:count]) @ (p + h)[held]
+    pnl = kept - share * _given_up(log_price, h[held], window_bars, count)
     at = _worst(pnl, window_bars)
     detail = (
-        f"{share:.0%} of the hedge is closed at the worst moment of the {_span(window_bars)} from "
-        f"{utc(history.open_ms[at])}{_stand_ins(history, columns, at, window_bars)}; with the "
-        f"whole hedge kept it would lose {_loss(float(bot_pnl[at] + hedge_pnl[at])):,.0f} USD."
+        f"{share:.0%} of every winning hedge is closed at the worst moment of the "
+        f"{_span(window_bars)} from {utc(history.open_ms[at])}"
+        f"{_stand_ins(history, columns, at, window_bars)}; with the whole hedge kept it would lose "
+        f"{_loss(float(kept[at])):,.0f} USD."
     )
     return StressResult(name, _loss(float(pnl[at])), left, detail)
+
+
+def _given_up(
+    log_price: FloatArray, hedge_usd: FloatArray, window_bars: int, count: int
+) -> FloatArray:
+    """What the least profit of winning hedges falls short of each window's end, (count,), ≥ 0."""
+    held = np.flatnonzero(hedge_usd)
+    hedge, price = hedge_usd[held], log_price[:, held]
+    worst = np.zeros(count)
+    before = np.zeros((count, len(held)))
+    end = np.expm1(price[len(price) - count :] - price[:count]) * hedge
+    for s in range(1, window_bars + 1 if count else 1):
+        now = np.expm1(price[s : s + count] - price[:count]) * hedge
+        closed_at = np.maximum(np.minimum(before, now), 0.0)
+        worst = np.maximum(worst, np.where(now > 0, end - closed_at, 0.0).sum(axis=1))
+        before = now
+    return worst
 
 
 def _variance(v: FloatArray, correlation: FloatArray) -> float:
