@@ -63,6 +63,10 @@ class ElasticProblem:
             return Unsolved(infeasible=False, status=status)
         return slack
 
+    def prices(self, model: HedgeModel) -> FloatArray:
+        """Dual of each cap row (C,) in the last ``least_slack``: what it adds to the slacks."""
+        return self._body.duals(model)
+
 
 def eased_limits(problem: ElasticProblem, model: HedgeModel) -> FloatArray | Unsolved:
     """Limits (C,) USD that can be met: the caps themselves where no slack is needed.

@@ -8,17 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from risk.book import FloatArray
 from risk.covariance.estimators import DEFAULT_ESTIMATOR
-from strategies.caps import excess
+from strategies.answer import conflict, proposal
 from strategies.checks import check_choices, check_facts
-from strategies.costs import cost_model
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
 from strategies.plan import Plan, Planner, Plans, closed
 from strategies.problem import Unsolved
-from strategies.proposal import HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason, RiskState
-from strategies.sentence import proposal_sentence
+from strategies.proposal import Conflict, HedgeProposal, NoHedge, NoHedgeReason, RiskState
 from strategies.state import risk_state
 from strategies.unwind import unwound
 
@@ -57,7 +54,7 @@ class MinimumRisk:
         if bot_flat:
             model = self._model(facts, choices)
             plan = closed(model, unwound(facts, choices))
-            return self._proposal(facts, choices, model, plan, before)
+            return proposal(self.name, facts, choices, model=model, plan=plan, before=before)
         start = _hands_taken_off(facts, choices)
         model = self._model(start, choices)
         found = self._planner.plan(model) if np.any(model.upper > model.lower) else None
@@ -71,42 +68,12 @@ class MinimumRisk:
         else:
             plan = closed(model, start.hedge_usd)
         if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
-            return self._standing_still(facts, before)
-        return self._proposal(facts, choices, model, plan, before)
+            return self._standing_still(facts, before, conflict(model, plan, before))
+        return proposal(self.name, facts, choices, model=model, plan=plan, before=before)
 
     def _model(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         """What is to be solved; a strategy that leaves something out of account replaces it."""
         return hedge_model(facts, choices)
-
-    def _proposal(
-        self,
-        facts: HedgeFacts,
-        choices: HedgeChoices,
-        model: HedgeModel,
-        plan: Plan,
-        before: RiskState,
-    ) -> HedgeProposal:
-        target = plan.lots.hedge_usd
-        trade = target - facts.hedge_usd
-        after = risk_state(facts, choices, target)
-        cost = cost_model(facts, choices).estimate(target, trade)
-        slacks = _slacks(facts, choices, model, target)
-        return HedgeProposal(
-            strategy=self.name,
-            timestamp_ms=facts.timestamp_ms,
-            legs=_legs(facts, target),
-            before=before,
-            after=after,
-            cost=cost,
-            shadow_prices=model.caps.by_cap(plan.relaxed.duals, np.sum),
-            slacks_usd=slacks,
-            objective_relaxed=plan.relaxed.objective_usd,
-            objective_lots=plan.lots.objective_usd,
-            solver_status=plan.status,
-            sentence=proposal_sentence(
-                facts, target, before=before, after=after, cost=cost, slacks_usd=slacks
-            ),
-        )
 
     def _unsolved(self, facts: HedgeFacts, plan: Unsolved, before: RiskState) -> NoHedge:
         if plan.infeasible:
@@ -115,11 +82,14 @@ class MinimumRisk:
         detail = f"held: the solver ended with {plan.status}, which is never acted on"
         return self._none(facts, NoHedgeReason.SOLVER_FAILED, detail, before)
 
-    def _standing_still(self, facts: HedgeFacts, before: RiskState) -> NoHedge:
+    def _standing_still(
+        self, facts: HedgeFacts, before: RiskState, reasons: Conflict | None
+    ) -> NoHedge:
         if before.breaches:
             caps = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
             detail = f"no allowed trade brings {caps} closer to its cap without harm to another"
-            return self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
+            held = self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
+            return replace(held, conflict=reasons)
         detail = "every cap holds and no trade takes away more risk than it costs"
         return self._none(facts, NoHedgeReason.NOT_WORTH_IT, detail, before)
 
@@ -141,30 +111,3 @@ def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:
         return facts
     used = facts.turnover_used_usd + traded
     return replace(facts, hedge_usd=left, turnover_used_usd=used)
-
-
-def _slacks(
-    facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel, target: FloatArray
-) -> dict[str, float]:
-    """By cap, how far it must be raised for the trades to fit; only those that must."""
-    over = excess(model.caps.values(target), model.caps.limits)
-    slacks = model.caps.by_cap(over, np.max)
-    cap = choices.limits.turnover_daily_usd
-    if cap is not None:
-        # All trades count, those too that closed what the model no longer knew of.
-        traded, left = np.sum(np.abs(target - facts.hedge_usd)), cap - facts.turnover_used_usd
-        slacks["turnover_daily_usd"] = float(excess(traded, np.maximum(left, 0.0)))
-    return {cap: usd for cap, usd in slacks.items() if usd > 0}
-
-
-def _legs(facts: HedgeFacts, target: FloatArray) -> tuple[HedgeLeg, ...]:
-    return tuple(
-        HedgeLeg(
-            symbol=facts.symbols[i],
-            current_usd=float(facts.hedge_usd[i]),
-            target_usd=float(target[i]),
-            trade_usd=float(target[i] - facts.hedge_usd[i]),
-            price_usd=float(facts.price_usd[i]),
-        )
-        for i in np.flatnonzero((facts.hedge_usd != 0) | (target != 0)).tolist()
-    )

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from risk.book import FloatArray
+from strategies.conflict import minimal_conflict
 from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
+from strategies.legs import limited_legs
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
@@ -24,11 +27,15 @@ _MARGIN_SHARES = (1.0, 0.2, 0.02)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was found: hedges in lots, the solution before rounding, and how it came about."""
+    """What was found: hedges in lots, the solution before rounding, and how it came about.
+
+    ``conflict`` has the rows of caps that cannot all hold, where some had to give way; else None.
+    """
 
     lots: Lots
     relaxed: Relaxed
     status: str
+    conflict: NDArray[np.int64] | None = None
 
 
 class Plans(Protocol):
@@ -49,11 +56,12 @@ class Planner:
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
         """Hedges in lots for a model in which some symbol may move, or why there are none."""
         problem = self._hard_problem(shape_of(model))
-        limits = model.caps.limits
-        relaxed = problem.solve(model, limits)
+        limits, relaxed = _within_caps(problem, model)
+        conflict = None
         eased = isinstance(relaxed, Unsolved)
         if isinstance(relaxed, Unsolved):
-            least = eased_limits(self._elastic_problem(shape_of(model)), model)
+            elastic = self._elastic_problem(shape_of(model))
+            least = eased_limits(elastic, model)
             if isinstance(least, Unsolved):
                 return least
             if np.array_equal(least, limits):  # the caps can be met: it was the solver that failed
@@ -65,14 +73,17 @@ class Planner:
                     break
             else:
                 return Unsolved(infeasible=False, status=relaxed.status)
+            conflict = minimal_conflict(elastic, model)
+        model, relaxed, few = _few_legs(problem, model, limits, relaxed)
         fewer, sparse = without_trifles(problem, model, limits, relaxed)
         starts = [nearest_lots(model, found.hedge_usd) for found in (relaxed, sparse)]
         note = ", caps eased" if eased else ""
         if not eased:
-            guarded = _guarded(problem, fewer)
+            guarded = _guarded(problem, fewer, limits)
             starts += [nearest_lots(model, hedge) for hedge in guarded.hedges]
             note = "" if guarded.certain else ", rounded without margin"
-        return Plan(best_lots(model, limits, starts), relaxed, relaxed.status + note)
+        lots = best_lots(model, limits, starts)
+        return Plan(lots, relaxed, relaxed.status + note + few, conflict)
 
     def _hard_problem(self, shape: Shape) -> HedgeProblem:
         if shape not in self._hard:
@@ -103,10 +114,33 @@ class _Guarded:
     certain: bool
 
 
-def _guarded(problem: HedgeProblem, model: HedgeModel) -> _Guarded:
+def _within_caps(problem: HedgeProblem, model: HedgeModel) -> tuple[FloatArray, Relaxed | Unsolved]:
+    """Limits (C,) USD and the solution within: a little inside the caps, else at the caps."""
+    limits = model.aim
+    solved = problem.solve(model, limits)
+    if isinstance(solved, Unsolved) and not np.array_equal(limits, model.caps.limits):
+        limits = model.caps.limits
+        solved = problem.solve(model, limits)
+    return limits, solved
+
+
+def _few_legs(
+    problem: HedgeProblem, model: HedgeModel, limits: FloatArray, relaxed: Relaxed
+) -> tuple[HedgeModel, Relaxed, str]:
+    """The same with no more legs than may be, and what is to be said of it."""
+    if model.most_legs is None:
+        return model, relaxed, ""
+    few = limited_legs(problem, model, limits, relaxed, model.most_legs)
+    if few is None:
+        return model, relaxed, f", more than {model.most_legs} legs needed"
+    sure = few.gap_usd <= 0.0
+    return few.model, few.relaxed, "" if sure else f", legs within {few.gap_usd:,.4f} USD of best"
+
+
+def _guarded(problem: HedgeProblem, model: HedgeModel, limits: FloatArray) -> _Guarded:
     """Solve within tightened caps, with less margin where the whole margin leaves nothing."""
     for share in _MARGIN_SHARES:
-        tight = tightened(model, model.caps.limits, share)
+        tight = tightened(model, limits, share)
         solved = None if tight is None else problem.solve(model, tight)
         if isinstance(solved, Relaxed):
             return _Guarded([solved.hedge_usd], certain=share == 1.0)

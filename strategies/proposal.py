@@ -43,6 +43,7 @@ class RiskState:
         hedge_gross_usd: sum of absolute hedges, USD.
         cap_use: value divided by limit for each cap, by name (largest over its scopes).
         breaches: caps exceeded.
+        es95_usd: expected shortfall 95 of one day, a loss is positive; None without scenarios.
     """
 
     volatility_daily_usd: float
@@ -50,6 +51,101 @@ class RiskState:
     hedge_gross_usd: float
     cap_use: Mapping[str, float]
     breaches: tuple[LimitBreach, ...]
+    es95_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceSplit:
+    """Where the variance of one day's PnL comes from, USD².
+
+    The market's part is what BTC, the other benchmarks and the sector as a whole explain; the rest
+    is specific. Parts add up: the bot alone has ``systematic_bot + specific_bot``, with the hedges
+    there is ``systematic_after + specific_bot + specific_added``.
+
+    Attributes:
+        systematic_bot_usd2, systematic_after_usd2: of the bot alone, and with the hedges.
+        specific_bot_usd2: the bot's own bet, which hedges in other tokens leave alone.
+        specific_added_usd2: what the hedges add to it; below 0 where they offset some.
+    """
+
+    systematic_bot_usd2: float
+    systematic_after_usd2: float
+    specific_bot_usd2: float
+    specific_added_usd2: float
+
+    @property
+    def systematic_removed(self) -> float | None:
+        """Share of the bot's systematic variance that is gone; None where it has none."""
+        if self.systematic_bot_usd2 <= 0:
+            return None
+        return 1.0 - self.systematic_after_usd2 / self.systematic_bot_usd2
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Something else that could be done, and why it is not.
+
+    Attributes:
+        name: ``no trade``, ``BTC alone``.
+        objective_usd: J, USD over the horizon.
+        volatility_daily_usd: of the book with it.
+        trade_cost_usd: what trading costs once.
+        reason: why it lost, in words.
+    """
+
+    name: str
+    objective_usd: float
+    volatility_daily_usd: float
+    trade_cost_usd: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StressLine:
+    """One stress of the account that holds the hedges: loss and margin it takes, USD."""
+
+    name: str
+    taken_before_usd: float
+    taken_after_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deleveraging:
+    """The venue closes a share of every hedge at the worst moment; told, not capped.
+
+    Attributes:
+        share: of each hedge that is gone.
+        volatility_daily_usd: of what is left.
+        stress: in which stress that costs most; empty where none is known.
+        loss_usd: of bot and what is left of the hedges in it; None where none is known.
+    """
+
+    share: float
+    volatility_daily_usd: float
+    stress: str
+    loss_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CapInConflict:
+    """One cap of a set that cannot all hold; ``scope`` as in LimitBreach."""
+
+    cap: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Why the caps cannot all be met.
+
+    Attributes:
+        caps: a minimal set that no allowed hedge meets: without any one of them the others could
+            be. Empty where it could not be found.
+        bot_alone: caps that the bot's positions exceed without any hedge.
+    """
+
+    caps: tuple[CapInConflict, ...]
+    bot_alone: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +163,11 @@ class HedgeProposal:
         objective_relaxed, objective_lots: objective before and after rounding, USD.
         solver_status: what the solver said.
         sentence: the decision in one plain sentence.
+        alternatives: the three best of what else was weighed, the best first.
+        variance: systematic and specific; None where there is nothing to hedge.
+        stresses: what each stress takes of the account, before and after.
+        deleveraging: when part of the hedges is gone.
+        conflict: why slacks were needed; None where they were not.
     """
 
     strategy: str
@@ -81,6 +182,11 @@ class HedgeProposal:
     objective_lots: float
     solver_status: str
     sentence: str
+    alternatives: tuple[Alternative, ...] = ()
+    variance: VarianceSplit | None = None
+    stresses: tuple[StressLine, ...] = ()
+    deleveraging: Deleveraging | None = None
+    conflict: Conflict | None = None
 
     @property
     def trades(self) -> tuple[HedgeLeg, ...]:
@@ -100,10 +206,15 @@ class NoHedgeReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoHedge:
-    """No trade, and why; ``state`` is the risk as it stands (None where it was not computed)."""
+    """No trade, and why.
+
+    ``state`` is the risk as it stands (None where it was not computed); ``conflict`` tells which
+    caps exclude each other where they do.
+    """
 
     strategy: str
     timestamp_ms: int
     reason: NoHedgeReason
     detail: str
     state: RiskState | None
+    conflict: Conflict | None = None

@@ -6,6 +6,7 @@ from risk.book import FloatArray
 from risk.limits.caps import check_limits
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.proposal import RiskState
+from strategies.tail import REPORTED, shortfall_usd
 
 
 def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) -> RiskState:
@@ -40,4 +41,11 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
         hedge_gross_usd=float(np.sum(np.abs(hedge_usd))),
         cap_use=report.cap_use,
         breaches=report.breaches,
+        es95_usd=_shortfall(facts, held),
     )
+
+
+def _shortfall(facts: HedgeFacts, held_usd: FloatArray) -> float | None:
+    if facts.tail_returns is None or not len(facts.tail_returns):
+        return None
+    return float(shortfall_usd(held_usd, facts.tail_returns, REPORTED))
