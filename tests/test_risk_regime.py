@@ -67,7 +67,7 @@ def test_the_bootstrap_equals_a_plain_loop(holes: int) -> None:
     r[rng.integers(0, len(r), holes), rng.integers(0, 3, holes)] = np.nan
     found = correlation_change(r, names(3), seed=7, replications=60)
     draw = np.random.default_rng(7)
-    starts = [draw.integers(0, bars - 23, size=(60, bars // 24)) for bars in (WEEK, MONTH)]
+    starts = [4 * draw.integers(0, bars // 4 - 5, size=(60, bars // 24)) for bars in (WEEK, MONTH)]
     differences = []
     for b in range(60):
         fisher = []
@@ -80,6 +80,25 @@ def test_the_bootstrap_equals_a_plain_loop(holes: int) -> None:
     point = np.arctanh(found.recent[upper]) - np.arctanh(found.before[upper])
     assert found.z[upper] == pytest.approx(point / drawn.std(axis=0, ddof=1))
     assert found.mean_z == pytest.approx(point.mean() / drawn.mean(axis=1).std(ddof=1))
+
+
+def test_a_window_of_no_whole_number_of_blocks_cuts_the_last_one() -> None:
+    r, bars, block = market(130, 3, 0.8, seed=5), 50, 12
+    settings_ = {"recent_bars": bars, "before_bars": 80, "block_bars": block, "replications": 40}
+    found = correlation_change(r, names(3), seed=2, **settings_)
+    draw, fisher = np.random.default_rng(2), []
+    for window in (r[-bars:], r[:80]):
+        first, blocks = (len(window) - block) % 4, -(-len(window) // block)
+        starts = first + 4 * draw.integers(0, (len(window) - block) // 4 + 1, size=(40, blocks))
+        drawn = [
+            np.concatenate([window[s : s + block] for s in row])[: len(window)] for row in starts
+        ]
+        rho = [pd.DataFrame(one).corr().to_numpy()[np.triu_indices(3, 1)] for one in drawn]
+        fisher.append(np.arctanh(np.array(rho)))
+    error = (fisher[0] - fisher[1]).std(axis=0, ddof=1)
+    upper = np.triu_indices(3, 1)
+    point = np.arctanh(found.recent[upper]) - np.arctanh(found.before[upper])
+    assert found.z[upper] == pytest.approx(point / error)
 
 
 def test_the_same_seed_gives_the_same_answer() -> None:
