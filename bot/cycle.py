@@ -263,6 +263,7 @@ class Engine:
         self._news.others(look.observation)
         seen = progress.record = self._once_a_bar(described(progress.record, look))
         self._news.signals(seen, look, parts.outlook.board.problems)
+        parts.outlook.remember()
         # After the look: on paper, payments fall due when prices are read.
         await book_funding(parts.journal, parts.venue, parts.clock)
         halted = parts.halt.reason

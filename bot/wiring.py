@@ -330,7 +330,7 @@ def _parts(
         clock=around.clock,
         log=log,
         halt=halt,
-        outlook=outlook_of(settings, around.clock),
+        outlook=outlook_of(settings, around.clock, journal),
     )
 
 

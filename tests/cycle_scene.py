@@ -281,7 +281,7 @@ async def open_scene(
             clock=clock,
             log=log,
             halt=halt,
-            outlook=outlook_of(settings, clock),
+            outlook=outlook_of(settings, clock, journal),
         )
         engine = Engine(parts, policy_of(settings))
         scene = Scene(folder, clock, tape, settings, journal, venue, market, faults, engine, echo)

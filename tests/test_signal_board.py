@@ -237,29 +237,58 @@ def listing(board: SignalBoard, **usd: float) -> dict[str, tuple[SignalKind, Sev
     return {s.symbols[0]: (s.kind, s.severity) for s in board.signals(book(START_MS, **usd))}
 
 
+def take(board: SignalBoard, listed: set[str], now_ms: int) -> None:
+    """A venue that lists these of a sector of four."""
+    unlisted = [s.partition("/")[0] for s in UNIVERSE.sector if s not in listed]
+    board.take_listing(listed, now_ms, unlisted)
+
+
 def test_listings_are_shown_for_a_while() -> None:
     board = SignalBoard(listing_shown_ms=10 * HOUR_MS)
-    board.take_listing({FET, NEAR}, START_MS)
+    take(board, {FET, NEAR}, START_MS)
     assert listing(board) == {}, "what is there at the start is no news"
-    board.take_listing({FET, TAO}, START_MS + HOUR_MS)
+    take(board, {FET, TAO}, START_MS + HOUR_MS)
     assert listing(board) == {
         TAO: (SignalKind.NEW_LISTING, Severity.NOTE),
         NEAR: (SignalKind.DELISTING, Severity.WARNING),
     }
-    board.take_listing({FET, TAO}, START_MS + 10 * HOUR_MS)
+    take(board, {FET, TAO}, START_MS + 10 * HOUR_MS)
     assert set(listing(board)) == {TAO, NEAR}
-    board.take_listing({FET, TAO, NEAR}, START_MS + 10 * HOUR_MS)
+    take(board, {FET, TAO, NEAR}, START_MS + 10 * HOUR_MS)
     assert listing(board)[NEAR] == (SignalKind.NEW_LISTING, Severity.NOTE)
-    board.take_listing({FET, TAO, NEAR}, START_MS + 11 * HOUR_MS)
+    take(board, {FET, TAO, NEAR}, START_MS + 11 * HOUR_MS)
     assert set(listing(board)) == {NEAR}
+
+
+def test_what_the_owner_adds_to_the_sector_or_takes_out_is_no_news() -> None:
+    board = SignalBoard()
+    assert board.unknown["listings"] == "no earlier list of markets to compare with"
+    board.take_listing({FET, NEAR}, START_MS, ["VANA"])
+    board.take_listing({FET, TAO, "VANA/USDT:USDT"}, START_MS + 1, [])
+    assert listing(board) == {"VANA/USDT:USDT": (SignalKind.NEW_LISTING, Severity.NOTE)}
+    assert "listings" not in board.unknown
+
+
+def test_the_last_listing_and_its_news_can_be_kept() -> None:
+    board, later = SignalBoard(), SignalBoard()
+    board.take_listing({FET, NEAR}, START_MS, ["TAO"])
+    board.take_listing({FET, TAO}, START_MS + 1, ["NEAR"])
+    later.listing.restore(board.listing.text())
+    assert list(later.listing.signals({NEAR})) == list(board.listing.signals({NEAR}))
+    assert later.listing.text() == board.listing.text()
+    later.take_listing({FET, TAO}, START_MS + 2, ["NEAR"])
+    assert listing(later) == listing(board)
+    for text in ("", "3", "{}", '{"listed": [], "bases": [], "news": [{"symbol": 3}]}'):
+        with pytest.raises(DataError, match="cannot be read"):
+            later.listing.restore(text)
 
 
 async def test_a_delisting_of_what_is_held_is_an_alarm() -> None:
     board = SignalBoard()
     (view,) = await looks(engine(market(eventful(HOURS))), [HOURS])
     board.advance(view, UNIVERSE, {NEAR})
-    board.take_listing({FET, NEAR}, START_MS)
-    board.take_listing({FET}, START_MS + 1)
+    take(board, {FET, NEAR}, START_MS)
+    take(board, {FET}, START_MS + 1)
     (signal,) = [
         s for s in board.signals(book(START_MS, NEAR=5.0)) if s.kind is SignalKind.DELISTING
     ]
@@ -269,11 +298,11 @@ async def test_a_delisting_of_what_is_held_is_an_alarm() -> None:
 
 def test_an_empty_answer_is_no_delisting_of_everything() -> None:
     board = SignalBoard()
-    board.take_listing({FET}, START_MS)
-    board.take_listing(set(), START_MS + 1)
+    take(board, {FET}, START_MS)
+    take(board, set(), START_MS + 1)
     assert "lists none of the 1" in board.problems["listings"]
     assert listing(board) == {}
-    board.take_listing({FET}, START_MS + 2)
+    take(board, {FET}, START_MS + 2)
     assert (board.problems, listing(board)) == ({}, {})
 
 

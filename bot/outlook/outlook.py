@@ -1,7 +1,9 @@
 """What goes on around the book: signals of the market, series and dates from outside it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bot.journal.journal import Journal
 from bot.measuring.estimation import MarketView
 from bot.measuring.universe import Universe
 from bot.outlook.events import CalendarWatch
@@ -12,6 +14,7 @@ from bot.ports import Clock
 from config.calendar import Calendar
 from config.settings import Settings
 from risk.book import Book
+from risk.errors import DataError
 from risk.signals.episodes import Signal
 
 
@@ -23,15 +26,23 @@ class Outlook:
         board: SignalBoard | None = None,
         macro: Sequence[MacroWatch] = (),
         calendar: CalendarWatch | None = None,
+        memory: "ListingMemory | None" = None,
     ) -> None:
-        """By default nothing from outside the market."""
+        """By default nothing from outside the market, and nothing that outlasts this run."""
         self.board = board or SignalBoard()
+        self._memory = memory
+        self._remembered = "" if memory is None else memory.read()
+        if self._remembered:
+            try:
+                self.board.listing.restore(self._remembered)
+            except DataError as error:  # news of what came between are lost, and this is told
+                self.board.listing.silence = str(error)
         self._macro = tuple(macro)
         self._calendar = calendar or CalendarWatch(Calendar())
 
     async def outside(self, universe: Universe, now_ms: int) -> Outside:
         """Series and dates at ``now_ms``; the listing is compared with the one before."""
-        self.board.take_listing(universe.sector, now_ms)
+        self.board.take_listing(universe.sector, now_ms, universe.unlisted)
         return joined([self._calendar.look(now_ms), await look_at_all(self._macro, now_ms)])
 
     def signals(self, view: MarketView, universe: Universe, book: Book) -> tuple[Signal, ...]:
@@ -39,12 +50,44 @@ class Outlook:
         self.board.advance(view, universe, book.symbols())
         return self.board.signals(book)
 
+    def remember(self) -> None:
+        """Keep the last listing, once it has been told, for the next run.
 
-def outlook_of(settings: Settings, clock: Clock) -> Outlook:
-    """As the owner has set it."""
+        Raises:
+            JournalError: it cannot be written.
+        """
+        text = self.board.listing.text()
+        if self._memory is not None and text != self._remembered:
+            self._memory.write(text)
+            self._remembered = text
+
+
+@dataclass(frozen=True, slots=True)
+class ListingMemory:
+    """Where the journal keeps the last listing of one exchange."""
+
+    journal: Journal
+    exchange: str
+
+    def read(self) -> str:
+        """What was written last; empty for nothing."""
+        return self.journal.meta(f"listing:{self.exchange}") or ""
+
+    def write(self, text: str) -> None:
+        """In place of what was there."""
+        self.journal.set_meta(f"listing:{self.exchange}", text)
+
+
+def outlook_of(settings: Settings, clock: Clock, journal: Journal) -> Outlook:
+    """As the owner has set it; the journal knows what the last run has seen.
+
+    Raises:
+        JournalError: that cannot be read.
+    """
     shown_ms = round(settings.universe.listing_news.total_seconds() * 1000)
     return Outlook(
         SignalBoard(listing_shown_ms=shown_ms),
         macro_watches(settings.macro, clock),
         CalendarWatch(settings.calendar),
+        ListingMemory(journal, settings.venue.exchange),
     )

@@ -8,20 +8,19 @@ it began if that was before.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 
 import numpy as np
 
 from bot.measuring.estimation import DAY_MS, MarketView
 from bot.measuring.universe import Universe
+from bot.outlook.listings import ListingNews
 from bot.outlook.signal_states import Scope, SignalStates
 from bot.outlook.signal_values import Bars
 from bot.outlook.silence import NEEDS
 from risk.book import Book
-from risk.errors import DataError, PerphedgeError
+from risk.errors import PerphedgeError
 from risk.returns import log_returns
-from risk.signals.activity import listing_signals
-from risk.signals.episodes import Severity, Signal, SignalKind
+from risk.signals.episodes import Signal
 
 LISTINGS = "listings"
 LARGE = 30
@@ -33,9 +32,7 @@ class SignalBoard:
 
     def __init__(self, *, listing_shown_ms: int = 7 * DAY_MS) -> None:
         """Nothing seen yet; listings are shown for ``listing_shown_ms``."""
-        self._listing_shown_ms = listing_shown_ms
-        self._listed: frozenset[str] = frozenset()
-        self._news: dict[str, Signal] = {}
+        self.listing = ListingNews(listing_shown_ms)
         self._problems: dict[str, str] = {}
         self._silences: dict[str, str] = {}
         self._states = SignalStates(Scope(0, (), (), (), None))
@@ -51,24 +48,12 @@ class SignalBoard:
     def unknown(self) -> dict[str, str]:
         """Which rules have no word, or not of every token, and why: failures and short history."""
         failed = {rule: f"failed: {reason}" for rule, reason in self._problems.items()}
-        return {**self._silences, **failed}
+        listings = {LISTINGS: self.listing.silence} if self.listing.silence else {}
+        return {**self._silences, **listings, **failed}
 
-    def take_listing(self, sector: Collection[str], now_ms: int) -> None:
-        """What the venue lists of the sector now; compared with what it listed before."""
-        now = frozenset(sector)
-        try:
-            news = listing_signals(self._listed, now, now_ms)
-        except DataError as error:
-            self._problems[LISTINGS] = str(error)
-            return
-        self._problems.pop(LISTINGS, None)
-        self._listed = now
-        self._news |= {signal.symbols[0]: signal for signal in news}
-        self._news = {
-            symbol: signal
-            for symbol, signal in self._news.items()
-            if 0 <= now_ms - signal.since_ms < self._listing_shown_ms
-        }
+    def take_listing(self, sector: Collection[str], now_ms: int, unlisted: Collection[str]) -> None:
+        """What the venue lists of the sector now, and what not."""
+        self._try(LISTINGS, lambda: self.listing.take(sector, unlisted, now_ms))
 
     def advance(self, view: MarketView, universe: Universe, held: Collection[str]) -> None:
         """Take in the bars that closed since; all of them when the scope is another one."""
@@ -104,7 +89,7 @@ class SignalBoard:
         if self._states.scope.symbols:
             for rule, tell in self._states.tells(book).items():
                 found += self._told(rule, tell)
-        return (*found, *self._listing_signals(book.symbols()))
+        return (*found, *self.listing.signals(book.symbols()))
 
     def _try(self, rule: str, work: Callable[[], None]) -> None:
         try:
@@ -120,14 +105,6 @@ class SignalBoard:
         found: list[Signal] = []
         self._try(rule, lambda: found.extend(work()))
         return found
-
-    def _listing_signals(self, held: Collection[str]) -> Iterable[Signal]:
-        for signal in self._news.values():
-            if signal.kind is SignalKind.DELISTING and signal.symbols[0] in held:
-                words = signal.sentence.removesuffix(".") + " and the book holds it."
-                yield replace(signal, severity=Severity.ALARM, sentence=words)
-            else:
-                yield signal
 
 
 def _scope(view: MarketView, universe: Universe, held: Collection[str]) -> Scope:

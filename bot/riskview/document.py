@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.outlook.signal_board import LISTINGS
 from bot.records.cycle import iso_utc
 from bot.records.ending import Look, signal_record
 from bot.riskview.measured import Measured, measured
@@ -57,7 +58,7 @@ def risk_document(
         "crowding": _crowding(look, found),
         "funding": _funding(found),
         "signals": _signals(look, found),
-        "signals_unknown": dict(look.signals_unknown),
+        "signals_unknown": _signals_unknown(look),
         "excluded": dict(sorted(excluded.items())),
         "excluded_from_hedging": dict(sorted(look.assessment.excluded.items())),
         "breaches": [_breach(one) for one in found.breaches],
@@ -72,7 +73,7 @@ def risk_document(
 def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]]) -> Document:
     report, bets = look.assessment.exposure, found.effective_bets
     held = report.position_usd != 0
-    tail, facts = found.tail, look.assessment.facts
+    tail, facts, errors = found.tail, look.assessment.facts, found.known.errors
     document: Document = {
         "gross_usd": _usd(report.gross_usd),
         "net_usd": _usd(report.net_usd),
@@ -81,9 +82,11 @@ def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]
             "net_usd": _usd(report.sector_net_usd),
         },
         "cae_usd": _usd(report.cae_usd),
+        "cae_se_usd": _usd(errors.cae_usd),
         "beta_net_usd": _usd(report.beta_net_usd),
         "beta_net_se_usd": _usd(report.beta_net_se_usd),
         "volatility_daily_usd": _usd(report.volatility_daily_usd),
+        "volatility_daily_se_usd": _usd(errors.volatility_daily_usd),
         "volatility_unhedged_daily_usd": _usd(look.unhedged.volatility_daily_usd),
         "systematic_daily_usd": _usd(report.systematic_daily_usd),
         "specific_daily_usd": _usd(report.specific_daily_usd),
@@ -93,6 +96,7 @@ def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]
         "positions": _by_symbol(report.symbols, report.position_usd, held, 4),
         "hedges": _by_symbol(facts.symbols, facts.hedge_usd, facts.hedge_usd != 0, 4),
         "contributions": _by_symbol(report.symbols, report.component_daily_usd, held, 4),
+        "contributions_se": _by_symbol(report.symbols, errors.component_daily_usd, held, 4),
         "marginal": _by_symbol(report.symbols, report.marginal_daily_usd, held, 8),
         "unmeasured": {
             symbol: {"notional_usd": _usd(usd), "reason": reason}
@@ -102,10 +106,28 @@ def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]
     for name in ("var95_usd", "es95_usd", "var99_usd", "es99_usd"):
         document[name] = None if tail is None else _usd(getattr(tail, name))
     document["tail"] = _tail(tail, found)
+    document["kurtosis_hourly"] = _share(found.known.kurtosis)
+    document["history"] = _history(look, found)
     document["clusters"] = [_cluster(one) for one in report.clusters if one.gross_usd]
     document["stress"] = [_stress(one) for one in found.stress]
     document["stress_unknown"] = dict(found.stress_unknown)
     return document
+
+
+def _history(look: Look, found: Measured) -> Document:
+    """What is known of each position held, and how well."""
+    estimate, about = look.assessment.estimate, found.known
+    rows: Document = {}
+    for symbol in found.held:
+        i = estimate.column(symbol)
+        rows[symbol] = {
+            "observed_bars": int(estimate.observed_bars[i]),
+            "effective_bars": _share(float(estimate.effective_bars[i]), 1),
+            "volatility_daily": _share(float(estimate.volatility_daily[i]), 8),
+            "volatility_daily_se": _share(float(about.volatility_error_daily[i]), 8),
+            "short_history": about.short_history[i],
+        }
+    return rows
 
 
 def _tail(tail: TailRisk | None, found: Measured) -> Document:
@@ -200,7 +222,7 @@ def _betas(look: Look, found: Measured) -> Document:
 
 
 def _beta(one: BenchmarkBeta | None, symbol: str, name: str) -> Document:
-    values: list[float | None] = [None] * 5
+    values: list[float | None] = [None] * 6
     if one is not None and symbol in one.symbols:
         i = one.symbols.index(symbol)
         arrays = (
@@ -208,11 +230,13 @@ def _beta(one: BenchmarkBeta | None, symbol: str, name: str) -> Document:
             one.beta_robust_error,
             one.beta_standard_error,
             one.correlation,
+            one.correlation_robust_error,
             one.correlation_standard_error,
         )
         values = [float(array[i]) for array in arrays]
     correlation = f"correlation_{name}"
-    keys = (name, f"{name}_se", f"{name}_se_plain", correlation, f"{correlation}_se")
+    errors = (f"{correlation}_se", f"{correlation}_se_plain")
+    keys = (name, f"{name}_se", f"{name}_se_plain", correlation, *errors)
     return {key: _share(value, 8) for key, value in zip(keys, values, strict=True)}
 
 
@@ -274,6 +298,13 @@ def _signals(look: Look, found: Measured) -> list[Document]:
         | {"symbols": list(one.symbols), "since_earlier": one.since_earlier}
         for one in every
     ]
+
+
+def _signals_unknown(look: Look) -> dict[str, str]:
+    unknown = dict(look.signals_unknown)
+    if LISTINGS in unknown:
+        unknown[LISTINGS] += "; told only from where bars begin and end"
+    return unknown
 
 
 def _breach(one: Explanation) -> Document:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bot.measuring.assessment import Assessment
 from bot.measuring.universe import base_of
 from bot.records.ending import Look
+from bot.riskview.known import Known, known
 from risk.book import FloatArray, Owner
 from risk.correlation.report import CorrelationReport, correlation_report
 from risk.crowding.funding import excess_annual, is_pinned
@@ -70,6 +71,7 @@ class Measured:
         excluded: who is left out of the statistics, and why.
         listings: tokens of the sector whose bars began or ended lately.
         history_days: how far the bars go back.
+        known: how well the figures of the book are known.
     """
 
     held: tuple[str, ...]
@@ -88,6 +90,7 @@ class Measured:
     differentials: tuple[FundingDifferential, ...]
     listings: tuple[Signal, ...]
     history_days: float
+    known: Known
 
 
 def measured(look: Look, history: BarPanel) -> Measured:
@@ -140,6 +143,7 @@ def measured(look: Look, history: BarPanel) -> Measured:
         differentials=funding_differentials(paid, symbols, assessment.estimate.correlation, now_ms),
         listings=_listings(clean, look),
         history_days=float((~np.isnan(clean.close)).any(axis=1).sum()) / BARS_PER_DAY,
+        known=known(assessment, clean),
     )
 
 

@@ -49,11 +49,12 @@ def exposure_facts(document: Document) -> RenderableType:
     pairs = [
         ("Time", f"{words.clock_text(document)} UTC"),
         ("Gross, net", f"{usd('gross_usd')}, {usd('net_usd')}"),
-        ("Correlation-adjusted exposure", f"{usd('cae_usd')} of BTC"),
+        ("Correlation-adjusted exposure", f"{usd('cae_usd')} ± {usd('cae_se_usd')} of BTC"),
         ("Net in BTC terms", f"{usd('beta_net_usd')} ± {usd('beta_net_se_usd')}"),
         (
             "Volatility, daily",
-            f"{usd('volatility_daily_usd')}, unhedged {usd('volatility_unhedged_daily_usd')}",
+            f"{usd('volatility_daily_usd')} ± {usd('volatility_daily_se_usd')}, "
+            f"unhedged {usd('volatility_unhedged_daily_usd')}",
         ),
         (
             "of it with BTC, without",
@@ -80,6 +81,14 @@ def exposure_facts(document: Document) -> RenderableType:
             f"{words.signed(one['notional_usd'])} USD ({words.plain(one['reason'])})"
         )
         lines.append(Text(text, style="bold red"))
+    lines += [
+        Text(
+            f"Little is known of {words.base(symbol)}: {one['observed_bars'] / 24:.1f} days of bars",
+            style="yellow",
+        )
+        for symbol, one in exposure["history"].items()
+        if one["short_history"]
+    ]
     return Group(*lines)
 
 
@@ -92,7 +101,7 @@ def contributions_table(document: Document) -> RenderableType | None:
     whole = exposure["volatility_daily_usd"]
     table = plain_table()
     table.add_column("Symbol", no_wrap=True)
-    for name in ("Position", "Of it hedge", "Risk/day", "Share", "Per 1,000 more"):
+    for name in ("Position", "Of it hedge", "Risk/day", "±", "Share", "Per 1,000 more"):
         table.add_column(name, justify="right", no_wrap=True)
     for symbol, part in sorted(parts.items(), key=lambda item: -item[1]):
         table.add_row(
@@ -100,6 +109,7 @@ def contributions_table(document: Document) -> RenderableType | None:
             Text(words.signed(exposure["positions"][symbol])),
             Text(words.signed(exposure["hedges"].get(symbol))),
             Text(words.signed(part)),
+            Text(words.usd(exposure["contributions_se"][symbol]).removesuffix(" USD")),
             Text(words.percent(part / whole) if whole else words.ABSENT),
             Text(words.signed(1000 * exposure["marginal"][symbol])),
         )
