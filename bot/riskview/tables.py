@@ -81,14 +81,11 @@ def exposure_facts(document: Document) -> RenderableType:
             f"{words.signed(one['notional_usd'])} USD ({words.plain(one['reason'])})"
         )
         lines.append(Text(text, style="bold red"))
-    lines += [
-        Text(
-            f"Little is known of {words.base(symbol)}: {one['observed_bars'] / 24:.1f} days of bars",
-            style="yellow",
-        )
-        for symbol, one in exposure["history"].items()
-        if one["short_history"]
-    ]
+    for symbol, one in exposure["history"].items():
+        if one["short_history"]:
+            days = one["observed_bars"] / 24
+            text = f"Little is known of {words.base(symbol)}: {days:.1f} days of bars"
+            lines.append(Text(text, style="yellow"))
     return Group(*lines)
 
 
