@@ -198,9 +198,14 @@ class CapConstraints:
 
 
 def put(parameter: cp.Parameter, value: FloatArray | float) -> None:
-    """Set a parameter unless it is so already; checking a new value takes longer than solving."""
-    if parameter.value is None or not np.array_equal(parameter.value, value):
-        parameter.value = value
+    """Set a parameter without the checks, which take longer than solving.
+
+    Signs and NaN are looked for once before every solve, in all parameters together.
+    """
+    number = np.asarray(value, dtype=np.float64)
+    if number.shape != parameter.shape:
+        raise ValueError(f"parameter of shape {parameter.shape}: value of shape {number.shape}")
+    parameter.save_value(number)
 
 
 def out_of_reach(model: HedgeModel) -> FloatArray:

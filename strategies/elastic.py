@@ -13,9 +13,10 @@ import numpy as np
 
 from risk.book import FloatArray
 from strategies.caps import Tier, excess
+from strategies.compiled import CompiledProblem
 from strategies.constraints import CapConstraints, Shape, put
 from strategies.model import HedgeModel
-from strategies.problem import Unsolved, require_dpp, run
+from strategies.problem import Unsolved, run
 
 _EASE = 1e-4  # of the unit of money: keeps the eased problem from shrinking to a single point
 _STRICTEST_FIRST = (Tier.LIQUIDATION, Tier.SIZE, Tier.BOOK, Tier.TRADE)
@@ -39,8 +40,7 @@ class ElasticProblem:
         for name, slack in self._slack.items():
             constraints += [slack >= 0, slack <= self._room[name]]
         total = sum(self._weight[name] @ slack for name, slack in self._slack.items())
-        self._problem = cp.Problem(cp.Minimize(total), constraints)
-        require_dpp(self._problem)
+        self._problem = CompiledProblem(cp.Problem(cp.Minimize(total), constraints))
 
     def least_slack(
         self, model: HedgeModel, room: FloatArray, weight: FloatArray
@@ -71,8 +71,8 @@ class ElasticProblem:
 def eased_limits(problem: ElasticProblem, model: HedgeModel) -> FloatArray | Unsolved:
     """Limits (C,) USD that can be met: the caps themselves where no slack is needed.
 
-    Where margin is over its cap and cannot come down without making another breach worse, the
-    others have to give way, for margin never does.
+    Where margin or the buffer before liquidation is over its cap and cannot come down without
+    making another breach worse, the others have to give way: to lose the account is worse.
     """
     caps = model.caps
     now = caps.values(model.current)
@@ -81,8 +81,16 @@ def eased_limits(problem: ElasticProblem, model: HedgeModel) -> FloatArray | Uns
     never = caps.tiers == Tier.NEVER
     room = np.where(never, 0.0, np.where(caps.tiers == Tier.TRADE, most, over))
     eased = _tier_by_tier(problem, model, room)
-    if isinstance(eased, Unsolved) and eased.infeasible and np.any(over[never]):
-        eased = _tier_by_tier(problem, model, np.where(never, 0.0, most))
+    if isinstance(eased, Unsolved):
+        if eased.infeasible and np.any(over[never]):
+            return _tier_by_tier(problem, model, np.where(never, 0.0, most))
+        return eased
+    buffer = caps.tiers == Tier.LIQUIDATION
+    if np.any(eased[buffer] > caps.limits[buffer]):
+        strict = never | buffer
+        safer = _tier_by_tier(problem, model, np.where(strict, room, most))
+        if not isinstance(safer, Unsolved):
+            return safer
     return eased
 
 

@@ -9,16 +9,15 @@ no parameter multiplies another, so that new numbers need no new compilation. Mo
 the model's own unit, because conic solvers lose digits otherwise; 3/2 powers are exact cones.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import cvxpy as cp
 import numpy as np
 
 from risk.book import FloatArray
-from risk.errors import OptimizationError
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
+from strategies.compiled import CompiledProblem
 from strategies.constraints import CapConstraints, Shape, out_of_reach, put
 from strategies.model import HedgeModel
 
@@ -74,8 +73,7 @@ class HedgeProblem:
             objective += cp.square(weighted)
         if shape.scenarios:
             objective += self._tail(constraints)
-        self._problem = cp.Problem(cp.Minimize(objective), constraints)
-        require_dpp(self._problem)
+        self._problem = CompiledProblem(cp.Problem(cp.Minimize(objective), constraints))
 
     def _variance(self, constraints: list[cp.Constraint]) -> cp.Expression:
         """λτ/2E times the variance, or the largest of all windows; appends to ``constraints``."""
@@ -126,28 +124,16 @@ class HedgeProblem:
         if status not in {cp.OPTIMAL, cp.OPTIMAL_INACCURATE}:
             return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
         hedge = body.hedge_usd(model)
-        solved = Relaxed(hedge, float(model.objective_usd(hedge)), body.duals(model), status)
+        told = status + self._problem.note
+        solved = Relaxed(hedge, float(model.objective_usd(hedge)), body.duals(model), told)
         if status == cp.OPTIMAL_INACCURATE and not _verified(solved, model, limits):
             return Unsolved(infeasible=False, status=status)
         return solved
 
 
-def require_dpp(problem: cp.Problem) -> None:
-    """Raise OptimizationError unless new numbers need no new compilation."""
-    if not problem.is_dpp():
-        raise OptimizationError("hedge problem: not in disciplined parametrised form")
-
-
-def run(problem: cp.Problem) -> str:
-    """Solve with Clarabel and return the status, ``solver_error`` when it gave up."""
-    with warnings.catch_warnings():
-        # An inaccurate solution is judged by its status; the warning would only repeat it.
-        warnings.simplefilter("ignore")
-        try:
-            problem.solve(solver=cp.CLARABEL, warm_start=False, enforce_dpp=True)
-        except cp.SolverError:
-            return str(cp.SOLVER_ERROR)
-    return str(problem.status)
+def run(problem: CompiledProblem) -> str:
+    """Solve with the parameters as they are; the status, ``solver_error`` when it gave up."""
+    return problem.solve()
 
 
 def _verified(solved: Relaxed, model: HedgeModel, limits: FloatArray) -> bool:

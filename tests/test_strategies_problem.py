@@ -11,10 +11,10 @@ import pytest
 from scipy.optimize import minimize
 
 import strategies.problem
-from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
+from strategies.compiled import CompiledProblem
 from strategies.constraints import out_of_reach, shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
@@ -22,7 +22,6 @@ from strategies.problem import (
     HedgeProblem,
     Relaxed,
     Unsolved,
-    require_dpp,
 )
 from tests.strategies_cases import free, random_facts, two_tokens
 
@@ -249,23 +248,11 @@ def test_caps_that_exclude_each_other_are_infeasible_not_failed():
     assert answer == Unsolved(infeasible=True, status="infeasible")
 
 
-def test_a_solver_that_gives_up_is_not_infeasible(monkeypatch: pytest.MonkeyPatch):
-    model = hedge_model(two_tokens(), HedgeChoices(RiskLimits()))
-    problem = HedgeProblem(shape_of(model))
-
-    def give_up(*_: object, **__: object) -> None:
-        raise cp.SolverError("numerical trouble")
-
-    monkeypatch.setattr(cp.Problem, "solve", give_up)
-    answer = problem.solve(model, model.caps.limits)
-    assert answer == Unsolved(infeasible=False, status="solver_error")
-
-
-def inaccurate(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[cp.Problem], None]) -> None:
+def inaccurate(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[CompiledProblem], None]) -> None:
     """Let every solve end as optimal_inaccurate, after ``spoil`` changed its answer."""
     honest = strategies.problem.run
 
-    def run(problem: cp.Problem) -> str:
+    def run(problem: CompiledProblem) -> str:
         honest(problem)
         spoil(problem)
         return str(cp.OPTIMAL_INACCURATE)
@@ -287,18 +274,12 @@ def test_an_inaccurate_answer_that_is_wrong_is_not_used(
     problem = HedgeProblem(shape_of(model))
     hedge = problem._body.hedge
 
-    def spoil(_: cp.Problem) -> None:
+    def spoil(_: CompiledProblem) -> None:
         hedge.value = hedge.value + error_usd / model.unit_usd
 
     inaccurate(monkeypatch, spoil)
     answer = problem.solve(model, model.caps.limits)
     assert answer == Unsolved(infeasible=False, status="optimal_inaccurate")
-
-
-def test_a_product_of_parameters_is_refused():
-    x, a, b = cp.Variable(), cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
-    with pytest.raises(OptimizationError, match="disciplined parametrised"):
-        require_dpp(cp.Problem(cp.Minimize(a * b * x), [x >= 1]))
 
 
 def test_times(capsys: pytest.CaptureFixture[str]):

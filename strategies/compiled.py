@@ -1,0 +1,288 @@
+"""A parametrised convex problem, compiled once, whose numbers then go straight to the solver.
+
+The modelling layer translates the problem once. It leaves a linear map from all parameters to the
+numbers of a cone program (Agrawal et al. 2019); from then on that map, the rules that make the
+program smaller and the solver are all that a new set of parameters passes. Which entries of the
+solver's answer belong to which variable and which dual is read off once, too, by translating back
+an answer made of nothing but its own positions.
+
+The solver starts from nothing every time: its scaling would otherwise remember the first numbers,
+and the same question would be answered a little differently each time it is asked.
+"""
+
+import warnings
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import clarabel
+import cvxpy as cp
+import numpy as np
+from cvxpy.reductions.solvers.conic_solvers.clarabel_conif import CLARABEL, dims_to_solver_cones
+from numpy.typing import NDArray
+from scipy import sparse
+
+from risk.book import FloatArray
+from risk.errors import OptimizationError
+from strategies.presolve import Numbers, Pattern, Presolve
+
+_DECIDED = {cp.OPTIMAL, cp.INFEASIBLE, cp.UNBOUNDED}
+_PANIC = "PanicException"
+
+
+class CompiledProblem:
+    """A problem to be solved again and again with new parameters. Not to be shared by threads.
+
+    Args:
+        problem: in disciplined parametrised form; its shape must not change.
+
+    Raises:
+        OptimizationError: the problem is not in that form.
+    """
+
+    def __init__(self, problem: cp.Problem) -> None:
+        require_dpp(problem)
+        self.problem = problem
+        self.note = ""
+        self._direct: _Direct | None = None
+
+    def solve(self) -> str:
+        """Solve with the parameters as they are, leave the answer in variables and duals.
+
+        What the solver cannot decide straight away is left to cvxpy's own way, with its settings.
+
+        Returns:
+            The status, ``solver_error`` when the solver gave up or broke.
+        """
+        if self._direct is None and not self.note:
+            try:
+                self._direct = _Direct(self.problem)
+            except _NotDirectError as error:
+                self.note = f", through cvxpy: {error}"
+        status = "" if self._direct is None else self._direct.solve()
+        return status if status in _DECIDED else _through_cvxpy(self.problem)
+
+
+def require_dpp(problem: cp.Problem) -> None:
+    """Raise OptimizationError unless new numbers need no new compilation."""
+    if not problem.is_dpp():
+        raise OptimizationError("hedge problem: not in disciplined parametrised form")
+
+
+class _NotDirectError(Exception):
+    """The solver's numbers cannot be had as a linear map of the parameters; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A variable or dual variable and its places in the solver's answer, with their signs."""
+
+    holder: Any
+    places: NDArray[np.int64]
+    signs: FloatArray
+
+    def fill(self, answer: FloatArray) -> None:
+        self.holder.save_value(self.signs * answer[self.places])
+
+
+class _Direct:
+    """The way from parameters to the solver and back."""
+
+    def __init__(self, problem: cp.Problem) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data, chain, inverse = problem.get_problem_data(
+                cp.CLARABEL, enforce_dpp=True, solver_opts={}
+            )
+        program = data[cp.settings.PARAM_PROB]
+        self._columns = _parameter_columns(program, problem)
+        self._nonneg = np.zeros(program.total_param_size + 1, dtype=np.bool_)
+        for parameter, where in self._columns:
+            self._nonneg[where] = parameter.is_nonneg()
+        pattern, fixed = self._linear_map(program, data)
+        self._presolve = Presolve(pattern, fixed)
+        self._cones = _cones(data["dims"], self._presolve.small)
+        self._slots = _slots(problem, chain, inverse, pattern)
+        self._matrices = _Matrices(self._presolve.small)
+
+    def _linear_map(self, program: Any, data: dict[str, Any]) -> tuple[Pattern, FloatArray]:
+        """Find the map to P, q, A and b as one matrix, and which entries of A never change."""
+        matrix, right = _split(program.reduced_A, program.x.size)
+        m, n = len(data["b"]), program.x.size
+        rows_a, columns_a, map_a = matrix
+        right_rows, map_b = right
+        spread = sparse.csr_array(
+            (np.ones(len(right_rows)), (right_rows, np.arange(len(right_rows)))),
+            shape=(m, len(right_rows)),
+        )
+        rows_p, columns_p, map_p = _upper(program)
+        map_q = sparse.csr_array(program.q)[:n]
+        parts = [map_p, map_q, -map_a, spread @ map_b]
+        self._map = sparse.csr_array(sparse.vstack(parts))
+        self._ends = np.cumsum([part.shape[0] for part in parts])[:-1]
+        changes = np.asarray(abs(map_a[:, :-1]).sum(axis=1)).ravel() > 0
+        constant = -np.asarray(map_a[:, [-1]].todense()).ravel()
+        cones = data["dims"]
+        pattern = Pattern(
+            n, m, rows_p, columns_p, rows_a, columns_a, int(cones.zero), int(cones.nonneg)
+        )
+        return pattern, np.where(changes, np.nan, constant)
+
+    def solve(self) -> str:
+        theta = np.ones(self._map.shape[1])
+        for parameter, where in self._columns:
+            value = np.asarray(parameter.value, dtype=np.float64)
+            theta[where] = value.ravel(order="F")
+        if not np.all(np.isfinite(theta)) or np.any(theta[self._nonneg] < 0):
+            raise OptimizationError("hedge problem: a parameter is not finite, or negative")
+        numbers = Numbers(*np.split(self._map @ theta, self._ends))
+        small, way = self._presolve.reduced(numbers)
+        answer, status = self._matrices.solved(small, self._cones)
+        if status == cp.OPTIMAL:
+            x, z = way.back(np.array(answer.x), np.array(answer.z))
+            for slot in self._slots[0]:
+                slot.fill(x)
+            for slot in self._slots[1]:
+                slot.fill(z)
+        return status
+
+
+class _Matrices:
+    """The solver's input, allocated once."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        n, m = pattern.variables, pattern.rows
+        self._p, self._p_order = _csc(pattern.quadratic_rows, pattern.quadratic_columns, (n, n))
+        self._a, self._a_order = _csc(pattern.matrix_rows, pattern.matrix_columns, (m, n))
+        self._settings = clarabel.DefaultSettings()
+        self._settings.verbose = False
+        self._settings.presolve_enable = False
+        # Refining every linear solve costs a third of the time and is seldom needed to reach the
+        # same tolerances; where it is, cvxpy is asked, which refines.
+        self._settings.iterative_refinement_enable = False
+
+    def solved(self, numbers: Numbers, cones: list[Any]) -> tuple[Any, str]:
+        """The solver's answer and its status, in words that cvxpy uses."""
+        self._p.data = numbers.quadratic[self._p_order]
+        self._a.data = numbers.matrix[self._a_order]
+        try:
+            answer = clarabel.DefaultSolver(
+                self._p, numbers.linear, self._a, numbers.right, cones, self._settings
+            ).solve()
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            return None, str(cp.SOLVER_ERROR)
+        return answer, str(CLARABEL.STATUS_MAP.get(str(answer.status), cp.SOLVER_ERROR))
+
+
+def _through_cvxpy(problem: cp.Problem) -> str:
+    with warnings.catch_warnings():
+        # An inaccurate solution is judged by its status; the warning would only repeat it.
+        warnings.simplefilter("ignore")
+        try:
+            problem.solve(solver=cp.CLARABEL, warm_start=False, enforce_dpp=True)
+        except cp.SolverError:
+            return str(cp.SOLVER_ERROR)
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            return str(cp.SOLVER_ERROR)
+    return str(problem.status)
+
+
+def _parameter_columns(program: Any, problem: cp.Problem) -> list[tuple[Any, slice]]:
+    own = {parameter.id for parameter in problem.parameters()}
+    if any(parameter.id not in own for parameter in program.parameters):
+        raise _NotDirectError("its parameters are rewritten before they are used")
+    if program.lower_bounds is not None or program.upper_bounds is not None:
+        raise _NotDirectError("its variables have bounds of their own")
+    return [
+        (parameter, slice(start, start + parameter.size))
+        for parameter in program.parameters
+        for start in [program.param_id_to_col[parameter.id]]
+    ]
+
+
+def _split(reduced: Any, n: int) -> tuple[tuple[Any, Any, Any], tuple[Any, Any]]:
+    """Rows, columns and maps of the entries of [A b], as A and b."""
+    reduced.cache(False)
+    rows, starts, _ = reduced.problem_data_index
+    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    full = sparse.csr_array(reduced.reduced_mat)
+    of_a = np.flatnonzero(columns < n)
+    of_b = np.flatnonzero(columns == n)
+    rows = np.asarray(rows, dtype=np.int64)
+    return (rows[of_a], columns[of_a], full[of_a]), (rows[of_b], full[of_b])
+
+
+def _upper(program: Any) -> tuple[Any, Any, Any]:
+    """Rows, columns and maps of the entries of P on and above the diagonal."""
+    if program.P is None:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, sparse.csr_array((0, program.total_param_size + 1))
+    program.reduced_P.cache(False)
+    rows, starts, _ = program.reduced_P.problem_data_index
+    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    rows = np.asarray(rows, dtype=np.int64)
+    above = np.flatnonzero(rows <= columns)
+    return rows[above], columns[above], sparse.csr_array(program.reduced_P.reduced_mat)[above]
+
+
+def _cones(dims: Any, small: Pattern) -> list[Any]:
+    """The solver's cones: fewer equations and inequalities, the others as they were."""
+    cones = dims_to_solver_cones(dims)
+    others: list[Any] = cones[int(dims.zero > 0) + int(dims.nonneg > 0) :]
+    plain: list[Any] = []
+    if small.equations:
+        plain.append(clarabel.ZeroConeT(small.equations))
+    if small.inequalities:
+        plain.append(clarabel.NonnegativeConeT(small.inequalities))
+    return plain + others
+
+
+def _slots(
+    problem: cp.Problem, chain: Any, inverse: Any, pattern: Pattern
+) -> tuple[list[_Slot], list[_Slot]]:
+    """Where each variable, and each dual variable, stands in the solver's answer."""
+
+    def back(x: FloatArray, z: FloatArray) -> Any:
+        answer = SimpleNamespace(
+            status="Solved", x=x, z=z, obj_val=0.0, solve_time=0.0, iterations=0
+        )
+        return chain.invert(answer, inverse)
+
+    x, z = np.arange(1.0, pattern.variables + 1), np.arange(1.0, pattern.rows + 1)
+    holders = [*problem.variables(), *(d for c in problem.constraints for d in c.dual_variables)]
+    found, halved = (_values(problem, back(f * x, f * z), holders) for f in (1.0, 0.5))
+    count = len(problem.variables())
+    sizes = [pattern.variables] * count + [pattern.rows] * (len(holders) - count)
+    slots = [_slot(*parts) for parts in zip(holders, found, halved, sizes, strict=True)]
+    return slots[:count], slots[count:]
+
+
+def _values(problem: cp.Problem, answer: Any, holders: list[Any]) -> list[FloatArray]:
+    """What variables and duals hold once they are given an answer."""
+    for variable in problem.variables():
+        variable.save_value(answer.primal_vars[variable.id])
+    for constraint in problem.constraints:
+        if constraint.id not in answer.dual_vars:
+            raise _NotDirectError("a dual is not part of the answer")
+        constraint.save_dual_value(answer.dual_vars[constraint.id])
+    return [np.array(holder.value, dtype=np.float64) for holder in holders]
+
+
+def _slot(holder: Any, value: FloatArray, half: FloatArray, size: int) -> _Slot:
+    places = np.rint(np.abs(value)).astype(np.int64) - 1
+    plain = np.array_equal(np.abs(value), places + 1.0) and np.array_equal(half, 0.5 * value)
+    if not (plain and np.all((places >= 0) & (places < size))):
+        raise _NotDirectError("a variable is more than entries of the answer")
+    return _Slot(holder, places, np.sign(value))
+
+
+def _csc(rows: Any, columns: Any, shape: tuple[int, int]) -> tuple[Any, NDArray[np.int64]]:
+    """A sparse matrix with these places, and which entry stands where in its data."""
+    order = np.lexsort((rows, columns))
+    starts = np.searchsorted(columns[order], np.arange(shape[1] + 1))
+    data = np.zeros(len(rows))
+    return sparse.csc_array((data, rows[order], starts), shape=shape), order
