@@ -38,10 +38,9 @@ from config.secrets import Credentials, need_credentials
 from config.settings import Settings
 from config.sources import AccountSource as AccountSettings
 from config.sources import FileSource as FileSettings
+from config.strategy import new_strategy
 from risk.errors import DataError
-from strategies.minimum_risk import MinimumRisk
-
-STRATEGIES = {"minimum_risk": MinimumRisk}
+from strategies.base import estimator_of
 
 _TROUBLE = ("order_denied", "order_rejected", "order_unknown")
 
@@ -306,6 +305,7 @@ def _parts(
         ),
         shared_account=settings.venue.shared_account,
     )
+    strategy = new_strategy(settings.hedge.strategy)
     halt = HaltSwitch(settings.state_dir)
     executor = Executor(
         venue=venue,
@@ -322,8 +322,9 @@ def _parts(
             market,
             backfill_days=settings.data.backfill_days,
             shrinkage=settings.hedge.shrinkage,
+            estimator=estimator_of(strategy),
         ),
-        strategy=STRATEGIES[settings.hedge.strategy](),
+        strategy=strategy,
         executor=executor,
         venue=venue,
         journal=journal,

@@ -1,19 +1,28 @@
 """How hedges are decided (section ``hedge``)."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from config.fields import Duration, Note, Strict
+from strategies.registry import BUILT_IN, DEFAULT_STRATEGY
 
 
 class Hedge(Strict):
     """Tuning of the hedge strategy; the caps decide what must be hedged, this how and how much."""
 
     strategy: Annotated[
-        Literal["minimum_risk"], Note(later=("none", "pair", "beta", "basket", "sample"))
-    ] = Field(default="minimum_risk", description="Which strategy decides.")
+        str,
+        Field(max_length=200),
+        Note(
+            f"one of: {', '.join(BUILT_IN)}; the name of an entry point; or package.module:Class "
+            "of your own"
+        ),
+    ] = Field(
+        default=DEFAULT_STRATEGY,
+        description="Which strategy decides (docs/strategies.md tells of each).",
+    )
     risk_aversion: Annotated[float, Field(ge=0, le=1000)] = Field(
         default=4.0,
         description="How much risk is worth against cost (λ); 0 only cures breaches, and as "

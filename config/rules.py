@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+from config.errors import ConfigError
 from config.explain import Problem
 from config.settings import Settings
 from config.show import value_text
 from config.sources import AccountSource
 from config.venue import WITH_PASSPHRASE, VenueSettings
+from strategies.registry import BUILT_IN
 
 
 def conflicts(settings: Settings) -> list[Problem]:
@@ -177,6 +179,20 @@ def _looks_before_decisions(s: Settings) -> Iterator[Problem]:
         )
 
 
+def _strategy_is_there(s: Settings) -> Iterator[Problem]:
+    """Those that come with perphedge are: reading a config does not import them."""
+    if s.hedge.strategy in BUILT_IN:
+        return
+    from config.strategy import new_strategy
+
+    try:
+        new_strategy(s.hedge.strategy)
+    except ConfigError as error:
+        path, _, rest = str(error).partition(": ")
+        value, _, wanted = rest.partition(" — ")
+        yield Problem(path, value, wanted)
+
+
 def _folders_are_folders(s: Settings) -> Iterator[Problem]:
     for path, folder in (("state_dir", s.state_dir), ("data.cache_dir", s.data.cache_dir)):
         if folder is not None and folder.exists() and not folder.is_dir():
@@ -205,4 +221,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _caps_within_controls,
     _looks_before_decisions,
     _enough_history,
+    _strategy_is_there,
 )

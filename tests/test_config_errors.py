@@ -181,13 +181,20 @@ WRONG = {
         GOOD + "autonomy: approve",
         'autonomy: "approve" — not available in this version; available: propose, auto',
     ),
-    "strategy that is not there yet": (
-        GOOD + "hedge: {strategy: basket}",
-        'hedge.strategy: "basket" — not available in this version; available: minimum_risk',
+    "misspelt strategy": (
+        GOOD + "hedge: {strategy: baskets}",
+        'hedge.strategy: "baskets" — one of: none, pair, beta, basket, sample, ledoit_wolf, '
+        "minimum_risk; or package.module:Class of your own; did you mean basket?",
+    ),
+    "strategy of a module that is not there": (
+        GOOD + "hedge: {strategy: 'no_such_module:Calm'}",
+        'hedge.strategy: "no_such_module:Calm" — cannot be imported: ModuleNotFoundError: '
+        "No module named 'no_such_module'",
     ),
     "unknown strategy": (
         GOOD + "hedge: {strategy: magic}",
-        'hedge.strategy: "magic" — minimum_risk',
+        'hedge.strategy: "magic" — one of: none, pair, beta, basket, sample, ledoit_wolf, '
+        "minimum_risk; or package.module:Class of your own",
     ),
     "loud log": (
         GOOD + "log: {level: loud}",

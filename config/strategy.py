@@ -1,0 +1,86 @@
+"""The strategy that the config names: one that comes with perphedge, or the owner's own."""
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from config.errors import ConfigError
+from config.show import printable, value_text
+from risk.covariance.estimators import ESTIMATORS
+from strategies.base import HedgeStrategy, estimator_of
+from strategies.registry import BUILT_IN
+
+GROUP = "perphedge.strategies"
+"""Entry points of installed packages in which strategies are looked for by name."""
+
+
+def new_strategy(name: str, field: str = "hedge.strategy") -> HedgeStrategy:
+    """A new strategy by its name, its entry point, or ``package.module:Class``.
+
+    The owner's own code is imported and called without arguments; what it then does is its own
+    matter, as everywhere in Python.
+
+    Args:
+        name: as the config has it.
+        field: for messages.
+
+    Raises:
+        ConfigError: there is none, it cannot be imported or made, or it is no strategy; one line.
+    """
+    where = f"{field}: {value_text(name)}"
+    make = _maker(name, where)
+    try:
+        strategy = make()
+    except Exception as error:
+        raise ConfigError(f"{where} — cannot be made: {_told(error)}") from error
+    if problem := _unfit(strategy):
+        raise ConfigError(f"{where} — is no strategy: {problem}")
+    fit: HedgeStrategy = strategy
+    return fit
+
+
+def strategy_names() -> tuple[str, ...]:
+    """Those that come with perphedge, then those of other installed packages."""
+    others = {point.name for point in entry_points(group=GROUP)} - set(BUILT_IN)
+    return (*BUILT_IN, *sorted(others))
+
+
+def _maker(name: str, where: str) -> Callable[[], Any]:
+    target = BUILT_IN.get(name)
+    if target is None and ":" not in name:
+        found = entry_points(group=GROUP, name=name)
+        if not found:
+            close = difflib.get_close_matches(name.lower(), strategy_names(), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise ConfigError(
+                f"{where} — one of: {', '.join(strategy_names())}; or package.module:Class of "
+                f"your own{hint}"
+            )
+        target = next(iter(found)).value
+    module, _, attribute = (target or name).partition(":")
+    try:
+        make = getattr(import_module(module), attribute)
+    except Exception as error:
+        raise ConfigError(f"{where} — cannot be imported: {_told(error)}") from error
+    if not callable(make):
+        raise ConfigError(f"{where} — is no strategy: {attribute} cannot be called")
+    found_maker: Callable[[], Any] = make
+    return found_maker
+
+
+def _unfit(strategy: Any) -> str | None:
+    """What it lacks."""
+    if not isinstance(getattr(strategy, "name", None), str):
+        return "it has no name, which must be text"
+    if not callable(getattr(strategy, "decide", None)):
+        return "it has no method decide(facts, choices)"
+    if estimator_of(strategy) not in ESTIMATORS:
+        given = value_text(estimator_of(strategy))
+        return f"its estimator is {given}, must be one of {', '.join(ESTIMATORS)}"
+    return None
+
+
+def _told(error: Exception) -> str:
+    return printable(f"{type(error).__name__}: {error}")
