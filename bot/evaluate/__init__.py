@@ -1,0 +1,1 @@
+"""Out-of-sample comparison of hedge strategies on recorded data."""

@@ -1,0 +1,1 @@
+"""How good hedges were, from what happened after them."""
