@@ -50,7 +50,13 @@ def proposal(
         objective_lots=plan.lots.objective_usd,
         solver_status=plan.status,
         sentence=proposal_sentence(
-            facts, target, before=before, after=after, cost=cost, slacks_usd=slacks
+            facts,
+            target,
+            before=before,
+            after=after,
+            cost=cost,
+            slacks_usd=slacks,
+            conflict=reasons,
         ),
         alternatives=alternatives(facts, model, target, plan.relaxed.hedge_usd),
         variance=variance_split(facts, target),

@@ -81,7 +81,9 @@ def best_lots(model: HedgeModel, limits: FloatArray, starts: Iterable[FloatArray
     worse, over, objective = judge.marks(found)
     cures = over[1] < over[0] - _HAIR * model.unit_usd
     pays = over[1] <= over[0] and objective[1] < objective[0]
-    best = found[1 if worse[1] == 0 and (cures or pays) else 0]
+    # Hedges that must be closed leave no choice, as when there may be only so many of them.
+    must = not np.all(_allowed(model, model.current))
+    best = found[1 if worse[1] == 0 and (must or cures or pays) else 0]
     return Lots(best, float(model.objective_usd(best)))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from risk.book import FloatArray
 from strategies.inputs import HedgeFacts
-from strategies.proposal import CostEstimate, RiskState
+from strategies.proposal import Conflict, CostEstimate, RiskState
 
 
 def proposal_sentence(
@@ -15,12 +15,14 @@ def proposal_sentence(
     after: RiskState,
     cost: CostEstimate,
     slacks_usd: dict[str, float],
+    conflict: Conflict | None = None,
 ) -> str:
     """What is traded, what it does to the risk, what it costs, and what it does to the caps.
 
     Args:
         target_usd: (N,) hedges after the trades, USD signed.
         slacks_usd: caps that cannot be met, by name.
+        conflict: why they cannot.
     """
     trade = target_usd - facts.hedge_usd
     parts = [
@@ -36,7 +38,7 @@ def proposal_sentence(
         f"{first[:1].upper()}{first[1:]}: daily volatility goes from "
         f"{_usd(before.volatility_daily_usd)} to {_usd(after.volatility_daily_usd)} USD "
         f"for {cost.trade_usd:,.2f} USD of trading cost{_carry(cost)}; "
-        f"{_caps(before, after, slacks_usd)}."
+        f"{_caps(before, after, slacks_usd)}{_conflict(conflict)}."
     )
 
 
@@ -80,6 +82,15 @@ def _caps(before: RiskState, after: RiskState, slacks_usd: dict[str, float]) -> 
     if eased:
         parts.append(f"traded beyond {', '.join(eased)} to get there")
     return "; ".join(parts)
+
+
+def _conflict(conflict: Conflict | None) -> str:
+    names = [] if conflict is None else list(dict.fromkeys(one.cap for one in conflict.caps))
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f"; no allowed hedge meets {names[0]}"
+    return f"; {', '.join(names[:-1])} and {names[-1]} exclude each other"
 
 
 def _usd(amount: float) -> str:

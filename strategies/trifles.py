@@ -28,6 +28,8 @@ def without_trifles(
     size = np.abs(relaxed.hedge_usd - model.current)
     small_first = np.argsort(size, kind="stable")
     small_first = small_first[size[small_first] > _NOTHING * model.unit_usd]
+    may_stay = (model.lower <= model.current) & (model.current <= model.upper)
+    small_first = small_first[may_stay[small_first]]
     kept, best = (model, relaxed), 0
     least, most = 1, len(small_first) - 1  # leaving out all of them is for the search to judge
     while least <= most:

@@ -1,0 +1,96 @@
+"""A limit on the number of hedges, against every choice of so few."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import strategies.legs
+from risk.limits.caps import RiskLimits
+from strategies.constraints import shape_of
+from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.legs import limited_legs
+from strategies.minimum_risk import MinimumRisk
+from strategies.model import HedgeModel, hedge_model
+from strategies.problem import HedgeProblem, Relaxed
+from strategies.proposal import HedgeProposal
+from tests.strategies_cases import random_facts, two_tokens
+
+CHOICES = HedgeChoices(RiskLimits(net_usd=70_000.0, cae_usd=250_000.0))
+
+
+def compiled(facts: HedgeFacts) -> tuple[HedgeProblem, HedgeModel, Relaxed]:
+    model = hedge_model(facts, CHOICES)
+    problem = HedgeProblem(shape_of(model))
+    free = problem.solve(model, model.caps.limits)
+    assert isinstance(free, Relaxed), free
+    return problem, model, free
+
+
+def best_by_enumeration(problem: HedgeProblem, model: HedgeModel, most: int) -> float:
+    movable = np.flatnonzero(model.upper > model.lower).tolist()
+    best = np.inf
+    for chosen in combinations(movable, most):
+        shut = [i for i in movable if i not in chosen]
+        lower, upper = model.lower.copy(), model.upper.copy()
+        lower[shut] = upper[shut] = 0.0
+        found = problem.solve(replace(model, lower=lower, upper=upper), model.caps.limits)
+        if isinstance(found, Relaxed):
+            best = min(best, found.objective_usd)
+    return best
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_no_choice_of_so_few_legs_is_better(seed: int, most: int):
+    problem, model, free = compiled(random_facts(seed, n=10, held=2))
+    few = limited_legs(problem, model, model.caps.limits, free, most)
+    best = best_by_enumeration(problem, model, most)
+    if few is None:
+        assert best == np.inf
+        return
+    assert np.count_nonzero(np.abs(few.relaxed.hedge_usd) > 0.1) <= most
+    assert few.gap_usd == 0.0
+    assert few.relaxed.objective_usd == pytest.approx(best, rel=1e-6)
+
+
+def test_what_the_search_leaves_open_is_told(monkeypatch: pytest.MonkeyPatch):
+    problem, model, free = compiled(random_facts(2, n=10, held=2))
+    best = best_by_enumeration(problem, model, 2)
+    monkeypatch.setattr(strategies.legs, "_MOST_SOLVES", 0)  # backward elimination alone
+    few = limited_legs(problem, model, model.caps.limits, free, 2)
+    assert few is not None
+    assert few.relaxed.objective_usd >= best - 1e-3
+    assert few.relaxed.objective_usd - few.gap_usd <= best + 1e-3
+
+
+def test_hedges_that_are_open_count_and_are_closed():
+    facts = random_facts(5, n=8, held=2)
+    held = np.where(facts.may_hedge, -2_000.0, 0.0)
+    facts = replace(facts, hedge_usd=np.rint(held / facts.lot_usd) * facts.lot_usd)
+    choices = replace(CHOICES, most_legs=3)
+    answer = MinimumRisk().decide(facts, choices)
+    assert isinstance(answer, HedgeProposal)
+    assert sum(leg.target_usd != 0 for leg in answer.legs) <= 3
+    assert answer.after.breaches == ()
+    assert "legs" not in answer.solver_status
+
+
+def test_more_legs_than_wanted_when_so_few_cannot_meet_the_caps():
+    facts = two_tokens(50_000.0, 0.0, 0.0)
+    limits = RiskLimits(net_usd=10_000.0, token_usd=25_000.0, hedge_gross_usd=60_000.0)
+    bound = HedgeChoices(limits, most_legs=1, largest_hedge_usd=25_000.0)
+    answer = MinimumRisk().decide(facts, bound)
+    assert isinstance(answer, HedgeProposal)
+    assert len(answer.trades) == 2
+    assert answer.solver_status.endswith("more than 1 legs needed")
+
+
+def test_no_leg_at_all():
+    facts = replace(random_facts(5, n=8, held=2), hedge_usd=np.zeros(8))
+    problem, model, free = compiled(facts)
+    loose = np.full_like(model.caps.limits, np.inf)
+    few = limited_legs(problem, model, loose, free, 0)
+    assert few is not None
+    assert np.all(few.relaxed.hedge_usd == 0)
