@@ -68,9 +68,9 @@ def correlation_change(
 
     where se is the standard deviation of that difference over replications in which each window
     is put together anew from blocks of ``block_bars`` hours in a row, drawn with replacement; they
-    start every fourth hour. (Fisher 1915; moving blocks: Künsch 1989, Liu, Singh 1992.) Hours follow one
-    another in volatility, so that Fisher's own error, √(Σ 1/(n - 3)), is only 0.6 of it (measured).
-    All tokens are drawn from the same hours. The same seed gives the same answer.
+    start every fourth hour. (Fisher 1915; moving blocks: Künsch 1989, Liu, Singh 1992.) Hours
+    follow one another in volatility, so that Fisher's own error, √(Σ 1/(n - 3)), is only 0.6 of it
+    (measured). All tokens are drawn from the same hours. The same seed gives the same answer.
 
     Args:
         log_returns: (T, N), oldest first, NaN where missing; T at least the sum of the windows.

@@ -20,6 +20,7 @@ _LOWEST_LEVEL = 0.95
 _SMALL_MOVE = 1.0
 """Beyond, a second-order guess of a loss is too coarse to spare anything."""
 
+_AT_ONCE = 50_000  # of the numbers Z, so that what is made of them stays in the cache
 _ROUNDING = 1e-13
 """Of the gross: far above the rounding of the products, far below a cent in a million."""
 
@@ -114,13 +115,13 @@ def tail_risk(
     independent = len(loss) * overlap
     if independent < min_independent:
         raise EstimationError(_too_few(scenarios, held, independent, min_independent))
-    ordered = np.sort(loss)
+    worst = _from_rank(loss, _rank(len(loss), _LOWEST_LEVEL))
     return TailRisk(
-        var95_usd=_edge(ordered, 0.95),
-        es95_usd=_mean_beyond(ordered, 0.95),
-        var99_usd=_edge(ordered, 0.99),
-        es99_usd=_mean_beyond(ordered, 0.99),
-        worst_usd=float(ordered[-1]),
+        var95_usd=_edge(worst, len(loss), 0.95),
+        es95_usd=_mean_beyond(worst, len(loss), 0.95),
+        var99_usd=_edge(worst, len(loss), 0.99),
+        es99_usd=_mean_beyond(worst, len(loss), 0.99),
+        worst_usd=float(worst[-1]),
         scenarios=len(loss),
         independent=independent,
         dropped=days.shape[1] - len(loss),
@@ -143,7 +144,8 @@ def value_at_risk(loss_usd: FloatArray, level: float) -> float:
         DataError: no loss, or one that is not finite.
         EstimationError: the level is out of range.
     """
-    return _edge(np.sort(_require_losses(loss_usd, level)), level)
+    loss = _require_losses(loss_usd, level)
+    return _edge(np.sort(loss), len(loss), level)
 
 
 def expected_shortfall(loss_usd: FloatArray, level: float) -> float:
@@ -157,18 +159,26 @@ def expected_shortfall(loss_usd: FloatArray, level: float) -> float:
 
     Args and Raises: as ``value_at_risk``.
     """
-    return _mean_beyond(np.sort(_require_losses(loss_usd, level)), level)
+    loss = _require_losses(loss_usd, level)
+    return _mean_beyond(np.sort(loss), len(loss), level)
 
 
-def _edge(ordered: FloatArray, level: float) -> float:
-    return float(ordered[_rank(len(ordered), level)])
+def _from_rank(loss: FloatArray, rank: int) -> FloatArray:
+    """What np.sort(loss)[rank:] is, without putting the rest in order."""
+    return np.sort(np.partition(loss, rank)[rank:])
 
 
-def _mean_beyond(ordered: FloatArray, level: float) -> float:
-    rank = _rank(len(ordered), level)
-    edge = float(ordered[rank])
-    beyond = float((ordered[rank + 1 :] - edge).sum())
-    return edge + beyond / (len(ordered) * (1 - level))
+def _edge(worst: FloatArray, count: int, level: float) -> float:
+    """VaR from the greatest of ``count`` losses in order, as many as the level needs or more."""
+    return float(worst[_rank(count, level) - count])
+
+
+def _mean_beyond(worst: FloatArray, count: int, level: float) -> float:
+    """The same for ES."""
+    rank = _rank(count, level) - count  # from the end
+    edge = float(worst[rank])
+    beyond = float((worst[rank:] - edge).sum())
+    return edge + beyond / (count * (1 - level))
 
 
 def _rank(count: int, level: float) -> int:
@@ -193,26 +203,40 @@ def _losses(x: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:
     to know which scenarios cannot be among the worst 5 %; for those it stands as it is, as only
     their being below matters. The others are computed in full.
     """
-    largest = float(np.abs(sigma[:, None] * _extremes(z)).max())
-    if not largest <= _SMALL_MOVE:  # gaps and wild scenarios too
-        return _exact_losses(x, sigma, z)
-    square = z * z
-    near: FloatArray = -((x * sigma) @ z + (x * sigma**2 / 2) @ square)
-    np.multiply(square, np.abs(z), out=square)
-    error = (np.abs(x) * sigma**3 * (math.exp(largest) / 6)) @ square
-    error += _ROUNDING * float(np.abs(x).sum())
     count = z.shape[1]
+    near, error = np.empty(count), np.empty(count)
+    step = max(_AT_ONCE // len(x), 1)
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        if not _near(x, sigma, z[:, part], near[part], error[part]):
+            return _exact_losses(x, sigma, z)
     rank = _rank(count, _LOWEST_LEVEL)
     # At least count - rank losses reach this, so VaR does too, and no smaller loss matters.
-    least = np.partition(near - error, rank)[rank]
+    least = np.partition(near - error, rank)[rank] if count else 0.0
     candidates = np.flatnonzero(near + error >= least)
     near[candidates] = _exact_losses(x, sigma, z[:, candidates])
     return near
 
 
-def _extremes(z: FloatArray) -> FloatArray:
-    """(H, 2) least and greatest of each token; NaN where one is missing."""
-    return np.stack([z.min(axis=1), z.max(axis=1)], axis=1)
+def _near(
+    x: FloatArray, sigma: FloatArray, z: FloatArray, near: FloatArray, error: FloatArray
+) -> bool:
+    """Fill in the second-order losses (S,) and how far off they may be.
+
+    False where that is of no use: a move is too large, or missing.
+    """
+    moves = sigma * np.maximum(z.max(axis=1), -z.min(axis=1))
+    largest = float(moves.max())
+    if not largest <= _SMALL_MOVE:  # NaN too
+        return False
+    square, weight = z * z, sigma * sigma
+    np.matmul(x * weight / -2, square, out=near)
+    near -= (x * sigma) @ z
+    # |y|³ is at most y² times the largest |y| of the token.
+    gross = np.abs(x)
+    np.matmul(gross * weight * moves * (math.exp(largest) / 6), square, out=error)
+    error += _ROUNDING * float(gross.sum())
+    return True
 
 
 def _exact_losses(x: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:
