@@ -384,4 +384,36 @@ def test_sparing_the_second_projection_changes_nothing(shrinkage: float, noise: 
         plain = nearest_by_clipping(
             shrink_to_constant_correlation(nearest_by_clipping(matrix), shrinkage)
         )
-        assert np.array_equal(shrunk_and_sound(matrix, shrinkage), plain)
+        assert np.array_equal(shrunk_and_sound(matrix, shrinkage)[0], plain)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e60])
+def test_an_estimate_without_a_check_would_pass_it(scale: float) -> None:
+    rng = np.random.default_rng(11)
+    loud = scale ** rng.uniform(0, 1, 8)  # volatilities of very different size
+    returns = 0.01 * loud * (rng.normal(size=(300, 8)) + rng.normal(size=(300, 1)))
+    streaming = MeanEwmaCovariance([f"T{i}" for i in range(8)])
+    for row in returns:
+        streaming.update(row)
+    found = streaming.estimate()
+    checked = CovarianceEstimate(
+        found.symbols,
+        found.covariance_daily,
+        found.volatility_daily,
+        found.correlation,
+        found.observed_bars,
+        found.effective_bars,
+    )
+    assert checked.covariance_daily.diagonal() == pytest.approx(found.volatility_daily**2)
+    kept = found.covariance_daily.copy(), found.observed_bars.copy()
+    streaming.update(returns[0])
+    assert np.array_equal(found.covariance_daily, kept[0])
+    assert np.array_equal(found.observed_bars, kept[1])
+    with pytest.raises(ValueError, match="read-only"):
+        found.correlation[0, 1] = 0.0
+
+
+def test_an_overflowing_volatility_is_an_error_and_no_estimate() -> None:
+    returns = 1e160 * np.random.default_rng(1).normal(size=(100, 3))
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(EstimationError):
+        mean_ewma_covariance(returns, ("A", "B", "C"))

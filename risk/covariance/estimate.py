@@ -65,6 +65,38 @@ class CovarianceEstimate:
             object.__setattr__(self, name, array)
         _require_positive_definite(self.symbols, self.covariance_daily)
 
+    @classmethod
+    def proven(
+        cls,
+        symbols: tuple[str, ...],
+        volatility_daily: FloatArray,
+        correlation: FloatArray,
+        *,
+        observed_bars: FloatArray,
+        effective_bars: FloatArray,
+        excluded: tuple[Excluded, ...],
+    ) -> "CovarianceEstimate":
+        """An estimate without a check, from arrays that are nobody else's.
+
+        Only for a correlation that is symmetric and above ``EIGENVALUE_FLOOR``, and volatilities
+        above 0 and finite: whether a matrix has a Cholesky factor does not depend on how its rows
+        and columns are scaled (Demmel 1989), so the covariance has one too.
+        """
+        estimate = object.__new__(cls)
+        arrays = {
+            "covariance_daily": correlation * (volatility_daily[:, None] * volatility_daily),
+            "volatility_daily": volatility_daily,
+            "correlation": correlation,
+            "observed_bars": observed_bars,
+            "effective_bars": effective_bars,
+        }
+        object.__setattr__(estimate, "symbols", symbols)
+        object.__setattr__(estimate, "excluded", excluded)
+        for name, array in arrays.items():
+            array.setflags(write=False)
+            object.__setattr__(estimate, name, array)
+        return estimate
+
     def column(self, symbol: str) -> int:
         """Where a symbol stands in the arrays.
 
@@ -145,28 +177,33 @@ def shrink_to_constant_correlation(correlation: FloatArray, shrinkage: float) ->
     n = len(correlation)
     if n < 2:
         return correlation.copy()
-    mean = (correlation.sum() - np.trace(correlation)) / (n * (n - 1))
-    target = np.full((n, n), mean)
-    np.fill_diagonal(target, 1.0)
-    return (1 - shrinkage) * correlation + shrinkage * target
+    shrunk = (1 - shrinkage) * correlation
+    shrunk += shrinkage * _mean_of_pairs(correlation)
+    np.fill_diagonal(shrunk, 1.0)
+    return shrunk
 
 
-def shrunk_and_sound(correlation: FloatArray, shrinkage: float) -> FloatArray:
+def shrunk_and_sound(correlation: FloatArray, shrinkage: float) -> tuple[FloatArray, bool]:
     """``shrink_to_constant_correlation`` between two projections by ``nearest_by_clipping``.
 
     Where the correlation and the target are both above the floor, so is all that lies between
-    them, and the second projection has nothing to show.
+    them, and neither projection has anything to show; then the second value is True.
     """
     sound = nearest_by_clipping(correlation)
     shrunk = shrink_to_constant_correlation(sound, shrinkage)
     n = len(sound)
     if n < 2:
-        return nearest_by_clipping(shrunk)
-    mean = (sound.sum() - np.trace(sound)) / (n * (n - 1))
+        return nearest_by_clipping(shrunk), False
+    mean = _mean_of_pairs(sound)
     # The eigenvalues of constant correlation ρ are 1 - ρ and 1 + (n - 1) ρ.
     if sound is correlation and min(1 - mean, 1 + (n - 1) * mean) > 2 * EIGENVALUE_FLOOR:
-        return shrunk
-    return nearest_by_clipping(shrunk)
+        return shrunk, True
+    return nearest_by_clipping(shrunk), False
+
+
+def _mean_of_pairs(correlation: FloatArray) -> float:
+    n = len(correlation)
+    return float(correlation.sum() - np.trace(correlation)) / (n * (n - 1))
 
 
 def nearest_by_clipping(correlation: FloatArray, floor: float = EIGENVALUE_FLOOR) -> FloatArray:
@@ -197,7 +234,9 @@ def _above(matrix: FloatArray, floor: float) -> bool:
     A tenth of the work of the eigenvalues, and nearly every estimate passes.
     """
     try:
-        np.linalg.cholesky(matrix - floor * np.eye(len(matrix)))
+        lowered = matrix.copy()
+        lowered.flat[:: len(matrix) + 1] -= floor
+        np.linalg.cholesky(lowered)
     except np.linalg.LinAlgError:
         return False
     return True

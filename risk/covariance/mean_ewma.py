@@ -1,7 +1,7 @@
 """Covariance of returns as the mean of exponentially weighted covariances, streaming and batch."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ __all__ = [
 
 HALF_LIVES_DAYS = (4.0, 15.0, 60.0)
 SHRINKAGE = 0.2
+_ABSURD_VOLATILITY = 1e100  # its square would no longer be a number
 
 
 class CovarianceEstimator(Protocol):
@@ -149,11 +150,15 @@ class MeanEwmaCovariance:
             square = np.ix_(range(len(total)), keep, keep)
             total, weight, observed = total[square], weight[square], observed[keep]
         known = weight[0] > 0
-        mean = np.divide(total, weight, out=np.zeros_like(weight), where=known)
-        covariance = BARS_PER_DAY * mean.mean(axis=0)
+        if known.all():
+            covariance = (total / weight).sum(axis=0)
+        else:
+            mean = np.divide(total, weight, out=np.zeros_like(weight), where=known)
+            covariance = np.where(known, mean.sum(axis=0), np.nan)
+        covariance *= BARS_PER_DAY / len(weight)
         return _finish(
             chosen,
-            np.where(known, covariance, np.nan),
+            covariance,
             observed.copy(),
             decay=self._decay.ravel(),
             shrinkage=self._shrinkage,
@@ -215,12 +220,15 @@ def effective_bars(observed_bars: FloatArray, decay: FloatArray) -> FloatArray:
         observed_bars: n, at least 0.
         decay: (K,) the b_k, between 0 and 1.
     """
-    n = np.maximum(np.asarray(observed_bars, dtype=np.float64), 1.0)[..., None]
+    # Most symbols have seen the same bars, and powers are dear.
+    bars, place = np.unique(np.asarray(observed_bars, dtype=np.float64), return_inverse=True)
+    n = np.maximum(bars, 1.0)[:, None]
     scale = (1 - decay) / (1 - decay**n)
     product = np.outer(decay, decay)
     sums = (1 - product ** n[..., None]) / (1 - product)
-    squares = (scale[..., :, None] * scale[..., None, :] * sums).mean(axis=(-2, -1))
-    return np.where(np.asarray(observed_bars) > 0, 1 / squares, 0.0)
+    squares = (scale[:, :, None] * scale[:, None, :] * sums).mean(axis=(-2, -1))
+    effective: FloatArray = np.where(bars > 0, 1 / squares, 0.0)[place]
+    return effective
 
 
 def ewma_decay(half_lives_days: Sequence[float]) -> FloatArray:
@@ -257,20 +265,26 @@ def _finish(
     min_bars: int,
 ) -> CovarianceEstimate:
     """From a pairwise covariance, NaN where a pair never met, to an estimate that can be used."""
-    volatility = np.sqrt(np.nan_to_num(np.diag(covariance)))
+    variance = covariance.diagonal()
+    volatility = np.sqrt(np.where(np.isnan(variance), 0.0, variance))
     chosen = usable_symbols(symbols, volatility, observed, min_bars)
     scale, bars = volatility, observed
     if chosen.kept != symbols:
         column = {symbol: i for i, symbol in enumerate(symbols)}
         keep = [column[symbol] for symbol in chosen.kept]
         covariance, scale, bars = covariance[np.ix_(keep, keep)], volatility[keep], observed[keep]
-    correlation = filled_with_mean(covariance / np.outer(scale, scale))
-    return estimate_from(
+    correlation = filled_with_mean(covariance / (scale[:, None] * scale))
+    correlation, proven = shrunk_and_sound(correlation, shrinkage)
+    effective = effective_bars(bars, decay)
+    make: Callable[..., CovarianceEstimate] = estimate_from
+    if proven and float(scale.max()) < _ABSURD_VOLATILITY:
+        make = CovarianceEstimate.proven
+    return make(
         chosen.kept,
         scale,
-        shrunk_and_sound(correlation, shrinkage),
+        correlation,
         observed_bars=bars,
-        effective_bars=effective_bars(bars, decay),
+        effective_bars=effective,
         excluded=chosen.excluded,
     )
 

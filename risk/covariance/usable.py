@@ -95,9 +95,10 @@ def filled_with_mean(correlation: FloatArray) -> FloatArray:
     Shape (N, N) in and out, symmetric; the mean is over pairs of different tokens.
     """
     filled = correlation.copy()
-    np.fill_diagonal(filled, np.nan)
     known = ~np.isnan(filled)
-    filled[~known] = filled[known].mean() if known.any() else 0.0
+    if not known.all():
+        np.fill_diagonal(known, val=False)
+        filled[~known] = filled[known].mean() if known.any() else 0.0
     np.fill_diagonal(filled, 1.0)
     return filled
 
