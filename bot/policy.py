@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from bot.cycle import Policy
 from bot.measuring.assessment import Screen
+from bot.measuring.past import PastSettings
 from bot.measuring.universe import Universe, build_universe
 from bot.trading.planner import PlanSettings
 from bot.trading.pretrade import PretradeLimits
 from config.choices import choices
 from config.errors import ConfigError
-from config.sectors import load_sectors
+from config.sectors import Sector, load_sectors
 from config.settings import Settings
 from risk.instrument import Instrument
 
@@ -21,13 +22,7 @@ def policy_of(settings: Settings) -> Policy:
     Raises:
         ConfigError: the sector is not in the sectors file.
     """
-    sectors = load_sectors(settings.universe.sectors_file)
-    name = settings.universe.sector
-    if name not in sectors:
-        raise ConfigError(
-            f"universe.sector: {name!r} — one of the sectors file: {', '.join(sorted(sectors))}"
-        )
-    bases = tuple(sectors[name].subsector_of)
+    bases = tuple(sector_of(settings).subsector_of)
 
     def universe(instruments: Mapping[str, Instrument]) -> Universe:
         return build_universe(
@@ -51,6 +46,39 @@ def policy_of(settings: Settings) -> Policy:
         screen=screen,
         plan=lambda equity_usd: plan_settings(settings, equity_usd),
         decide_every_ms=settings.hedge.decide_every_ms,
+        past=_past_settings(settings),
+    )
+
+
+def sector_of(settings: Settings) -> Sector:
+    """The sector that is watched.
+
+    Raises:
+        ConfigError: it is not in the sectors file.
+    """
+    sectors = load_sectors(settings.universe.sectors_file)
+    name = settings.universe.sector
+    if name not in sectors:
+        raise ConfigError(
+            f"universe.sector: {name!r} — one of the sectors file: {', '.join(sorted(sectors))}"
+        )
+    return sectors[name]
+
+
+def _past_settings(settings: Settings) -> PastSettings:
+    """Section ``stress``, and the windows of section ``hedge``."""
+    stress = settings.stress
+    return PastSettings(
+        sector_gap=stress.sector_gap,
+        benchmark_gap=stress.benchmark_gap,
+        worst_weeks=stress.worst_weeks,
+        squeeze_days=stress.squeeze_days,
+        squeeze_deviations=stress.squeeze_deviations,
+        squeeze_funding_daily=stress.squeeze_funding_daily,
+        maintenance_margin_rate=stress.maintenance_margin_rate,
+        shared=settings.venue.shared_account,
+        windows_days=settings.hedge.worst_windows_days,
+        shrinkage=settings.hedge.shrinkage,
     )
 
 

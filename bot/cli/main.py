@@ -12,7 +12,7 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
     NoArgsIsHelpError,
 )
 
-from bot.cli import assess, check, demo, review, run, venue
+from bot.cli import assess, check, demo, evaluate, review, run, venue
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
 
@@ -59,6 +59,7 @@ _HELP = {
     "propose": "The hedge that would be made now; nothing is sent.",
     "status": "What an engine holds and did last.",
     "log": "The hedge log: cycles, orders and events.",
+    "evaluate": "How good hedges are on data they were not made from.",
     "venue": "A simulated exchange on this machine.",
 }
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -69,6 +70,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "propose": assess.propose,
     "status": review.status,
     "log": review.log,
+    "evaluate": evaluate.evaluate,
     "venue": venue.venue,
 }
 for _name, _command in COMMANDS.items():

@@ -1,0 +1,68 @@
+"""Works the pieces of an evaluation out on several processors; the figures do not depend on how
+many."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from bot.evaluate.plan import Plan, Worker
+from bot.evaluate.scores import BookScore, Score, score
+
+_worker: Worker | None = None
+
+
+def evaluate(
+    plan: Plan, *, processes: int, on_progress: Callable[[str], None] = lambda _name: None
+) -> dict[str, Score]:
+    """The scores of every strategy, in the order of the plan.
+
+    Args:
+        processes: how many work at once; 1 for this one alone.
+        on_progress: called with the name of the strategy after each piece.
+
+    Raises:
+        ConfigError, DataError, EstimationError, OptimizationError: a piece cannot be worked out.
+    """
+    found: dict[tuple[str, int], BookScore] = {}
+    for piece, one in _worked(plan, min(processes, len(plan.pieces))):
+        found[piece] = one
+        on_progress(piece[0])
+    return {
+        name: score([found[name, book] for book in range(plan.books)]) for name in plan.strategies
+    }
+
+
+def processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _worked(plan: Plan, processes: int) -> Iterator[tuple[tuple[str, int], BookScore]]:
+    if processes == 1:
+        worker = Worker(plan)
+        for piece in plan.pieces:
+            yield piece, worker.score(*piece)
+        return
+    # A fresh interpreter each: a forked one would share the locks of threads that it has not.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin, (plan,)) as pool:
+        pieces = {pool.submit(_score, *piece): piece for piece in plan.pieces}
+        try:
+            for done in as_completed(pieces):
+                yield pieces[done], done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin(plan: Plan) -> None:
+    global _worker  # noqa: PLW0603 - a process of a pool has no other place for what it keeps
+    _worker = Worker(plan)
+
+
+def _score(name: str, number: int) -> BookScore:
+    assert _worker is not None
+    return _worker.score(name, number)
