@@ -1,5 +1,6 @@
 """What the engine believes about the market, bar by bar."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,24 @@ async def test_funding_is_appended_once():
         view = await model.refresh(SYMBOLS, at(hour))
     assert set(view.funding) == {FET}
     assert np.array_equal(view.funding[FET].time_ms, market.payments[FET].time_ms)
+
+
+async def test_premiums_are_appended_with_their_payments():
+    market = PanelMarket(closes(HOURS))
+    whole = payments(FET, 0.0001, HOURS)
+    premium = np.linspace(-3e-4, 3e-4, len(whole.rate))
+    market.payments[FET] = replace(whole, premium=None)
+    model = model_of(market)
+    await model.refresh(SYMBOLS, at(HOURS - 30))
+    # The exchange began to tell them only later.
+    market.payments[FET] = replace(whole, premium=premium)
+    view = await model.refresh(SYMBOLS, at(HOURS))
+    got = view.funding[FET]
+    later = got.time_ms > at(HOURS - 30)
+    assert later.sum() >= 3
+    assert got.premium is not None
+    assert np.isnan(got.premium[~later]).all()
+    assert got.premium[later].tolist() == premium[-int(later.sum()) :].tolist()
 
 
 @pytest.mark.parametrize("hours_before", [9, 16])

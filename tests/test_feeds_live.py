@@ -26,6 +26,7 @@ from bot.logs import open_log
 from bot.venues.clients import make_client
 from bot.venues.http.server import serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
+from risk.crowding.funding import is_pinned
 from risk.errors import DataError, PerphedgeError
 from risk.returns import HOUR_MS
 
@@ -205,11 +206,46 @@ async def test_funding_is_asked_for_only_when_a_payment_is_due() -> None:
             before = one.requests
             got = await feed.funding(symbols, start, one.now + 1)
             due = [s for s in symbols if one.now % intervals_ms[s] < HOUR_MS]
-            assert one.requests - before == len(due)
+            pinned = [s for s in due if is_pinned(got[s])[-1]]
+            assert one.requests - before == len(due) + len(pinned)
             for symbol in symbols:
                 truth = one.tape.funding_series(symbol, start, one.now + 1)
                 assert truth is not None
                 np.testing.assert_array_equal(got[symbol].time_ms, truth.time_ms)
+
+
+async def test_the_premium_behind_pinned_payments_is_read_and_no_other() -> None:
+    async with stage() as one:
+        feed = one.feed()
+        symbols, start = [BTC, FET, NEW], one.now - 30 * DAY_MS
+        got = await feed.funding(symbols, start, one.now + 1)
+        seen = 0
+        for hours in (0, 9):
+            one.advance(hours * HOUR_MS)
+            got = await feed.funding(symbols, start, one.now + 1)
+            for symbol, series in got.items():
+                truth = one.tape.funding_series(symbol, start, one.now + 1)
+                assert truth is not None
+                assert truth.premium is not None
+                assert series.premium is not None
+                pinned = is_pinned(series)
+                seen += int(pinned.sum())
+                assert np.isnan(series.premium[~pinned]).all()
+                np.testing.assert_allclose(series.premium[pinned], truth.premium[pinned], atol=1e-9)
+                # The venue's own rule: a rate is pinned because the premium is near the interest.
+                assert np.all(np.abs(series.premium[pinned] - 0.0001) <= 0.0005 + 1e-8)
+        assert seen > 50
+
+
+async def test_an_exchange_that_tells_no_premium_costs_no_payment() -> None:
+    async with stage() as one:
+        feed = one.feed()
+        start = one.now - 30 * DAY_MS
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(one.tape), "premium", lambda *_: None)
+            got = await feed.funding([BTC], start, one.now + 1)
+        assert len(got[BTC].rate) == 90
+        assert got[BTC].premium is None
 
 
 def test_the_next_payment_follows_the_shorter_of_told_and_kept_interval() -> None:

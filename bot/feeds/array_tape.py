@@ -184,8 +184,26 @@ class ArrayTape:
         if track is None:
             return None
         return FundingSeries(
-            symbol, track.time_ms, track.rate, track.interval_hours, bool(track.substitute.any())
+            symbol,
+            track.time_ms,
+            track.rate,
+            track.interval_hours,
+            bool(track.substitute.any()),
+            None if np.isnan(track.premiums).all() else track.premiums,
         )
+
+    def premium(self, symbol: str, at_ms: int, now_ms: int) -> float | None:
+        """As in Tape."""
+        self._reach(now_ms)
+        track = self._funding.get(symbol)
+        if track is None or track.premium is None:
+            return None
+        k = int(np.searchsorted(track.time_ms, at_ms, side="right"))
+        if k == len(track.time_ms) or int(track.time_ms[k]) > now_ms:
+            return None
+        began_ms = int(track.time_ms[k]) - round(float(track.interval_hours[k]) * HOUR_MS)
+        found = float(track.premium[k])
+        return None if at_ms < began_ms or math.isnan(found) else found
 
     def _track(self, symbol: str, start_ms: int, end_ms: int) -> FundingTrack | None:
         self._reach(end_ms)

@@ -132,7 +132,11 @@ class GeneratedTape(ArrayTape):
         time_ms = ends.reshape(-1, hours)[whole, -1]
         rate = funding_rate(mean[whole], hours)
         track = FundingTrack(
-            time_ms, rate, np.full(len(rate), float(hours)), np.zeros(len(rate), dtype=np.bool_)
+            time_ms,
+            rate,
+            np.full(len(rate), float(hours)),
+            np.zeros(len(rate), dtype=np.bool_),
+            np.round(mean[whole], 8),  # as venues tell it
         )
         old = self._funding.get(spec.symbol)
         self._funding[spec.symbol] = track if old is None else old.then(track)

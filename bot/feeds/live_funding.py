@@ -1,22 +1,30 @@
-"""Settled funding through ccxt, kept in memory, asked for again only when a payment is due."""
+"""Settled funding through ccxt, kept in memory, asked for again only when a payment is due.
 
-from dataclasses import dataclass
+A rate that is pinned to the fixed interest says nothing; of such payments, and of no others, the
+premium of mark over index is asked for too, where the exchange tells it.
+"""
+
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.errors import UnreachableError, VenueError
 from bot.feeds.quality import iso
 from bot.feeds.recorded_files import FUNDING_HOURS, LARGEST_RATE, STAMP_JITTER_MS
 from bot.logs import Logger
 from bot.ports import Clock
 from bot.venues.ccxt_market import number, reading
 from risk.book import FloatArray
+from risk.crowding.funding import at_interest
 from risk.crowding.report import FundingSeries
+from risk.errors import DataError
 from risk.returns import HOUR_MS
 
 PAGE_ROWS = 100  # every exchange allows that many
 BINANCE_PAGE_ROWS = 1000
+PREMIUM_PAGE_ROWS = 1500
 MAY_BE_LATE_MS = 300_000
 
 
@@ -30,6 +38,9 @@ class _Known:
     rate: FloatArray
     ask_again_ms: int
     hours: tuple[float, FloatArray] | None = None
+    premium: FloatArray = field(default_factory=lambda: np.empty(0))
+    premium_until_ms: int = 0
+    premium_is_told: bool = False
 
     def intervals(self, running_hours: float) -> FloatArray:
         """(K,) hours that each payment settles."""
@@ -72,7 +83,9 @@ class FundingLoader:
             later = time_ms > (known.time_ms[-1] if len(known.time_ms) else 0)
             known.time_ms = np.concatenate([known.time_ms, time_ms[later]])
             known.rate = np.concatenate([known.rate, rate[later]])
+            known.premium = np.append(known.premium, np.full(int(later.sum()), np.nan))
             known.hours = None
+            await self._learn_premium(symbol, known, known.intervals(interval_hours))
             hour_ms = now_ms // HOUR_MS * HOUR_MS
             # A payment may be published some minutes after its hour.
             late_ms = hour_ms + MAY_BE_LATE_MS
@@ -81,7 +94,60 @@ class FundingLoader:
         inside = (known.time_ms >= start_ms) & (known.time_ms < min(end_ms, now_ms + 1))
         if not inside.any():
             return None
-        return FundingSeries(symbol, known.time_ms[inside], known.rate[inside], hours[inside])
+        return FundingSeries(
+            symbol,
+            known.time_ms[inside],
+            known.rate[inside],
+            hours[inside],
+            premium=known.premium[inside] if known.premium_is_told else None,
+        )
+
+    async def _learn_premium(self, symbol: str, known: _Known, hours: FloatArray) -> None:
+        """Fill in the premium behind pinned payments that were not asked for yet.
+
+        Without an answer it stays unknown, which costs no payment; it is asked for again with the
+        next one.
+        """
+        if not self._exchange.has.get("fetchPremiumIndexOHLCV"):
+            return
+        wanted = at_interest(known.rate, hours) & (known.time_ms > known.premium_until_ms)
+        if not wanted.any():
+            return
+        at = np.flatnonzero(wanted)
+        first_ms = int(known.time_ms[at[0]]) - round(float(hours[at[0]]) * HOUR_MS)
+        last_ms = int(known.time_ms[at[-1]])
+        try:
+            by_hour = await self._premium_by_hour(symbol, first_ms, last_ms)
+        except (UnreachableError, VenueError, DataError) as error:
+            self._log.debug("premium_unknown", symbol=symbol, reason=str(error))
+            return
+        for i in at.tolist():
+            end_ms = int(known.time_ms[i])
+            opens = range(end_ms - round(float(hours[i]) * HOUR_MS), end_ms, HOUR_MS)
+            told = [by_hour[open_ms] for open_ms in opens if open_ms in by_hour]
+            if opens and len(told) == len(opens):
+                known.premium[i] = sum(told) / len(told)
+        known.premium_until_ms = last_ms
+        known.premium_is_told |= bool(by_hour)
+
+    async def _premium_by_hour(self, symbol: str, start_ms: int, end_ms: int) -> dict[int, float]:
+        """Premium on the 8-hour basis by the open of each hour, as far as it is told."""
+        binance = self._exchange.id in ("binance", "binanceusdm")
+        page = PREMIUM_PAGE_ROWS if binance else PAGE_ROWS
+        found: dict[int, float] = {}
+        while start_ms < end_ms:
+            with reading(self._exchange.id, f"premium of {symbol}"):
+                rows = await self._exchange.fetch_premium_index_ohlcv(
+                    symbol, "1h", since=start_ms, limit=page
+                )
+                told = [(int(row[0]), number(row[1]), number(row[4])) for row in rows]
+            for time_ms, opened, closed in told:
+                if opened is not None and closed is not None:
+                    found[time_ms] = (opened + closed) / 2
+            # After a page that is not full nothing is left of the hours that it is of.
+            next_ms = max((time_ms for time_ms, _, _ in told), default=0) + HOUR_MS
+            start_ms = max(next_ms, start_ms + (page if len(told) < page else 1) * HOUR_MS)
+        return {time_ms: value for time_ms, value in found.items() if time_ms < end_ms}
 
     async def _download(
         self, symbol: str, since_ms: int, now_ms: int, interval_hours: float

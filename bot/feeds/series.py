@@ -47,12 +47,19 @@ class HourlyBars:
 @dataclass(frozen=True, slots=True)
 class FundingTrack:
     """Settled payments of one symbol, (K,) each, oldest first; as FundingSeries, but ``substitute``
-    is told for each payment, because the source may change on the way."""
+    is told for each payment, because the source may change on the way, and ``premium`` is NaN
+    where it is not known."""
 
     time_ms: NDArray[np.int64]
     rate: FloatArray
     interval_hours: FloatArray
     substitute: NDArray[np.bool_]
+    premium: FloatArray | None = None
+
+    @property
+    def premiums(self) -> FloatArray:
+        """(K,) on the 8-hour basis, NaN where not known."""
+        return np.full(len(self.rate), np.nan) if self.premium is None else self.premium
 
     def then(self, later: "FundingTrack") -> "FundingTrack":
         """This one, followed by ``later``."""
@@ -61,6 +68,7 @@ class FundingTrack:
             np.concatenate([self.rate, later.rate]),
             np.concatenate([self.interval_hours, later.interval_hours]),
             np.concatenate([self.substitute, later.substitute]),
+            np.concatenate([self.premiums, later.premiums]),
         )
 
     def take(self, chosen: slice | NDArray[np.bool_]) -> "FundingTrack":
@@ -70,6 +78,7 @@ class FundingTrack:
             self.rate[chosen],
             self.interval_hours[chosen],
             self.substitute[chosen],
+            None if self.premium is None else self.premium[chosen],
         )
 
 

@@ -89,6 +89,11 @@ class Tape(Protocol):
         """The same as arrays; None where there is no payment."""
         ...
 
+    def premium(self, symbol: str, at_ms: int, now_ms: int) -> float | None:
+        """Mean premium of mark over index in the funding interval that holds ``at_ms``, on the
+        8-hour basis; None where it is not known or the interval is not settled by now."""
+        ...
+
     def open_interest(self, symbol: str, now_ms: int) -> float | None:
         """Latest open interest in base units; None where unknown or older than a day."""
         ...

@@ -1,15 +1,17 @@
 """What the engine believes about the market: kept up bar by bar, rebuilt when it must be."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.feeds.panels import empty_panel, joined_panel
 from bot.ports import MarketData
+from risk.book import FloatArray
 from risk.covariance.estimators import DEFAULT_ESTIMATOR, new_estimator
 from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
-from risk.crowding.report import FundingSeries
+from risk.crowding.report import CrowdingMemory, FundingSeries
 from risk.exclusion import Excluded
 from risk.returns import HOUR_MS, BarPanel, log_returns, without_faults
 
@@ -33,6 +35,7 @@ class MarketView:
         funding: settled payments by symbol; a symbol without any is not in it.
         history: the bars of all symbols over so many days until now, read when asked for.
         revision: another number means that bars known before have changed.
+        crowding_memory: what this funding told before, from one refresh to the next.
     """
 
     symbols: tuple[str, ...]
@@ -43,6 +46,7 @@ class MarketView:
     funding: Mapping[str, FundingSeries]
     history: Callable[[int], Awaitable[BarPanel]]
     revision: int = 0
+    crowding_memory: CrowdingMemory = field(default_factory=CrowdingMemory)
 
 
 class MarketModel:
@@ -68,6 +72,7 @@ class MarketModel:
         self._funding: dict[str, FundingSeries] = {}
         self._funding_until_ms: int | None = None
         self._revision = 0
+        self._crowding_memory = CrowdingMemory()
 
     async def refresh(self, wanted: Collection[str], now_ms: int) -> MarketView:
         """Everything that closed bars and payments tell by ``now_ms``.
@@ -95,6 +100,7 @@ class MarketModel:
             funding=dict(self._funding),
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
             revision=self._revision,
+            crowding_memory=self._crowding_memory,
         )
 
     async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:
@@ -153,10 +159,25 @@ def _appended(old: FundingSeries | None, new: FundingSeries) -> FundingSeries:
     if old is None:
         return new
     later = new.time_ms > old.time_ms[-1]
+    if not later.any() and old.substitute >= new.substitute:
+        return old  # the same object, so that what it told is remembered
     return FundingSeries(
         symbol=old.symbol,
         time_ms=np.concatenate([old.time_ms, new.time_ms[later]]),
         rate=np.concatenate([old.rate, new.rate[later]]),
         interval_hours=np.concatenate([old.interval_hours, new.interval_hours[later]]),
         substitute=old.substitute or new.substitute,
+        premium=_joined_premium(old, new, later),
     )
+
+
+def _joined_premium(
+    old: FundingSeries, new: FundingSeries, later: NDArray[np.bool_]
+) -> FloatArray | None:
+    if old.premium is None and new.premium is None:
+        return None
+    parts = [
+        np.full(len(one.time_ms), np.nan) if one.premium is None else one.premium
+        for one in (old, new)
+    ]
+    return np.concatenate([parts[0], parts[1][later]])

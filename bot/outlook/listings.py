@@ -78,9 +78,11 @@ class ListingNews:
             listed, bases = frozenset(known["listed"]), frozenset(known["bases"])
             news = {}
             for one in known["news"]:
-                gone = SignalKind(one["kind"]) is SignalKind.DELISTING
-                pair = ({one["symbol"], ""}, {""}) if gone else ({""}, {one["symbol"], ""})
-                (news[one["symbol"]],) = listing_signals(*pair, int(one["since_ms"]))
+                symbol, nothing = str(one["symbol"]), frozenset({""})
+                before, now = nothing | {symbol}, nothing
+                if SignalKind(one["kind"]) is not SignalKind.DELISTING:
+                    before, now = now, before
+                (news[symbol],) = listing_signals(before, now, int(one["since_ms"]))
         except (KeyError, TypeError, ValueError) as error:
             reason = f"the remembered list of markets cannot be read ({type(error).__name__})"
             raise DataError(reason) from None

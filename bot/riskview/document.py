@@ -253,6 +253,7 @@ def _token(token: TokenCrowding, found: Measured) -> Document:
         "persistence": _share(token.persistence),
         "interval_hours": extra.interval_hours,
         "pinned": token.pinned,
+        "source": token.source,
         "capped": extra.capped,
         "half_life_hours": _share(extra.half_life_hours, 2),
         "score_annual": _share(token.score_annual, 8),

@@ -33,6 +33,8 @@ class FundingSeries:
         rate: (K,) fraction of notional per interval, positive: longs pay shorts.
         interval_hours: (K,) length of the interval that each payment settles.
         substitute: taken from another venue, or the pinned base rate, for want of its own.
+        premium: (K,) mean premium of mark over index in each interval, a fraction on the 8-hour
+            basis whatever the interval, NaN where unknown; None where none is known.
 
     Raises:
         DataError: lengths differ, times do not increase, a rate is not finite, or an interval is
@@ -44,6 +46,7 @@ class FundingSeries:
     rate: FloatArray
     interval_hours: FloatArray
     substitute: bool = False
+    premium: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shape = np.shape(self.time_ms)
@@ -51,6 +54,7 @@ class FundingSeries:
             len(shape) != 1
             or np.shape(self.rate) != shape
             or np.shape(self.interval_hours) != shape
+            or (self.premium is not None and np.shape(self.premium) != shape)
         ):
             raise DataError(f"{self.symbol}: funding times, rates and intervals differ in length")
         late = np.flatnonzero(np.diff(self.time_ms) <= 0)
@@ -65,6 +69,9 @@ class FundingSeries:
                 f"{self.symbol}: funding rate {self.rate[i]} for {self.interval_hours[i]} hours "
                 f"at {utc(self.time_ms[i])}"
             )
+        if self.premium is not None and np.isinf(self.premium).any():
+            i = int(np.argmax(np.isinf(self.premium)))
+            raise DataError(f"{self.symbol}: premium at {utc(self.time_ms[i])} is infinite")
 
     def until(self, now_ms: int) -> "FundingSeries":
         """Only the payments settled by ``now_ms``."""
@@ -82,6 +89,8 @@ class FundingSeries:
         object.__setattr__(cut, "rate", self.rate[part])
         object.__setattr__(cut, "interval_hours", self.interval_hours[part])
         object.__setattr__(cut, "substitute", self.substitute)
+        premium = None if self.premium is None else self.premium[part]
+        object.__setattr__(cut, "premium", premium)
         return cut
 
 

@@ -143,10 +143,16 @@ def premium_excess_annual(series: FundingSeries, premium: FloatArray) -> FloatAr
     if np.isinf(given).any():
         time_ms = series.time_ms[int(np.argmax(np.isinf(given)))]
         raise DataError(f"{series.symbol}: premium at {utc(time_ms)} is infinite")
-    excess = excess_annual(series)
-    inside = np.clip(given * HOURS_PER_YEAR / 8 - NEUTRAL_ANNUAL, -DAMPER_ANNUAL, DAMPER_ANNUAL)
-    pinned = np.where(np.isnan(inside), 0.0, inside)
-    return np.where(is_pinned(series), pinned, excess + np.sign(excess) * DAMPER_ANNUAL)
+    return behind_the_pin(excess_annual(series), is_pinned(series), given)
+
+
+def behind_the_pin(
+    excess: FloatArray, pinned: NDArray[np.bool_], premium: FloatArray
+) -> FloatArray:
+    """As ``premium_excess_annual``, of arrays (..., K) of excess, pins and premiums."""
+    inside = np.clip(premium * HOURS_PER_YEAR / 8 - NEUTRAL_ANNUAL, -DAMPER_ANNUAL, DAMPER_ANNUAL)
+    inside = np.where(np.isnan(inside), 0.0, inside)
+    return np.where(pinned, inside, excess + np.sign(excess) * DAMPER_ANNUAL)
 
 
 def reversion(

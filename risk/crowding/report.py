@@ -21,6 +21,7 @@ from risk.crowding.funding import (
     staleness,
     time_weights,
 )
+from risk.crowding.funding_extras import behind_the_pin
 from risk.errors import DataError
 from risk.returns import HOUR_MS
 
@@ -64,6 +65,9 @@ class TokenCrowding:
             funding too, when its correlated peers have some.
         pinned: the last payment was exactly the fixed interest and says nothing.
         persistence: share of the 7 days to the last payment spent on the score's side of neutral.
+        source: what the last payment's excess rests on: ``rate``; ``premium``, where the rate is
+            pinned and the premium of mark over index is known; ``none``, where it is pinned and
+            the premium is not known, so that it counts as neutral.
         substitute: the funding is another venue's or the base rate.
     """
 
@@ -78,6 +82,7 @@ class TokenCrowding:
     cluster_crowding: float | None = None
     pinned: bool | None = None
     persistence: float | None = None
+    source: str | None = None
     substitute: bool = False
 
 
@@ -89,11 +94,13 @@ class CrowdingReport:
         timestamp_ms: UTC milliseconds.
         tokens: one entry for each symbol, in their order.
         breadth: share of the sector's known tokens whose score is above neutral; None without any.
+        by_premium: scores are on the scale of the premium, see ``crowding``.
     """
 
     timestamp_ms: int
     tokens: tuple[TokenCrowding, ...]
     breadth: float | None
+    by_premium: bool = False
 
     def of(self, symbol: str) -> TokenCrowding | None:
         """The entry of one symbol; None where it was not asked for."""
@@ -117,6 +124,13 @@ class CrowdingMemory:
     def __init__(self) -> None:
         """Start empty."""
         self._told: dict[str, tuple[FundingSeries, range, FundingSeries, TokenCrowding]] = {}
+        self._by_premium = False
+
+    def measure(self, *, by_premium: bool) -> None:
+        """Forget what was told on another scale."""
+        if by_premium != self._by_premium:
+            self._told.clear()
+        self._by_premium = by_premium
 
     def recall(
         self, symbol: str, series: FundingSeries, now_ms: int
@@ -160,7 +174,8 @@ def crowding(
     """Score how crowded each token is, alone and with what moves with it.
 
     From the yearly excess f = 8760 r/Δ - 10.95 % (0 where pinned), s its EWMA over time (half-life
-    24 h):
+    24 h); where the premium of any of the tokens is known, f is the excess of the premium over
+    the interest instead, of all tokens alike (``premium_excess_annual``):
 
         z_sector = (s - median) / (1.4826 MAD)     over the sector's tokens that have an s
         z_own    = (s - m) / d                     m, d of its own past, half-life 30 days
@@ -188,7 +203,10 @@ def crowding(
     symbols = estimate.symbols
     if np.shape(in_sector) != (len(symbols),):
         raise DataError(f"in_sector has shape {np.shape(in_sector)}, must be ({len(symbols)},)")
-    tokens = _own_crowding(symbols, funding, now_ms, max_age_hours, memory or CrowdingMemory())
+    by_premium = any(s in funding and funding[s].premium is not None for s in symbols)
+    memory = memory or CrowdingMemory()
+    memory.measure(by_premium=by_premium)
+    tokens = _own_crowding(symbols, funding, now_ms, max_age_hours, memory, by_premium=by_premium)
     score = _values([token.score_annual for token in tokens])
     z_sector = robust_z(score, in_sector & ~np.isnan(score))
     interest = _aligned("open interest", open_interest_usd, symbols)
@@ -196,7 +214,7 @@ def crowding(
     ratio = interest / np.where(volume > 0, volume, np.nan)
     z_interest = robust_z(ratio, in_sector & ~np.isnan(ratio))
     z_own = _values([token.z_own for token in tokens])
-    boost = 1 + 0.5 * np.maximum(np.nan_to_num(z_interest), 0.0)
+    boost = 1 + 0.5 * np.where(z_interest > 0, z_interest, 0.0)  # 0 where unknown
     value = np.clip(0.5 * z_sector + 0.5 * z_own, -SCORE_CLIP, SCORE_CLIP) * boost
     around = _cluster_crowding(value, estimate.correlation, interest, in_sector)
     known = in_sector & ~np.isnan(score)
@@ -215,6 +233,7 @@ def crowding(
                 cluster_crowding=near,
                 pinned=token.pinned,
                 persistence=token.persistence,
+                source=token.source,
                 substitute=token.substitute,
             )
             for token, against_sector, against_interest, own, near in zip(
@@ -222,6 +241,7 @@ def crowding(
             )
         ),
         breadth=float((score[known] > 0).mean()) if known.any() else None,
+        by_premium=by_premium,
     )
 
 
@@ -246,6 +266,8 @@ def _own_crowding(
     now_ms: int,
     max_age_hours: float,
     memory: CrowdingMemory,
+    *,
+    by_premium: bool,
 ) -> list[TokenCrowding]:
     """What each token's own payments tell, without its peers, in the order of the symbols."""
     found: dict[str, TokenCrowding] = {}
@@ -269,13 +291,15 @@ def _own_crowding(
         times = (cut.time_ms.tobytes(), cut.interval_hours.tobytes())
         together.setdefault(times, {})[symbol] = cut
     for group in together.values():
-        for symbol, token in _with_equal_times(group).items():
+        for symbol, token in _with_equal_times(group, by_premium=by_premium).items():
             found[symbol] = token
             memory.keep(symbol, funding[symbol], group[symbol], token)
     return [found[symbol] for symbol in symbols]
 
 
-def _with_equal_times(group: Mapping[str, FundingSeries]) -> dict[str, TokenCrowding]:
+def _with_equal_times(
+    group: Mapping[str, FundingSeries], *, by_premium: bool
+) -> dict[str, TokenCrowding]:
     """The same for G tokens that were paid at the same K times for the same intervals."""
     first = next(iter(group.values()))
     time_ms, interval_hours = first.time_ms, first.interval_hours
@@ -283,6 +307,13 @@ def _with_equal_times(group: Mapping[str, FundingSeries]) -> dict[str, TokenCrow
     pinned = at_interest(rate, interval_hours)
     annual = annual_rate(rate, interval_hours)
     excess = np.where(pinned, 0.0, annual - NEUTRAL_ANNUAL)
+    told = np.zeros(len(rate), dtype=np.bool_)
+    if by_premium:
+        unknown = np.full(len(time_ms), np.nan)
+        premium = np.array([unknown if s.premium is None else s.premium for s in group.values()])
+        excess = behind_the_pin(excess, pinned, premium)
+        told = ~np.isnan(premium[:, -1])
+    source = np.where(pinned[:, -1], np.where(told, "premium", "none"), "rate")
     # Weights that grow from payment to payment give every past score in one pass.
     weights = time_weights(first, SCORE_HALF_LIFE_HOURS)
     score = np.cumsum(weights * excess, axis=1) / np.cumsum(weights)
@@ -296,6 +327,7 @@ def _with_equal_times(group: Mapping[str, FundingSeries]) -> dict[str, TokenCrow
         _z_own(first, score),
         pinned[:, -1],
         same_side @ hours / hours.sum(),
+        source,
     )
     rows = zip(group.items(), *(column.tolist() for column in columns), strict=True)
     return {
@@ -306,9 +338,18 @@ def _with_equal_times(group: Mapping[str, FundingSeries]) -> dict[str, TokenCrow
             z_own=z_own,
             pinned=last_pinned,
             persistence=persistence,
+            source=last_source,
             substitute=series.substitute,
         )
-        for (symbol, series), last_annual, last_score, z_own, last_pinned, persistence in rows
+        for (
+            (symbol, series),
+            last_annual,
+            last_score,
+            z_own,
+            last_pinned,
+            persistence,
+            last_source,
+        ) in rows
     }
 
 
@@ -349,13 +390,14 @@ def _cluster_crowding(
     """C̄, (N,), NaN where neither the token nor any peer that moves with it has a C."""
     # A benchmark's open interest would drown the sector, so it counts for itself only.
     unknown = np.isnan(interest)
-    usual = 1.0 if unknown.all() else float(np.nanmedian(interest))
-    size = np.where(unknown, usual, interest)
-    weight: FloatArray = np.maximum(correlation, 0.0) * size * in_sector
-    np.fill_diagonal(weight, size)
-    weight = weight * ~np.isnan(value)
-    total = weight.sum(axis=1)
-    sums = weight @ np.nan_to_num(value)
+    usual = 1.0 if unknown.all() else _median(interest[~unknown])
+    told = ~np.isnan(value)
+    size = np.where(unknown, usual, interest) * told
+    of_peers, of_itself = size * in_sector, size * ~in_sector
+    among = np.maximum(correlation, 0.0)
+    crowded = np.where(told, value, 0.0)
+    total = among @ of_peers + of_itself
+    sums = among @ (of_peers * crowded) + of_itself * crowded
     around: FloatArray = np.divide(sums, total, out=np.full(len(value), np.nan), where=total > 0)
     return around
 
@@ -363,8 +405,10 @@ def _cluster_crowding(
 def _aligned(
     what: str, by_symbol: Mapping[str, float] | None, symbols: Sequence[str]
 ) -> FloatArray:
-    values = np.array([(by_symbol or {}).get(symbol, math.nan) for symbol in symbols])
-    wrong = np.isinf(values) | (values < 0)
+    if not by_symbol:
+        return np.full(len(symbols), np.nan)
+    values = np.array([by_symbol.get(symbol, math.nan) for symbol in symbols])
+    wrong = (values < 0) | (values == np.inf)
     if wrong.any():
         i = int(np.argmax(wrong))
         raise DataError(f"{symbols[i]}: {what} is {values[i]} USD, must be at least 0")

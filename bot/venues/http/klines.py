@@ -136,8 +136,18 @@ def index_price_klines(face: Face, call: Call) -> Json:
 
 
 def premium_index_klines(face: Face, call: Call) -> Json:
-    """GET v1/premiumIndexKlines: the tape has no premium within the hour, the bars are flat."""
-    return _answer(face, call, "symbol", _premium_row)
+    """GET v1/premiumIndexKlines: flat within a funding interval, whose mean is all the tape has.
+
+    No bars where the tape knows no premium, nor yet of the running interval: zeros would be taken
+    for one.
+    """
+    now_ms = face.clock.now_ms()
+
+    def row(one: Listed, bar: Kline) -> list[Json]:
+        known = face.tape.premium(one.symbol, bar.open_ms, now_ms)
+        return [] if known is None else _untraded(bar, [fixed(known, 8)] * 4)
+
+    return [row for row in _answer(face, call, "symbol", row) if row]
 
 
 def _answer(face: Face, call: Call, name: str, row: Row) -> list[Json]:
@@ -146,17 +156,22 @@ def _answer(face: Face, call: Call, name: str, row: Row) -> list[Json]:
     if interval not in INTERVALS_MS and interval not in _LONGEST_MS:
         raise VenueReject(-1120, "Invalid interval.", 400)
     limit, window = call.params.limit(500, 1500), call.params.window(call.now_ms)
-    rows = []
     if interval in _LONGEST_MS:
-        for bar in long_bars_of(face, one, interval, window, limit):
-            rows.append(row(one, bar))
-            rows[-1][6] = long_end_ms(interval, bar.open_ms) - 1
-        return rows
+        return [
+            _ending(row(one, bar), long_end_ms(interval, bar.open_ms))
+            for bar in long_bars_of(face, one, interval, window, limit)
+        ]
     interval_ms = INTERVALS_MS[interval]
-    for bar in bars_of(face, one, interval_ms, window, limit):
-        rows.append(row(one, bar))
-        rows[-1][6] = bar.open_ms + interval_ms - 1
-    return rows
+    return [
+        _ending(row(one, bar), bar.open_ms + interval_ms)
+        for bar in bars_of(face, one, interval_ms, window, limit)
+    ]
+
+
+def _ending(row: list[Json], end_ms: int) -> list[Json]:
+    if row:
+        row[6] = end_ms - 1
+    return row
 
 
 def _trade_row(one: Listed, bar: Kline) -> list[Json]:
@@ -172,10 +187,6 @@ def _trade_row(one: Listed, bar: Kline) -> list[Json]:
 def _price_row(one: Listed, bar: Kline) -> list[Json]:
     prices = (bar.open, bar.high, bar.low, bar.close)
     return _untraded(bar, [fixed(price, one.price_places + 2) for price in prices])
-
-
-def _premium_row(_one: Listed, bar: Kline) -> list[Json]:
-    return _untraded(bar, ["0.00000000"] * 4)
 
 
 def _untraded(bar: Kline, prices: list[str]) -> list[Json]:
