@@ -220,14 +220,16 @@ def effective_bars(observed_bars: FloatArray, decay: FloatArray) -> FloatArray:
         observed_bars: n, at least 0.
         decay: (K,) the b_k, between 0 and 1.
     """
-    # Most symbols have seen the same bars, and powers are dear.
-    bars, place = np.unique(np.asarray(observed_bars, dtype=np.float64), return_inverse=True)
-    n = np.maximum(bars, 1.0)[:, None]
-    scale = (1 - decay) / (1 - decay**n)
-    product = np.outer(decay, decay)
-    sums = (1 - product ** n[..., None]) / (1 - product)
-    squares = (scale[:, :, None] * scale[:, None, :] * sums).mean(axis=(-2, -1))
-    effective: FloatArray = np.where(bars > 0, 1 / squares, 0.0)[place]
+    bars = np.asarray(observed_bars, dtype=np.float64)
+    n = np.maximum(bars, 1.0)
+    if n.size and n.min() == n.max():  # as most often, and powers are dear
+        n = n.ravel()[:1]
+    power = decay ** n[..., None]
+    scale = (1 - decay) / (1 - power)
+    product = decay[:, None] * decay
+    sums = (1 - power[..., :, None] * power[..., None, :]) / (1 - product)
+    squares = (scale[..., :, None] * scale[..., None, :] * sums).sum(axis=(-2, -1))
+    effective: FloatArray = np.where(bars > 0, product.size / squares, 0.0)
     return effective
 
 

@@ -93,6 +93,7 @@ class FilteredScenarios:
         self._observed = np.zeros(n)
         self._recent = np.full((n, horizon_bars), np.nan)
         self._bars = 0
+        self._sigma = np.full(n, np.nan)
         # One store for each offset, so that the days that belong together lie together.
         self._days = [_Store(n, history_bars // step_bars) for _ in range(step_bars)]
 
@@ -108,13 +109,15 @@ class FilteredScenarios:
             DataError: the shape does not fit or a return is infinite; nothing is taken in then.
         """
         returns = require_returns(log_return, self._symbols, bars=None)
-        self._recent[:, self._bars % self._horizon] = returns / self._volatility()
+        self._recent[:, self._bars % self._horizon] = returns / self._sigma
         there = ~np.isnan(returns)
         decay = np.where(there, self._decay, 1.0)
         squared = np.where(there, returns, 0.0) ** 2
         self._sum = decay * self._sum + (1 - self._decay) * squared
         self._weight = decay * self._weight + (1 - self._decay) * there
         self._observed += there
+        self._sigma = self._volatility()
+        self._sigma.setflags(write=False)
         self._bars += 1
         if self._bars >= self._horizon:
             self._days[self._bars % self._step].append(self._recent.sum(axis=1))
@@ -128,7 +131,7 @@ class FilteredScenarios:
         return Scenarios(
             self._symbols,
             self._days[self._bars % self._step].view(),
-            self._volatility(),
+            self._sigma,
             self._horizon,
             self._step,
         )
