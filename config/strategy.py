@@ -1,7 +1,6 @@
 """The strategy that the config names: one that comes with perphedge, or the owner's own."""
 
 import difflib
-from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -30,11 +29,12 @@ def new_strategy(name: str, field: str = "hedge.strategy") -> HedgeStrategy:
         ConfigError: there is none, it cannot be imported or made, or it is no strategy; one line.
     """
     where = f"{field}: {value_text(name)}"
-    make = _maker(name, where)
+    module, _, attribute = _target(name, where).partition(":")
     try:
-        strategy = make()
-    except Exception as error:
-        raise ConfigError(f"{where} — cannot be made: {_told(error)}") from error
+        strategy = getattr(import_module(module), attribute)()
+    except Exception as error:  # the owner's code may raise anything
+        told = printable(f"{type(error).__name__}: {error}")
+        raise ConfigError(f"{where} — cannot be made: {told}") from error
     if problem := _unfit(strategy):
         raise ConfigError(f"{where} — is no strategy: {problem}")
     fit: HedgeStrategy = strategy
@@ -47,27 +47,18 @@ def strategy_names() -> tuple[str, ...]:
     return (*BUILT_IN, *sorted(others))
 
 
-def _maker(name: str, where: str) -> Callable[[], Any]:
-    target = BUILT_IN.get(name)
-    if target is None and ":" not in name:
-        found = entry_points(group=GROUP, name=name)
-        if not found:
-            close = difflib.get_close_matches(name.lower(), strategy_names(), n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise ConfigError(
-                f"{where} — one of: {', '.join(strategy_names())}; or package.module:Class of "
-                f"your own{hint}"
-            )
-        target = next(iter(found)).value
-    module, _, attribute = (target or name).partition(":")
-    try:
-        make = getattr(import_module(module), attribute)
-    except Exception as error:
-        raise ConfigError(f"{where} — cannot be imported: {_told(error)}") from error
-    if not callable(make):
-        raise ConfigError(f"{where} — is no strategy: {attribute} cannot be called")
-    found_maker: Callable[[], Any] = make
-    return found_maker
+def _target(name: str, where: str) -> str:
+    """``module:what to call`` of a name."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    if ":" in name:
+        return name
+    for point in entry_points(group=GROUP, name=name):
+        return point.value
+    close = difflib.get_close_matches(name.lower(), strategy_names(), n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    known = ", ".join(strategy_names())
+    raise ConfigError(f"{where} — one of: {known}; or package.module:Class of your own{hint}")
 
 
 def _unfit(strategy: Any) -> str | None:
@@ -80,7 +71,3 @@ def _unfit(strategy: Any) -> str | None:
         given = value_text(estimator_of(strategy))
         return f"its estimator is {given}, must be one of {', '.join(ESTIMATORS)}"
     return None
-
-
-def _told(error: Exception) -> str:
-    return printable(f"{type(error).__name__}: {error}")

@@ -31,11 +31,12 @@ SECRETS = (
 )
 CAPS = (
     "token_usd, net_usd, sector_net_usd, cluster_net_usd, cluster_gross_usd, beta_net_usd, "
-    "cae_usd, hedge_gross_equity_fraction, turnover_daily_equity_fraction, adv_share, margin_use"
+    "cae_usd, hedge_gross_equity_fraction, turnover_daily_equity_fraction, adv_share, margin_use, "
+    "stress_use"
 )
 TOP = (
-    "mode, autonomy, state_dir, venue, sources, universe, caps, macro, calendar, hedge, controls, "
-    "data, log"
+    "mode, autonomy, state_dir, venue, sources, universe, caps, macro, calendar, hedge, stress, "
+    "controls, data, log"
 )
 DURATION = "a duration such as 60s, 15m, 4h or 1d, from 1m to 7d"
 
@@ -188,7 +189,7 @@ WRONG = {
     ),
     "strategy of a module that is not there": (
         GOOD + "hedge: {strategy: 'no_such_module:Calm'}",
-        'hedge.strategy: "no_such_module:Calm" — cannot be imported: ModuleNotFoundError: '
+        'hedge.strategy: "no_such_module:Calm" — cannot be made: ModuleNotFoundError: '
         "No module named 'no_such_module'",
     ),
     "unknown strategy": (

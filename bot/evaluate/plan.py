@@ -10,7 +10,6 @@ from bot.evaluate.scores import BookScore, book_score
 from config.strategy import new_strategy
 from risk.covariance.estimate import CovarianceEstimate
 from risk.covariance.factors import FactorModel, factor_model
-from risk.errors import OptimizationError, PerphedgeError
 from strategies.base import HedgeStrategy, estimator_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 
@@ -67,13 +66,7 @@ class Worker:
         book = book_path(decisions, plan.tokens, plan.seed, number)
         strategy = self._strategy(name)
         source = HINDSIGHT if name == HINDSIGHT else estimator_of(strategy)
-        facts = self._facts(source)
-        try:
-            path = hedge_path(strategy, plan.choices, facts, decisions, book)
-        except PerphedgeError:
-            raise
-        except Exception as error:
-            raise OptimizationError(f"{name}: {type(error).__name__}: {error}") from error
+        path = hedge_path(strategy, plan.choices, self._facts(source), decisions, book)
         return book_score(decisions, book, path, self._judges(), plan.cost_bps)
 
     def _strategy(self, name: str) -> HedgeStrategy:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -24,7 +25,10 @@ def evaluation_table(document: Mapping[str, Any]) -> RenderableType:
     """One row for each strategy, the standard error of each figure in small type beneath it."""
     table = Table(
         title=f"{document['books']} random books, {document['from'][:10]} to "
-        f"{document['to'][:16]}, {document['cost_bps']:g} bp a trade"
+        f"{document['to'][:16]}, {document['cost_bps']:g} bp a trade",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
     )
     table.add_column("\nhedge", no_wrap=True)
     for title, _, _ in _COLUMNS:
