@@ -18,6 +18,7 @@ from strategies.legs import limited_legs
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.standing import standing_prices
 from strategies.trifles import without_trifles
 
 _MOST_COMPILED = 16
@@ -55,6 +56,9 @@ class Planner:
 
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
         """Hedges in lots for a model in which some symbol may move, or why there are none."""
+        prices = standing_prices(model, model.aim)
+        if prices is not None:
+            return _standing(model, prices)
         problem = self._hard_problem(shape_of(model))
         limits, relaxed = _within_caps(problem, model)
         conflict = None
@@ -104,6 +108,12 @@ def closed(model: HedgeModel, target: FloatArray) -> Plan:
     prices = np.zeros(len(model.caps.names))
     relaxed = Relaxed(target, objective, prices, "closed without a solver")
     return Plan(Lots(target, objective), relaxed, relaxed.status)
+
+
+def _standing(model: HedgeModel, prices: FloatArray) -> Plan:
+    objective = float(model.objective_usd(model.current))
+    relaxed = Relaxed(model.current, objective, prices, "no trade, certified without a solver")
+    return Plan(Lots(model.current, objective), relaxed, relaxed.status)
 
 
 @dataclass(frozen=True, slots=True)
