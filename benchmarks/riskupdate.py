@@ -1,5 +1,6 @@
 """One more bar through everything that the risk view needs of it, against pandas and numpy."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import median
@@ -45,15 +46,19 @@ def _line(n: int, days: int, rounds: int) -> Line:
         before=market.step,
         agree=agree,
     )
-    row = []
+    row, busy = [], []
     for _ in range(rounds):
         market.step()
+        start = time.thread_time()
         row.append(timed(market.update)[0])
+        busy.append(time.thread_time() - start)
     facts = {
         "goal": f"under {GOAL_MS[n]:g} ms",
         # The peer's megabytes push ours out of the cache, so turns with it are the harder case.
         "in turns with the peer": _spread(pairs.ours_s),
         "one after another": _spread(row),
+        # Without what others take of a busy machine.
+        "one after another, processor alone": _spread(busy),
         **{f"of it {part}": _shown(seconds) for part, seconds in market.parts().items()},
         **{f"once a bar, {what}": _shown(seconds) for what, seconds in _refreshed(market)},
     }
