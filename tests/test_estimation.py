@@ -1,6 +1,7 @@
 """What the engine believes about the market, bar by bar."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,19 @@ async def test_funding_is_appended_once():
         view = await model.refresh(SYMBOLS, at(hour))
     assert set(view.funding) == {FET}
     assert np.array_equal(view.funding[FET].time_ms, market.payments[FET].time_ms)
+
+
+async def test_funding_is_the_same_object_until_the_next_payment():
+    """What it told of crowding is remembered by the object, from one refresh to the next."""
+    market = PanelMarket(closes(HOURS))
+    market.payments[FET] = payments(FET, 1e-4, HOURS)
+    model = model_of(market)
+    views = [await model.refresh(SYMBOLS, at(hour)) for hour in range(HOURS - 20, HOURS + 1)]
+    assert len({id(view.crowding_memory) for view in views}) == 1
+    series = [view.funding[FET] for view in views]
+    for old, new in pairwise(series):
+        assert (new is old) == (len(new.time_ms) == len(old.time_ms))
+    assert len({len(one.time_ms) for one in series}) == 4  # three payments in twenty hours
 
 
 async def test_premiums_are_appended_with_their_payments():
