@@ -14,6 +14,9 @@ from risk.exclusion import Excluded, selection
 HOUR_MS = 3_600_000
 BARS_PER_DAY = 24
 
+HALTED_BARS = 24
+"""After so many hours without any trade a price that stands still is no longer an observation."""
+
 MAX_ABS_LOG_RETURN = math.log(10)
 """A larger move between two closes is taken for a change of denomination or a broken feed."""
 
@@ -93,8 +96,11 @@ def log_returns(panel: BarPanel) -> FloatArray:
     """Log returns of one bar, r_t = ln(close_t / close_{t-1}), shape (T - 1, N).
 
     Row t belongs to the bar that opens at ``open_ms[t + 1]``. NaN unless both closes are there:
-    a return over a gap is never spread over it nor taken for one hour's. A panel of fewer than
-    two bars gives shape (0, N).
+    a return over a gap is never spread over it nor taken for one hour's. NaN too from the 24th
+    hour in a row in which the price stood still and nothing was traded: a halted token would look
+    the calmer the longer it is halted. The move with which trading begins again is kept, and a
+    volume that is not known halts nothing. Row t depends on the 25 bars before it at most. A panel
+    of fewer than two bars gives shape (0, N).
 
     Raises:
         DataError: a close that cannot be used (see ``faulty_closes``), named with its UTC time.
@@ -104,7 +110,19 @@ def log_returns(panel: BarPanel) -> FloatArray:
     if faults:
         raise DataError("; ".join(f"{fault.symbol}: {fault.reason}" for fault in faults))
     logs = np.log(panel.close)
-    return logs[1:] - logs[:-1]
+    returns: FloatArray = logs[1:] - logs[:-1]
+    returns[_halted(panel)] = np.nan
+    return returns
+
+
+def _halted(panel: BarPanel) -> NDArray[np.bool_]:
+    """(T - 1, N) True from the 24th bar in a row with neither a trade nor a move."""
+    still = (panel.quote_volume_usd[1:] == 0) & (panel.close[1:] == panel.close[:-1])
+    halted: NDArray[np.bool_] = np.zeros(still.shape, dtype=np.bool_)
+    if len(still) >= HALTED_BARS and still.any():
+        runs = np.lib.stride_tricks.sliding_window_view(still, HALTED_BARS, axis=0)
+        halted[HALTED_BARS - 1 :] = runs.all(axis=2)
+    return halted
 
 
 def _first_fault(open_ms: NDArray[np.int64], close: FloatArray) -> str | None:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, MissingDataError
 from risk.exclusion import Excluded, selection
 from risk.liquidity import average_daily_volume_usd, liquidity_filter
@@ -32,6 +33,58 @@ def test_a_gap_gives_no_return_on_either_side_of_it() -> None:
     returns = log_returns(panel({"A": [1.0, NAN, 1.1, 1.2]}))
     assert np.isnan(returns[:2, 0]).all()
     assert returns[2, 0] == pytest.approx(np.log(1.2 / 1.1))
+
+
+def halted_market() -> BarPanel:
+    """A trades throughout; B not from bar 100 to 159, and opens a fifth lower."""
+    rng = np.random.default_rng(1)
+    close = 10 * np.exp(np.cumsum(0.01 * rng.standard_normal((300, 2)), axis=0))
+    volume = np.full_like(close, 1e6)
+    close[160:, 1] *= 0.8 * close[99, 1] / close[160, 1]
+    close[100:160, 1] = close[99, 1]
+    volume[100:160, 1] = 0.0
+    return BarPanel(("A", "B"), START_MS + HOUR_MS * np.arange(300), close, volume)
+
+
+def test_a_halted_token_has_no_returns_until_it_opens_again() -> None:
+    bars = halted_market()
+    returns = log_returns(bars)
+    # Bar k's return stands in row k - 1: the 24th quiet hour is bar 123.
+    assert np.flatnonzero(np.isnan(returns[:, 1])).tolist() == list(range(122, 159))
+    assert returns[159, 1] == pytest.approx(np.log(0.8))
+    assert not np.isnan(returns[:, 0]).any()
+    plain = np.diff(np.log(bars.close), axis=0)
+    known = ~np.isnan(returns)
+    np.testing.assert_array_equal(returns[known], plain[known])
+
+
+def test_the_volatility_of_a_halted_token_does_not_fade() -> None:
+    bars = halted_market()
+    part = BarPanel(bars.symbols, bars.open_ms[:160], bars.close[:160], bars.quote_volume_usd[:160])
+    before, later = (
+        mean_ewma_covariance(log_returns(part)[:rows], part.symbols).volatility_daily[1]
+        for rows in (122, 159)
+    )
+    assert later == pytest.approx(before, rel=1e-12)
+    told = BarPanel(part.symbols, part.open_ms, part.close, np.full_like(part.close, NAN))
+    fading = mean_ewma_covariance(log_returns(told), part.symbols).volatility_daily[1]
+    assert fading < 0.9 * before  # where volumes are not known a price may stand still
+
+
+@pytest.mark.parametrize("last", [110, 123, 124, 140, 161, 300])
+def test_a_halt_is_told_from_the_past_alone(last: int) -> None:
+    bars = halted_market()
+    cut = BarPanel(
+        bars.symbols, bars.open_ms[:last], bars.close[:last], bars.quote_volume_usd[:last]
+    )
+    np.testing.assert_array_equal(log_returns(cut), log_returns(bars)[: last - 1])
+    tail = BarPanel(
+        bars.symbols,
+        bars.open_ms[last - 26 : last],
+        bars.close[last - 26 : last],
+        bars.quote_volume_usd[last - 26 : last],
+    )
+    np.testing.assert_array_equal(log_returns(tail)[-1], log_returns(bars)[last - 2])
 
 
 @pytest.mark.parametrize("bars", [0, 1])
