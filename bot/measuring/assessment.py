@@ -105,6 +105,7 @@ def assess(
         now_ms=book.timestamp_ms,
         open_interest_usd=_open_interest_usd(observation.quotes),
         adv_usd=adv_usd,
+        memory=view.crowding_memory,
     )
     measured = _Measured(estimate, clusters, beta_btc, crowded, adv_usd, excluded)
     candidates = {s for s in universe.symbols if s not in excluded}
