@@ -114,6 +114,22 @@ def test_worst_window_equals_a_plain_loop(window: int) -> None:
     assert f"{len(losses):,} windows" in found.detail
 
 
+@pytest.mark.parametrize("window", [24, 100])
+def test_the_next_worst_windows_share_no_hour(window: int) -> None:
+    close, x = walk(600, 5), np.array([3000.0, -1000.0, 500.0])
+    losses = {t: -float(x @ (close[t + window] / close[t] - 1)) for t in range(600 - window)}
+    past = history(close)
+    for rank in (1, 2, 3):
+        found = worst_window(x, past, estimate(), window, rank)
+        at = max(losses, key=lambda t: losses[t])
+        assert found.loss_usd == pytest.approx(losses[at])
+        assert utc(START_MS + at * HOUR_MS) in found.detail
+        losses = {t: loss for t, loss in losses.items() if abs(t - at) >= window}
+    assert found.name.endswith(" 3")
+    with pytest.raises(EstimationError, match="no window"):
+        worst_window(x, past, estimate(), window, 50)
+
+
 def test_auto_deleveraging_equals_a_plain_loop() -> None:
     close = walk(200, 3)
     bot, hedge = np.array([3000.0, 0.0, 0.0]), np.array([0.0, -2500.0, -300.0])

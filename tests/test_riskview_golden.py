@@ -156,6 +156,10 @@ def test_stresses(document: dict[str, Any], covariance: pd.DataFrame) -> None:
     assert gap["loss_usd"] == pytest.approx(0.3 * 35_000)
     assert gap["volatility_daily_usd"] == pytest.approx(0.7 * volatility, rel=1e-6)
     close, usd = bars("close")[list(BOOK)], np.array(list(BOOK.values()))
+    moves = close.pct_change(168, fill_method=None).dropna() @ usd
+    for name in ("worst week", "worst week 2", "worst week 3"):
+        assert stress[name]["loss_usd"] == pytest.approx(-moves.min(), rel=1e-6)
+        moves = moves[abs(moves.index - moves.idxmin()) >= pd.Timedelta(days=7)]
     for name, hours in (("worst day", 24), ("worst week", 168)):
         moves = close.pct_change(hours, fill_method=None).dropna() @ usd
         assert stress[name]["loss_usd"] == pytest.approx(-moves.min(), rel=1e-6)

@@ -204,6 +204,8 @@ def _stresses(
         "sector gap": lambda: sector_gap(x, estimate, in_sector),
         "worst day": lambda: worst_window(x, past, estimate, BARS_PER_DAY),
         "worst week": lambda: worst_window(x, past, estimate, WEEK_BARS),
+        "worst week 2": lambda: worst_window(x, past, estimate, WEEK_BARS, 2),
+        "worst week 3": lambda: worst_window(x, past, estimate, WEEK_BARS, 3),
         "auto-deleveraging": lambda: auto_deleveraging(
             bot, hedge, past, estimate, share=share, window_bars=BARS_PER_DAY
         ),
@@ -245,6 +247,8 @@ def _explained(look: Look) -> tuple[Explanation, ...]:
         facts.initial_margin_rate,
         facts.equity_usd,
         facts.cluster_names,
+        look.choices.beta_doubt(facts),
+        facts.stress,
     )
     return tuple(explain(breach, standing) for breach in look.before.breaches)
 

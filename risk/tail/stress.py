@@ -100,28 +100,32 @@ def sector_gap(
 
 
 def worst_window(
-    x_usd: FloatArray, history: PriceHistory, estimate: CovarianceEstimate, window_bars: int
+    x_usd: FloatArray,
+    history: PriceHistory,
+    estimate: CovarianceEstimate,
+    window_bars: int,
+    rank: int = 1,
 ) -> StressResult:
     """The window of the history that would have cost today's book x most.
 
         loss = max_t  -Σ_i x_i (P_{i,t+w} / P_{i,t} - 1)
 
-    over every t, hour by hour, with today's notionals held through the window unchanged.
+    over every t, hour by hour, with today's notionals held through the window unchanged. A book
+    that no window has cost anything has a loss of 0 or below.
 
     Args:
         x_usd: (N,) signed notionals in the order of ``estimate.symbols``.
         history: has every symbol that is held.
         window_bars: w, 24 for a day and 168 for a week.
-
-    A book that no window has cost anything has a loss of 0 or below.
+        rank: 2 for the worst that shares no hour with the worst, and so on.
 
     Raises:
         DataError: the shape does not fit or a notional is not finite.
         MissingDataError: a held symbol is not in the history.
-        EstimationError: no window of that length has every held token.
+        EstimationError: no (further) window of that length has every held token.
     """
     x = require_notional(x_usd, estimate.symbols)
-    name = f"worst {_span(window_bars)}"
+    name = f"worst {_span(window_bars)}" + (f" {rank}" if rank > 1 else "")
     volatility = math.sqrt(_variance(x * estimate.volatility_daily, estimate.correlation))
     held = np.flatnonzero(x)
     if not len(held):
@@ -131,9 +135,14 @@ def worst_window(
     pnl = np.full(max(len(log_price) - window_bars, 0), np.nan)
     if window_bars >= 1 and len(pnl):
         pnl = np.expm1(log_price[window_bars:] - log_price[:-window_bars]) @ x[held]
+    windows = int((~np.isnan(pnl)).sum())
+    for _ in range(rank - 1):
+        before = _worst(pnl, window_bars)
+        pnl[max(before - window_bars + 1, 0) : before + window_bars] = np.nan
     at = _worst(pnl, window_bars)
+    apart = " that share no hour with a worse one" if rank > 1 else ""
     detail = (
-        f"From {utc(history.open_ms[at])}: the worst of {int((~np.isnan(pnl)).sum()):,} windows"
+        f"From {utc(history.open_ms[at])}: the worst of {windows:,} windows{apart}"
         f"{_stand_ins(history, columns, at, window_bars)}."
     )
     return StressResult(name, _loss(float(pnl[at])), volatility, detail)
