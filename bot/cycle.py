@@ -22,6 +22,7 @@ from bot.logs import Logger
 from bot.measuring.assessment import Screen, assess
 from bot.measuring.estimation import DAY_MS, MarketModel
 from bot.measuring.monitor import Monitor
+from bot.measuring.past import Past, PastSettings
 from bot.measuring.universe import Universe
 from bot.outlook.outlook import Outlook
 from bot.outlook.tightening import tightened
@@ -60,6 +61,7 @@ class Policy:
         screen: who may carry a hedge, among those.
         plan: how orders are cut and priced for an account of this equity, USD.
         decide_every_ms: time between decisions without a breach.
+        past: what is asked of the past beside covariances.
     """
 
     executes: bool
@@ -68,6 +70,7 @@ class Policy:
     screen: Callable[[Universe], Screen]
     plan: Callable[[float], PlanSettings]
     decide_every_ms: int
+    past: PastSettings = PastSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Engine:
     def __init__(self, parts: EngineParts, policy: Policy) -> None:
         self._parts = parts
         self._policy = policy
+        self._past = Past(policy.past)
         self._decided_ms: int | None = None
         self._left: LeftOver = {}
         self._correlated_bar: int | None = None
@@ -144,8 +148,10 @@ class Engine:
         assessment = assess(
             observation, view, universe, policy.screen(universe), turnover_used_usd=float(used)
         )
+        facts = self._past.added(assessment.facts, view)
+        assessment = replace(assessment, facts=facts)
         signals = parts.outlook.signals(view, universe, observation.book)
-        facts, choices = assessment.facts, policy.choices(account.equity_usd)
+        choices = policy.choices(account.equity_usd)
         choices = replace(choices, limits=tightened(choices.limits, outside.factor))
         return Look(
             observation,

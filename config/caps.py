@@ -59,6 +59,11 @@ class Caps(Strict):
     margin_use: ShareCap = Field(
         default=0.5, description="Largest initial margin of hedges only, as a share of equity."
     )
+    stress_use: ShareCap = Field(
+        default=None,
+        description="Largest share of the hedge account's equity that the loss of any stress and "
+        "the margin needed after it may take; the rest is the buffer before liquidation.",
+    )
 
     def limits(self, equity_usd: float) -> RiskLimits:
         """The caps in USD for an account of this equity; a cap that is null stays None.
@@ -84,6 +89,7 @@ class Caps(Strict):
             turnover_daily_usd=_of(self.turnover_daily_equity_fraction, equity_usd),
             adv_share=self.adv_share,
             margin_use=self.margin_use,
+            stress_use=self.stress_use,
         )
 
 

@@ -21,6 +21,12 @@ def choices(settings: Settings, equity_usd: float) -> HedgeChoices:
         carry_risk=hedge.carry_risk,
         crowding_charge=hedge.crowding_charge,
         shorts_only=hedge.shorts_only,
+        beta_uncertainty=hedge.beta_uncertainty,
+        cushion=hedge.cushion,
+        tail_aversion=hedge.tail_aversion,
+        tail_confidence=hedge.tail_confidence,
+        worst_window=bool(hedge.worst_windows_days),
+        most_legs=hedge.most_legs,
         # Below the pre-trade limit, so that a price that moves before the order does not deny it.
         largest_hedge_usd=0.95 * settings.controls.symbol_hedge_equity_fraction * equity_usd,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.fields import Duration, Note, Strict
+from config.fields import FRACTION, Duration, Listed, Note, Strict
 from strategies.registry import BUILT_IN, DEFAULT_STRATEGY
 
 
@@ -71,4 +71,35 @@ class Hedge(Strict):
     @property
     def monitor_every_ms(self) -> int:
         """``monitor_every`` in milliseconds."""
+    beta_uncertainty: Annotated[float, Field(ge=0, le=5)] = Field(
+        default=0.0,
+        description="Standard errors of beta that `caps.beta_net_usd` reckons with (κ_β); 0 takes "
+        "beta as exact.",
+    )
+    cushion: Annotated[float, Field(ge=0, le=0.5), Note(unit=FRACTION)] = Field(
+        default=0.02,
+        description="How far inside its cap a trade ends, as a share of the cap, so that the next "
+        "move of prices is not a breach again. Without a breach it is no reason to trade.",
+    )
+    tail_aversion: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=0.0,
+        description="USD that it is worth, over the horizon, to lose a USD less on the worst "
+        "days (expected shortfall); 0 leaves the tail to the variance.",
+    )
+    tail_confidence: Annotated[float, Field(ge=0.5, le=0.99)] = Field(
+        default=0.95, description="Which days are the worst: 0.95 means one in twenty."
+    )
+    worst_windows_days: Annotated[
+        tuple[Annotated[float, Field(ge=1, le=365)], ...],
+        Listed,
+        Field(max_length=4),
+        Note("a list of numbers of days"),
+    ] = Field(
+        default=(),
+        description="Half-lives of further covariances; what counts as risk is the largest that "
+        "any of them sees.",
+    )
+    most_legs: Annotated[Annotated[int, Field(ge=0, le=50)] | None, Note(null="any number")] = (
+        Field(default=None, description="Most symbols in which a hedge may be open.")
+    )
         return round(self.monitor_every.total_seconds() * 1000)

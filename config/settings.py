@@ -11,6 +11,7 @@ from config.fields import FilePath, Listed, Note, Strict
 from config.hedge import Hedge
 from config.macro import MacroSeries
 from config.sources import Source
+from config.stress import Stress
 from config.universe import Universe
 from config.venue import VenueSettings
 
@@ -61,6 +62,7 @@ class Settings(Strict):
     ] = Field(default=(), description="Series that tighten the caps, such as VIX.")
     calendar: Calendar = Calendar()
     hedge: Hedge = Hedge()
+    stress: Stress = Stress()
     controls: Controls = Controls()
     data: Data = Data()
     log: Log = Log()

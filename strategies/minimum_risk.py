@@ -88,6 +88,9 @@ class MinimumRisk:
         if before.breaches:
             caps = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
             detail = f"no allowed trade brings {caps} closer to its cap without harm to another"
+            if reasons is not None and len(reasons.caps) > 1:
+                against = ", ".join(dict.fromkeys(one.cap for one in reasons.caps))
+                detail += f"; together these cannot be met: {against}"
             held = self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
             return replace(held, conflict=reasons)
         detail = "every cap holds and no trade takes away more risk than it costs"

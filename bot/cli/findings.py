@@ -8,6 +8,7 @@ from rich.text import Text
 from bot.cli.records import orders_table
 from bot.cli.tables import Document, book_panel, caps_table, facts, plain_table, standing_table
 from bot.report import rows, words
+from bot.report.reasons import alternative_rows
 
 
 def cycle_tables(document: Document) -> RenderableType:
@@ -77,7 +78,24 @@ def proposal_table(document: Document) -> RenderableType:
             Text(words.price(words.number(leg.get("mark_price")))),
         )
     sentence = Text(words.plain(document["proposal"].get("sentence") or ""), style="bold")
-    return Group(sentence, table, facts(rows.proposal_facts([document])))
+    told = facts(rows.proposal_facts([document]))
+    return Group(sentence, table, told, *_alternatives(document["proposal"]))
+
+
+def _alternatives(proposal: Document) -> list[RenderableType]:
+    """What else was weighed and why it lost; nothing where nothing was."""
+    lines = alternative_rows(proposal)
+    if not lines:
+        return []
+    table = plain_table()
+    table.add_column("Instead", overflow="fold")
+    table.add_column("Swing a day", justify="right", no_wrap=True)
+    table.add_column("Cost", justify="right", no_wrap=True)
+    table.add_column("Why not", overflow="fold")
+    for line in lines:
+        cells = (line.name, line.volatility, line.cost, line.reason)
+        table.add_row(*(Text(cell) for cell in cells))
+    return [table]
 
 
 def _trade_style(trade_usd: float) -> str:

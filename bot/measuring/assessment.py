@@ -228,6 +228,7 @@ def _facts(
             s for s in symbols if of_a_bot(s, book.symbols(Owner.BOT), observation.bot_listed)
         ),
         cluster_names=tuple(f"cluster of {base_of(name)}" for name in measured.clusters.names),
+        beta_btc_se=measured.beta.standard_error[columns],
     )
 
 

@@ -61,6 +61,17 @@ class FillRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativeRecord:
+    """Something else that was weighed, and why it lost."""
+
+    name: str
+    objective_usd: float
+    volatility_daily_usd: float
+    trade_cost_usd: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalRecord:
     """What the strategy answered."""
 
@@ -78,6 +89,14 @@ class ProposalRecord:
     objective_lots: float
     solver_status: str
     expected_cap_use: dict[str, float] = field(default_factory=dict)
+    es95_before_usd: float | None = None
+    expected_es95_usd: float | None = None
+    alternatives: tuple[AlternativeRecord, ...] = ()
+    variance: dict[str, float | None] | None = None
+    stress_before_usd: dict[str, float] = field(default_factory=dict)
+    stress_after_usd: dict[str, float] = field(default_factory=dict)
+    deleveraging: dict[str, Any] | None = None
+    conflict: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

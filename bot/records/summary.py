@@ -9,6 +9,7 @@ import numpy as np
 from bot.journal.rows import OrderRow
 from bot.measuring.assessment import Assessment
 from bot.records.cycle import ExposureRecord, FillRecord, LegRecord, OrderRecord, ProposalRecord
+from bot.records.reasons import reasons_of
 from bot.trading.execution import PlaceResult
 from bot.trading.orders import Fill, OrderState
 from risk.book import FloatArray
@@ -134,6 +135,7 @@ def proposal_record(proposal: HedgeProposal) -> ProposalRecord:
         objective_lots=usd(proposal.objective_lots),
         solver_status=proposal.solver_status,
         expected_cap_use=shares(proposal.after.cap_use),
+        **reasons_of(proposal),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.report import words
 from bot.report.history import STOPPED, Document, cap_names, latest, standing
+from bot.report.reasons import reason_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +312,7 @@ def proposal_facts(documents: Sequence[Document]) -> list[tuple[str, str]]:
             )
     for cap, slack in sorted((proposal.get("slacks_usd") or {}).items()):
         facts.append((f"Relaxed: {words.cap_label(cap)}", words.usd(words.number(slack))))
-    return facts
+    return [*facts, *reason_facts(proposal)]
 
 
 def _trade_cost(figure: Any) -> str:

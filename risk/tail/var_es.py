@@ -1,7 +1,7 @@
 """Value at risk and expected shortfall of today's book over filtered historical scenarios."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray, require_notional
-from risk.errors import DataError, EstimationError
+from risk.errors import DataError, EstimationError, MissingDataError
 from risk.returns import BARS_PER_DAY, MAX_ABS_LOG_RETURN
 from risk.tail.scenarios import Scenarios
 
@@ -128,6 +128,30 @@ def tail_risk(
         filled=filled_scenarios,
         filled_by_symbol=filled,
     )
+
+
+def day_returns(scenarios: Scenarios, symbols: Sequence[str]) -> FloatArray:
+    """Simple returns exp(σ Z) − 1 of chosen symbols in every scenario that has them all, (S, N).
+
+    Gaps are filled as ``tail_risk`` fills them; S may be 0.
+
+    Raises:
+        EstimationError: a symbol has no volatility today or too few scenarios of its own.
+        MissingDataError: a symbol that the scenarios do not have.
+    """
+    unknown = [symbol for symbol in symbols if symbol not in scenarios.symbols]
+    if unknown:
+        raise MissingDataError(f"no scenarios of {', '.join(unknown)}")
+    columns = np.array([scenarios.symbols.index(symbol) for symbol in symbols], dtype=np.intp)
+    sigma = scenarios.volatility_daily[columns]
+    if np.isnan(sigma).any():
+        flat = symbols[int(np.argmax(np.isnan(sigma)))]
+        raise EstimationError(f"{flat}: no volatility to scale its past returns with")
+    z, _ = _filled(scenarios, columns)
+    moves = np.clip(z * sigma[:, None], -MAX_ABS_LOG_RETURN, MAX_ABS_LOG_RETURN)
+    whole = ~np.isnan(moves).any(axis=0)
+    returns: FloatArray = np.ascontiguousarray(np.expm1(moves[:, whole]).T)
+    return returns
 
 
 def value_at_risk(loss_usd: FloatArray, level: float) -> float:

@@ -1,0 +1,143 @@
+"""What the past tells a decision beside the covariance: bad days, bad weeks, other windows.
+
+All of it follows from closed bars, so it is made once a bar and kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bot.measuring.estimation import MarketView
+from risk.book import FloatArray
+from risk.covariance.mean_ewma import mean_ewma_covariance
+from risk.errors import EstimationError
+from risk.limits.stresses import (
+    account_stress,
+    funding_squeeze,
+    gap_returns,
+    worst_windows,
+)
+from risk.returns import BARS_PER_DAY, BarPanel, log_returns, without_faults
+from risk.tail.history import price_history
+from risk.tail.scenarios import filtered_scenarios
+from risk.tail.var_es import MIN_INDEPENDENT, day_returns
+from strategies.inputs import HedgeFacts
+
+_WEEK_BARS = 7 * BARS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class PastSettings:
+    """What is asked of the past.
+
+    Attributes:
+        sector_gap, benchmark_gap: jumps, simple returns.
+        worst_weeks: how many of the sector's worst, and of its best.
+        squeeze_days, squeeze_deviations, squeeze_funding_daily: see ``funding_squeeze``.
+        maintenance_margin_rate: a fraction of notional.
+        shared: the hedge account holds the bot's positions too.
+        windows_days: half-lives of covariances beside the one of all figures, days.
+        shrinkage: of those.
+    """
+
+    sector_gap: float = 0.3
+    benchmark_gap: float = 0.1
+    worst_weeks: int = 2
+    squeeze_days: float = 2.0
+    squeeze_deviations: float = 2.0
+    squeeze_funding_daily: float = 0.02
+    maintenance_margin_rate: float = 0.05
+    shared: bool = False
+    windows_days: tuple[float, ...] = ()
+    shrinkage: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Of one bar and one set of symbols."""
+
+    key: tuple[object, ...]
+    tail_returns: FloatArray | None
+    weeks: dict[str, FloatArray]
+    windows: FloatArray | None
+
+
+class Past:
+    """Adds to the facts of a decision what the past tells."""
+
+    def __init__(self, settings: PastSettings) -> None:
+        self._settings = settings
+        self._told: _Told | None = None
+
+    def added(self, facts: HedgeFacts, view: MarketView) -> HedgeFacts:
+        """The facts with scenarios, stresses and covariances of other windows.
+
+        Scenarios are left out where some symbol has too short a past for them.
+        """
+        last_ms = int(view.panel.open_ms[-1]) if len(view.panel.open_ms) else None
+        key = (view.revision, last_ms, facts.symbols)
+        if self._told is None or self._told.key != key:
+            self._told = self._tell(key, facts, view)
+        told, s = self._told, self._settings
+        volatility = np.sqrt(np.diag(facts.covariance_daily))
+        squeeze = funding_squeeze(
+            facts.in_sector,
+            volatility,
+            days=s.squeeze_days,
+            deviations=s.squeeze_deviations,
+            funding_daily=s.squeeze_funding_daily,
+        )
+        gaps = gap_returns(facts.in_sector, gap=s.sector_gap, benchmark_gap=s.benchmark_gap)
+        margin = np.full(len(facts.symbols), s.maintenance_margin_rate)
+        named = {**gaps, "funding squeeze": squeeze, **told.weeks}
+        return replace(
+            facts,
+            tail_returns=told.tail_returns,
+            stress=account_stress(named, margin, shared=s.shared),
+            covariance_windows_daily=told.windows,
+        )
+
+    def _tell(self, key: tuple[object, ...], facts: HedgeFacts, view: MarketView) -> _Told:
+        clean, _ = without_faults(view.panel)
+        panel = clean.subset([s for s in facts.symbols if s in clean.symbols])
+        returns = log_returns(panel)
+        return _Told(
+            key,
+            _tail(panel.symbols, returns, facts.symbols),
+            self._weeks(panel, facts, view),
+            self._windows(panel.symbols, returns, facts.symbols),
+        )
+
+    def _weeks(self, panel: BarPanel, facts: HedgeFacts, view: MarketView) -> dict[str, FloatArray]:
+        count = self._settings.worst_weeks
+        if not count or panel.symbols != facts.symbols:
+            return {}
+        path = price_history(panel, view.estimate.subset(facts.symbols)).log_price
+        sector = facts.in_sector.astype(float)
+        named: dict[str, FloatArray] = {}
+        for name, weights in (("sector's worst week", sector), ("sector's best week", -sector)):
+            found = worst_windows(path, weights, window_bars=_WEEK_BARS, count=count)
+            named |= {f"{name} {i + 1}": week for i, week in enumerate(found)}
+        return named
+
+    def _windows(
+        self, known: Sequence[str], returns: FloatArray, symbols: tuple[str, ...]
+    ) -> FloatArray | None:
+        days, shrinkage = self._settings.windows_days, self._settings.shrinkage
+        if not days:
+            return None
+        estimates = [mean_ewma_covariance(returns, known, (d,), shrinkage) for d in days]
+        return np.array([one.subset(symbols).covariance_daily for one in estimates])
+
+
+def _tail(known: Sequence[str], returns: FloatArray, symbols: tuple[str, ...]) -> FloatArray | None:
+    if tuple(known) != symbols:
+        return None
+    scenarios = filtered_scenarios(returns, symbols)
+    try:
+        days = day_returns(scenarios, symbols)
+    except EstimationError:  # a token that is too new: nothing is said of the tail
+        return None
+    independent = len(days) * scenarios.step_bars / scenarios.horizon_bars
+    return days if independent >= MIN_INDEPENDENT else None
