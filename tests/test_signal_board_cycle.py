@@ -88,6 +88,8 @@ async def test_a_look_remembers_nothing_and_an_unreadable_memory_is_told(tmp_pat
         # The first list is compared with nothing, as ever.
         look = await scene.engine.look()
         assert "the remembered list of markets cannot be read" in look.signals_unknown["listings"]
+        assert "listings" in (await scene.engine.look()).signals_unknown, "no time has gone by"
+        scene.advance(0.01)
         assert "listings" not in (await scene.engine.look()).signals_unknown
 
 

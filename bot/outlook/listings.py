@@ -21,6 +21,7 @@ class ListingNews:
         self._listed: frozenset[str] = frozenset()
         self._bases: frozenset[str] = frozenset()
         self._news: dict[str, Signal] = {}
+        self._first_ms: int | None = None
         self.silence = NOTHING_BEFORE
 
     def take(self, sector: Collection[str], unlisted: Collection[str], now_ms: int) -> None:
@@ -41,7 +42,10 @@ class ListingNews:
             both = bases & self._bases
             news = listing_signals(_of(before, both), _of(now, both), now_ms)
             self._news |= {signal.symbols[0]: signal for signal in news}
-            self.silence = ""
+            if self._first_ms is None or now_ms > self._first_ms:
+                self.silence = ""
+        else:
+            self._first_ms = now_ms  # a second look at the same moment knows no more
         self._listed, self._bases = now, bases
         self._news = {
             symbol: signal

@@ -121,10 +121,10 @@ def _of_some(need: Need, mute: Sequence[str], bars: Bars) -> str:
 
 def _of_funding(mute: Sequence[str], count: int) -> str:
     if len(mute) == count:
-        return "no token has funding of its own that can be judged"
+        return "no token has funding that can be judged"
     named = ", ".join(base_of(symbol) for symbol in mute[:MOST_NAMED])
     rest = f" and {len(mute) - MOST_NAMED} more" if len(mute) > MOST_NAMED else ""
-    return f"no funding that can be judged: {named}{rest}"
+    return f"{named}{rest} have no funding that can be judged"
 
 
 def _counts(need: Need, bars: Bars) -> NDArray[np.int64]:

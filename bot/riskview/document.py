@@ -296,7 +296,11 @@ def _signals(look: Look, found: Measured) -> list[Document]:
     every = sorted((*look.signals, *found.listings), key=lambda one: _URGENCY[one.severity])
     return [
         asdict(signal_record(one))
-        | {"symbols": list(one.symbols), "since_earlier": one.since_earlier}
+        | {
+            "symbols": list(one.symbols),
+            "value": _share(one.value),
+            "since_earlier": one.since_earlier,
+        }
         for one in every
     ]
 

@@ -24,7 +24,7 @@ def risk_tables(document: Document) -> RenderableType:
         ("Caps", caps(document)),
         (f"{len(document['breaches'])} exceeded", breaches_table(document)),
         ("Signals", signals_table(document)),
-        ("No word on", silence_facts(document)),
+        ("Not judged", silence_facts(document)),
         ("Stress", stress_table(document)),
         ("Clusters", clusters_facts(document)),
         (
