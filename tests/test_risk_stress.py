@@ -183,6 +183,9 @@ def test_losing_more_of_the_hedge_is_never_better(seed: int, scale: float) -> No
     assert np.all(np.diff(losses) >= -1e-9)
     whole = worst_window(bot + hedge, past, estimate(), 24).loss_usd
     assert losses[0] == pytest.approx(whole)
+    alone = auto_deleveraging(bot, np.zeros(3), past, estimate(), share=0.7)
+    assert alone.loss_usd == pytest.approx(worst_window(bot, past, estimate(), 24).loss_usd)
+    assert alone.detail == "There is no hedge to lose; the worst day of the book itself."
     larger = auto_deleveraging(scale * bot, scale * hedge, past, estimate(), share=0.3)
     assert larger.loss_usd == pytest.approx(scale * losses[1], abs=1e-9)
 

@@ -197,6 +197,9 @@ def auto_deleveraging(
     kept = np.expm1(log_price[len(log_price) - count :] - log_price[:count]) @ (p + h)[held]
     pnl = kept - share * _given_up(log_price, h[held], window_bars, count)
     at = _worst(pnl, window_bars)
+    if not h.any():
+        detail = f"There is no hedge to lose; the worst {_span(window_bars)} of the book itself."
+        return StressResult(name, _loss(float(pnl[at])), left, detail)
     detail = (
         f"{share:.0%} of every winning hedge is closed at the worst moment of the "
         f"{_span(window_bars)} from {utc(history.open_ms[at])}"
