@@ -4,9 +4,29 @@ from dataclasses import replace
 
 import numpy as np
 
+from strategies.caps import excess
+from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.lots import Lots, nearest_lots
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel
+from strategies.plan import Plan, Planner
+from strategies.problem import Relaxed, Unsolved
+
+
+class Nearest(Planner):
+    """Rounds the solution to its nearest lots, where that keeps the caps."""
+
+    def plan(self, model: HedgeModel) -> Plan | Unsolved:
+        """One solve and no search: nothing here is worth more than a lot; else as Planner."""
+        limits = model.caps.limits
+        relaxed = self._hard_problem(shape_of(model)).solve(model, limits)
+        if isinstance(relaxed, Relaxed):
+            lots = nearest_lots(model, relaxed.hedge_usd)
+            if not np.any(excess(model.caps.values(lots), limits)):
+                found = Lots(lots, float(model.objective_usd(lots)))
+                return Plan(found, relaxed, relaxed.status)
+        return super().plan(model)
 
 
 class PlainQp(MinimumRisk):
@@ -16,7 +36,7 @@ class PlainQp(MinimumRisk):
     """
 
     def __init__(self, name: str, estimator: str) -> None:
-        super().__init__()
+        self._planner = Nearest()
         self._name = name
         self.estimator = estimator
 
