@@ -55,7 +55,9 @@ class ResampledWindow:
         self._counts = _counted(drawn, number, last_apart=self._last < block_bars)
         ones = np.ones_like(self._z)
         mean = self._over_draws(self._z, ones) / bars
-        variance = self._over_draws(self._z, self._z) / bars - mean**2
+        self._products = self._block_products()
+        everyone = np.arange(len(self._z))
+        variance = self._products[everyone, everyone] @ self._counts / bars - mean**2
         moves = variance > _NO_VARIANCE
         self._scale = 1 / np.sqrt(np.where(moves, variance, np.nan))
         self._shift = mean * self._scale
@@ -83,7 +85,7 @@ class ResampledWindow:
 
     def _drawn_whole(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> FloatArray:
         """Of tokens without a gap, whose means and variances are the same in every pair."""
-        found = self._over_draws(self._z[i], self._z[j])
+        found: FloatArray = self._products[i, j] @ self._counts
         found /= self._bars
         found *= self._scale[i]
         found *= self._scale[j]
@@ -102,6 +104,15 @@ class ResampledWindow:
             (self._over_draws(a, a), self._over_draws(b, b)),
         )
 
+    def _block_products(self) -> FloatArray:
+        """(N, N, S) sums of the products of every two tokens over the bars of each block."""
+        lengths = [self._block] if self._last == self._block else [self._block, self._last]
+        found = []
+        for bars in lengths:
+            blocks = self._blocks(self._z, bars).transpose(1, 0, 2)
+            found.append(np.matmul(blocks, blocks.transpose(0, 2, 1)).transpose(1, 2, 0))
+        return np.ascontiguousarray(np.concatenate(found, axis=2))
+
     def _over_draws(self, one: FloatArray, other: FloatArray) -> FloatArray:
         """(M, B) sums of the products of (M, T) and (M, T) over the bars of each replication."""
         sums = self._over_blocks(one, other, self._block)
@@ -112,13 +123,14 @@ class ResampledWindow:
 
     def _over_blocks(self, one: FloatArray, other: FloatArray, bars: int) -> FloatArray:
         """(M, S) the same over the first bars of each block."""
-        cut = slice(None, self._bars - self._block + bars)
-        a, b = (
-            sliding_window_view(rows[:, cut], bars, axis=1)[:, self._starts]
-            for rows in (one, other)
-        )
+        a, b = self._blocks(one, bars), self._blocks(other, bars)
         sums: FloatArray = np.einsum("msl,msl->ms", a, b)
         return sums
+
+    def _blocks(self, rows: FloatArray, bars: int) -> FloatArray:
+        """(M, S, bars) the first bars of each block of (M, T)."""
+        until = self._bars - self._block + bars
+        return sliding_window_view(rows[:, :until], bars, axis=1)[:, self._starts]
 
 
 def _counted(drawn: NDArray[np.int64], number: int, *, last_apart: bool) -> FloatArray:
