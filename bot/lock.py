@@ -10,6 +10,7 @@ from typing import Self
 from bot.errors import JournalError, LockHeldError
 from bot.journal.journal import Journal
 from bot.journal.reader import JOURNAL_NAME
+from bot.journal.schema import Opener, open_file
 from bot.ports import Clock
 
 LOCK_NAME = "engine.lock"
@@ -80,9 +81,15 @@ def lock_holder(state_dir: Path) -> int | None:
 
 @contextmanager
 def engine_state(
-    state_dir: Path, clock: Clock, *, install_key: bytes | None = None
+    state_dir: Path,
+    clock: Clock,
+    *,
+    install_key: bytes | None = None,
+    opener: Opener = open_file,
 ) -> Iterator[Journal]:
     """The journal of a state directory, held by this process alone, with one more epoch counted.
+
+    ``opener`` stands in for the journal's file where the disk is not a real one.
 
     Raises:
         LockHeldError: another engine has it.
@@ -90,7 +97,9 @@ def engine_state(
     """
     with (
         EngineLock(state_dir),
-        Journal.open(state_dir / JOURNAL_NAME, clock, install_key=install_key) as journal,
+        Journal.open(
+            state_dir / JOURNAL_NAME, clock, install_key=install_key, opener=opener
+        ) as journal,
     ):
         journal.start_epoch()
         yield journal

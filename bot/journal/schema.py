@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,20 +113,36 @@ def _primary_code(error: sqlite3.Error) -> int:
     return -1 if code is None else code & 0xFF
 
 
-def connect_writer(path: Path, busy_timeout_ms: int, now_ms: int) -> sqlite3.Connection:
-    """The journal for writing: created when absent, checked, and brought to this version.
+Opener = Callable[[Path, int], sqlite3.Connection]
+"""Opens a database for writing: its path, and how long to wait for a lock, milliseconds."""
+
+
+def open_file(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
+    """A private file, made where there is none.
 
     Raises:
-        JournalError: it cannot be opened, is damaged, or is no journal.
-        SafetyError: a newer perphedge wrote it.
+        JournalError: its folder cannot be used.
+        sqlite3.Error: it cannot be opened.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise JournalError(f"journal {path}: {error.strerror}; check the path") from error
+    return sqlite3.connect(path, timeout=busy_timeout_ms / 1000, isolation_level=None)
+
+
+def connect_writer(
+    path: Path, busy_timeout_ms: int, now_ms: int, opener: Opener = open_file
+) -> sqlite3.Connection:
+    """The journal for writing: created when absent, checked, and brought to this version.
+
+    Raises:
+        JournalError: it cannot be opened, is damaged, or is no journal.
+        SafetyError: a newer perphedge wrote it.
+    """
     with one_line_errors(path, "be opened"):
-        connection = sqlite3.connect(path, timeout=busy_timeout_ms / 1000, isolation_level=None)
+        connection = opener(path, busy_timeout_ms)
     try:
         with one_line_errors(path, "be opened"):
             _refuse_newer(connection, path)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from bot.errors import JournalError
 from bot.journal.reader import JournalReader
-from bot.journal.schema import connect_writer, is_damage, one_line_errors
+from bot.journal.schema import Opener, connect_writer, is_damage, one_line_errors, open_file
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord
 
@@ -36,14 +36,17 @@ class JournalWriter(JournalReader):
         *,
         install_key: bytes | None = None,
         busy_timeout_ms: int = 5000,
+        opener: Opener = open_file,
     ) -> Self:
         """Opens or creates a journal; ``install_key`` is used once, when it is created.
+
+        ``opener`` stands in for the file where the disk is not a real one.
 
         Raises:
             JournalError: it cannot be opened, is damaged, or is no journal.
             SafetyError: a newer perphedge wrote it.
         """
-        journal = cls(path, connect_writer(path, busy_timeout_ms, clock.now_ms()), clock)
+        journal = cls(path, connect_writer(path, busy_timeout_ms, clock.now_ms(), opener), clock)
         try:
             key = secrets.token_bytes(32) if install_key is None else install_key
             journal.meta_once("install_key", key.hex())

@@ -105,7 +105,7 @@ class PaperVenue:
     async def place(self, order: OrderRequest) -> OrderOutcome:
         """Send once; a duplicate of an open order is answered with that order's state."""
         try:
-            return _acknowledged(self.exchange.place(self._account, _new_order(order)))
+            return acknowledged(self.exchange.place(self._account, _new_order(order)))
         except VenueReject as refusal:
             if refusal.code == Code.DUPLICATE_CLIENT_ID:
                 existing = await self.find(order.symbol, order.client_id)
@@ -125,7 +125,7 @@ class PaperVenue:
             if refusal.code == Code.NO_SUCH_ORDER:
                 return None
             raise VenueError(f"{symbol}: {refusal}") from refusal
-        return _acknowledged(found)
+        return acknowledged(found)
 
     async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
         """All executions since then, oldest first.
@@ -206,7 +206,8 @@ def _new_order(order: OrderRequest) -> NewOrder:
     )
 
 
-def _acknowledged(order: SimOrder) -> Acknowledged:
+def acknowledged(order: SimOrder) -> Acknowledged:
+    """The exchange's order as the engine speaks of it."""
     filled = order.filled_quantity
     return Acknowledged(
         client_id=order.client_id,

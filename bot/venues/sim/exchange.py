@@ -6,6 +6,7 @@ nowhere: a wallet is its start plus the sum of its income, exactly.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from bot.venues.sim.market import Markets, SymbolMarket, check_quote
 from bot.venues.sim.matching import Matcher
 from bot.venues.sim.records import (
     USD_STEP,
+    ZERO,
     Bracket,
     Depth,
     IncomeEntry,
@@ -176,6 +178,22 @@ class SimulatedExchange:
             for position in account.held(symbol):
                 self._booker.deliver(account, position, market.mark)
 
+    def drain(self, symbol: str, side: Side, limit: Decimal, keep: Decimal) -> None:
+        """Somebody takes what ``side`` offers up to ``limit``, all but ``keep`` base units."""
+        market, now_ms = self._markets[symbol], self.clock.now_ms()
+        offered = ZERO
+        for price, quantity in market.street.levels(side, now_ms):
+            if side.sign * (price - limit) < 0:
+                break
+            offered += quantity
+        if offered > keep:
+            market.street.take(side, offered - keep, now_ms)
+
+    def set_step(self, symbol: str, step: Decimal) -> None:
+        """A new quantity step, from the next order on; what is open or held stays as it is."""
+        market = self._markets[symbol]
+        market.filters = replace(market.filters, step=step, min_quantity=step)
+
     def trading(self, symbol: str) -> bool:
         """Whether the symbol was quoted in the last update."""
         return self._markets[symbol].trading
@@ -276,6 +294,10 @@ class SimulatedExchange:
         """End an open order; -2011 when there is none."""
         self.expire_countdowns()
         return self._entry.cancel(account, symbol, order_id=order_id, client_id=client_id)
+
+    def expire(self, account: SimAccount, order_id: int) -> SimOrder:
+        """The exchange itself ends an open order."""
+        return self._booker.finish(account.orders[order_id], OrderStatus.EXPIRED)
 
     def cancel_all(self, account: SimAccount, symbol: str) -> list[SimOrder]:
         """End all open orders of the account in the symbol."""

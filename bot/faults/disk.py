@@ -1,0 +1,212 @@
+"""A disk that can lose what was not synced, fill up, fail and rot, under SQLite as a VFS.
+
+Files are bytes in memory. What was written since the last sync of a file is kept beside it, so
+that a power cut takes it back, all or in part, as a real disk does.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import apsw
+
+from bot.faults.errors import ProcessEndedError
+
+VFS_NAME = "perphedge-faults"
+SECTOR_BYTES = 4096
+_SAVED = 0.3  # share of unsynced writes that a power cut happens to spare
+
+
+@dataclass(slots=True)
+class _Change:
+    """One write or truncation since the last sync: what it replaced, and what it put there."""
+
+    offset: int
+    before: bytes
+    after: bytes
+    size_before: int
+
+
+@dataclass(slots=True)
+class DiskFile:
+    """Content as programs see it, and what of it a power cut may take back."""
+
+    content: bytearray = field(default_factory=bytearray)
+    unsynced: list[_Change] = field(default_factory=list)
+
+    def write(self, data: bytes, offset: int) -> None:
+        """Overwrite or append; a gap is filled with zeros."""
+        size, end = len(self.content), offset + len(data)
+        self.unsynced.append(_Change(offset, bytes(self.content[offset:end]), data, size))
+        self._put(data, offset)
+
+    def truncate(self, size: int) -> None:
+        """Cut off the end."""
+        self.unsynced.append(_Change(size, bytes(self.content[size:]), b"", len(self.content)))
+        del self.content[size:]
+
+    def cut_power(self, die: random.Random) -> None:
+        """Take back what was not synced, except for the writes that the die spares."""
+        spared = [change for change in self.unsynced if die.random() < _SAVED]
+        for change in reversed(self.unsynced):
+            self.content[change.offset : change.offset + len(change.after)] = change.before
+            del self.content[change.size_before :]
+        for change in spared:
+            self._put(change.after, change.offset)
+        self.unsynced.clear()
+
+    def _put(self, data: bytes, offset: int) -> None:
+        size = len(self.content)
+        if offset > size:
+            self.content.extend(bytes(offset - size))
+        self.content[offset : offset + len(data)] = data
+
+
+class Disk:
+    """Files by name, and what is wrong with the device now.
+
+    Attributes:
+        full: no file can grow.
+        failing: writes and syncs of the journal fail.
+        locked_until_ms: another process keeps the database locked until then.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, DiskFile] = {}
+        self.full = False
+        self.failing = False
+        self.locked_until_ms = 0
+
+    def unsynced_bytes(self) -> int:
+        """Of the write-ahead log, which holds what the main file does not have for sure."""
+        return sum(
+            len(change.after)
+            for name, file in self.files.items()
+            if name.endswith("-wal")
+            for change in file.unsynced
+        )
+
+    def cut_power(self, die: random.Random) -> None:
+        """Lose what was not synced."""
+        for name in sorted(self.files):
+            self.files[name].cut_power(die)
+
+    def image(self) -> dict[str, bytes]:
+        """A copy of everything as programs see it now."""
+        return {name: bytes(file.content) for name, file in self.files.items()}
+
+
+@dataclass(slots=True)
+class Mount:
+    """One process's way to a disk.
+
+    Attributes:
+        boundary: told of the process's every write and sync by name; raises to end the process.
+        alive: False once the process is gone: what it still tries does not happen.
+        fired: told when something is wrong with the disk and the process meets it.
+    """
+
+    disk: Disk
+    boundary: Callable[[str], None]
+    fired: Callable[[str], None]
+    alive: bool = True
+
+
+class _OpenFile:
+    """One open file, as SQLite's methods want it."""
+
+    def __init__(self, mount: Mount, name: str) -> None:
+        self._mount = mount
+        self._file = mount.disk.files.setdefault(name, DiskFile())
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        return bytes(self._file.content[offset : offset + amount])
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        mount = self._mount
+        if not mount.alive:
+            return
+        self._boundary("journal.write")
+        if mount.disk.failing:
+            mount.fired("disk_error")
+            raise _error(apsw.IOError, apsw.SQLITE_IOERR_WRITE)
+        if mount.disk.full and offset + len(data) > len(self._file.content):
+            mount.fired("disk_full")
+            raise _error(apsw.FullError, apsw.SQLITE_FULL)
+        self._file.write(bytes(data), offset)
+
+    def xTruncate(self, size: int) -> None:
+        if self._mount.alive:
+            self._file.truncate(size)
+
+    def xSync(self, _flags: int) -> None:
+        mount = self._mount
+        if not mount.alive:
+            return
+        self._boundary("journal.sync.before")
+        if mount.disk.failing:
+            mount.fired("disk_error")
+            raise _error(apsw.IOError, apsw.SQLITE_IOERR_FSYNC)
+        self._file.unsynced.clear()
+        self._boundary("journal.sync.after")
+
+    def _boundary(self, name: str) -> None:
+        try:
+            self._mount.boundary(name)
+        except ProcessEndedError:
+            raise _error(apsw.IOError, apsw.SQLITE_IOERR) from None
+
+    def xFileSize(self) -> int:
+        return len(self._file.content)
+
+    def xLock(self, level: int) -> None:
+        """Nobody else is there."""
+
+    def xUnlock(self, level: int) -> None:
+        """Nobody else is there."""
+
+    def xCheckReservedLock(self) -> bool:
+        return False
+
+    def xFileControl(self, _op: int, _pointer: int) -> bool:
+        return False
+
+    def xSectorSize(self) -> int:
+        return SECTOR_BYTES
+
+    def xDeviceCharacteristics(self) -> int:
+        return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE  # as SQLite takes every disk to be
+
+    def xClose(self) -> None:
+        """Nothing is held open."""
+
+
+def _error(kind: type[apsw.Error], extended: int) -> apsw.Error:
+    error = kind()
+    error.extendedresult = extended  # type: ignore[attr-defined]
+    return error
+
+
+class DiskVfs(apsw.VFS):
+    """SQLite's door to the disk that is mounted now; there is one in each Python process."""
+
+    def __init__(self) -> None:
+        self.mounted: Mount | None = None
+        super().__init__(VFS_NAME, "")
+
+    def xOpen(  # type: ignore[override]
+        self, name: object, _flags: list[int]
+    ) -> _OpenFile:
+        assert self.mounted is not None, "a disk is mounted before a journal on it is opened"
+        text = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
+        return _OpenFile(self.mounted, text)
+
+    def xDelete(self, name: str, _sync: bool) -> None:
+        if self.mounted is not None and self.mounted.alive:
+            self.mounted.disk.files.pop(name, None)
+
+    def xAccess(self, name: str, _flags: int) -> bool:
+        return self.mounted is not None and name in self.mounted.disk.files
+
+    def xFullPathname(self, name: str) -> str:
+        return name

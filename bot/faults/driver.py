@@ -1,0 +1,170 @@
+"""SQLite through apsw with the face of Python's own sqlite3, as far as the journal uses it."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from bot.faults.disk import VFS_NAME, DiskVfs, Mount
+from bot.faults.errors import ProcessEndedError
+
+BUSY_MS = 5000  # as long as the journal waits for a lock
+_KINDS: tuple[tuple[type[apsw.Error], type[sqlite3.Error]], ...] = (
+    (apsw.ConstraintError, sqlite3.IntegrityError),
+    (apsw.CorruptError, sqlite3.DatabaseError),
+    (apsw.NotADBError, sqlite3.DatabaseError),
+)
+
+
+class Row:
+    """Values of one row by column name or place."""
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, places: dict[str, int], values: Sequence[Any]) -> None:
+        self._places = places
+        self._values = values
+
+    def __getitem__(self, key: str | int) -> Any:
+        return self._values[key if type(key) is int else self._places[key]]  # type: ignore[index]
+
+    def keys(self) -> list[str]:
+        """Names of the columns."""
+        return list(self._places)
+
+    def __iter__(self) -> Any:
+        return iter(self._values)
+
+
+class Cursor:
+    """Rows of one statement, all read."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: list[Row], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+
+    def fetchone(self) -> Row | None:
+        """The next row."""
+        return self._rows.pop(0) if self._rows else None
+
+    def fetchall(self) -> list[Row]:
+        """The rows that are left."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def __iter__(self) -> Any:
+        return iter(self.fetchall())
+
+
+class Connection:
+    """One connection of a simulated process to its journal.
+
+    ``wait_ms`` lets simulated time pass; it returns the time afterwards.
+    """
+
+    def __init__(self, mount: Mount, path: Path, wait_ms: Callable[[int], int]) -> None:
+        self.row_factory: Any = None  # rows are always of one kind
+        self._mount = mount
+        self._wait_ms = wait_ms
+        self._places: dict[str, dict[str, int]] = {}
+        self._db = apsw.Connection(str(path), vfs=VFS_NAME)
+        # The index of the log then lies in this process and needs no shared memory.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Between BEGIN and its end."""
+        return bool(self._db.in_transaction)
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Cursor:
+        """Run one statement.
+
+        Raises:
+            ProcessEndedError: the process ended in it.
+            sqlite3.Error: as Python's own module would, with its code.
+        """
+        self._alive()
+        if sql == "BEGIN IMMEDIATE" and self._mount.disk.locked_until_ms:
+            self._wait_for_lock()
+        before = self._db.total_changes()
+        try:
+            cursor = self._db.execute(sql, tuple(values))
+            places = self._places.get(sql) or self._columns(sql, cursor)
+            found = cursor.fetchall()
+        except apsw.Error as error:
+            self._alive()
+            raise _translated(error) from error
+        self._alive()
+        rows = [Row(places, values) for values in found]
+        return Cursor(rows, self._db.total_changes() - before)
+
+    def executemany(self, sql: str, many: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of these."""
+        for values in many:
+            self.execute(sql, values)
+
+    def close(self) -> None:
+        """Give the file back; of a process that is gone nothing is written.
+
+        What the disk says to the last tidying up is of no interest, as in SQLite itself.
+        """
+        with contextlib.suppress(apsw.Error):
+            self._db.close(force=True)
+
+    def _columns(self, sql: str, cursor: apsw.Cursor) -> dict[str, int]:
+        try:
+            names = [one[0] for one in cursor.get_description()]
+        except apsw.ExecutionCompleteError:
+            return {}  # without a row there is nothing to name
+        return self._places.setdefault(sql, {name: place for place, name in enumerate(names)})
+
+    def _alive(self) -> None:
+        if not self._mount.alive:
+            raise ProcessEndedError
+
+    def _wait_for_lock(self) -> None:
+        now_ms, until_ms = self._wait_ms(0), self._mount.disk.locked_until_ms
+        if now_ms >= until_ms:
+            self._mount.disk.locked_until_ms = 0
+            return
+        self._mount.fired("journal_locked")
+        now_ms = self._wait_ms(min(BUSY_MS, until_ms - now_ms))
+        if now_ms < until_ms:
+            raise _error(sqlite3.OperationalError, "database is locked", sqlite3.SQLITE_BUSY)
+
+
+_vfs: list[DiskVfs] = []
+
+
+def connect(mount: Mount, path: Path, wait_ms: Callable[[int], int]) -> Connection:
+    """A connection to the journal at ``path`` of the mounted disk.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    if not _vfs:
+        _vfs.append(DiskVfs())
+    _vfs[0].mounted = mount
+    try:
+        return Connection(mount, path, wait_ms)
+    except apsw.Error as error:
+        if not mount.alive:
+            raise ProcessEndedError from None
+        raise _translated(error) from error
+
+
+def _translated(error: apsw.Error) -> sqlite3.Error:
+    kind = next((ours for theirs, ours in _KINDS if isinstance(error, theirs)), None)
+    code = getattr(error, "extendedresult", None)
+    return _error(kind or sqlite3.OperationalError, str(error), 1 if code is None else code)
+
+
+def _error(kind: type[sqlite3.Error], text: str, code: int) -> sqlite3.Error:
+    error = kind(text)
+    error.sqlite_errorcode = code
+    return error

@@ -1,0 +1,108 @@
+"""What the oracle may look at: the exchange's own log, and the journal read as plain tables."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bot.faults.arrivals import Arrival
+from bot.venues.sim.records import IncomeEntry, SimOrder, SimTrade
+
+Rows = Sequence[Mapping[str, Any]]
+TABLES = ("meta", "intents", "orders", "fills", "funding", "external_closes", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeLog:
+    """The hedge account as the exchange wrote it down.
+
+    Attributes:
+        arrivals: every order of the engine's that reached the door, copies by the network too.
+        cancelled: client ids that the engine asked to cancel.
+        delivered: base units, signed, that delistings took from a symbol.
+        tampered: client ids of orders that somebody else changed or the exchange ended.
+        fees_withheld: the exchange at times did not tell a fee.
+    """
+
+    arrivals: Sequence[Arrival]
+    cancelled: Sequence[str]
+    orders: Mapping[int, SimOrder]
+    trades: Sequence[SimTrade]
+    income: Sequence[IncomeEntry]
+    delivered: Mapping[str, Decimal]
+    tampered: frozenset[str]
+    fees_withheld: bool
+    initial_usd: Decimal
+    wallet_usd: Decimal
+    held: Mapping[tuple[str, str], Decimal]
+    net_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One schedule's.
+
+    Attributes:
+        journal: tables by name; empty where there was never a journal.
+        damage: what SQLite says of the file; empty when it is sound.
+        images: what SQLite and the tables say of the journal at each death, as (damage, tables).
+        outputs: everything that the engine said or wrote, as text.
+        ended: how the engine was when the schedule ended.
+        second_started: a second engine got hold of the state directory.
+        band_usd: the largest sum of all positions.
+    """
+
+    exchange: ExchangeLog
+    journal: Mapping[str, Rows]
+    damage: str
+    images: Sequence[tuple[str, Mapping[str, Rows]]]
+    outputs: str
+    ended: str
+    second_started: bool
+    band_usd: float
+
+    @property
+    def at_rest(self) -> bool:
+        """The engine says that it knows everything."""
+        return self.ended == "ready"
+
+    def sent(self) -> list[Arrival]:
+        """What the engine itself sent."""
+        return [a for a in self.exchange.arrivals if a.actor == "engine"]
+
+    def own_ids(self) -> frozenset[str]:
+        """Client ids that the engine ever sent."""
+        return frozenset(a.request.client_id for a in self.exchange.arrivals)
+
+    def own_trades(self) -> list[SimTrade]:
+        """Executions of its orders."""
+        ids = self.own_ids()
+        return [t for t in self.exchange.trades if t.client_id in ids]
+
+
+def read_tables(files: Mapping[str, bytes], folder: Path) -> tuple[str, dict[str, Rows]]:
+    """What is wrong with a journal of these bytes, and its tables, by Python's own SQLite."""
+    for name, content in files.items():
+        (folder / Path(name).name).write_bytes(content)
+    main = next((n for n in files if not n.endswith(("-wal", "-journal", "-shm"))), None)
+    if main is None:
+        return "", {}
+    try:
+        with closing(sqlite3.connect(folder / Path(main).name)) as connection:
+            connection.row_factory = sqlite3.Row
+            verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            there = {
+                row[0]
+                for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+            tables: dict[str, Rows] = {
+                name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")]  # noqa: S608 - names above
+                for name in TABLES
+                if name in there
+            }
+    except sqlite3.Error as error:
+        return f"{type(error).__name__}: {error}", {}
+    return ("" if verdict == "ok" else str(verdict)), tables

@@ -1,0 +1,20 @@
+"""I13: once all is well again the engine is inside its band, or it has stopped and said so."""
+
+from collections.abc import Iterator
+
+from bot.faults.oracle.evidence import Evidence
+
+
+def inside_or_halted(evidence: Evidence) -> Iterator[str]:
+    """I13."""
+    if evidence.ended not in ("ready", "halted"):
+        yield (
+            f"the engine is {evidence.ended}, all positions are worth "
+            f"{evidence.exchange.net_usd:.0f} USD and the band is {evidence.band_usd:.0f} USD"
+        )
+
+
+def one_engine(evidence: Evidence) -> Iterator[str]:
+    """A second engine never gets hold of the state directory."""
+    if evidence.second_started:
+        yield "a second engine started on the same state directory"

@@ -1,0 +1,45 @@
+"""All invariants of RELIABILITY's list, asked one after another."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from bot.faults.oracle import booking, journal, orders, rest, sends
+from bot.faults.oracle.evidence import Evidence
+
+Check = Callable[[Evidence], Iterator[str]]
+
+INVARIANTS: Mapping[str, tuple[Check, ...]] = {
+    "I1": (orders.once_per_client_id, orders.within_intent),
+    "I2": (orders.durable_before_sent,),
+    "I3": (orders.none_beside_unresolved,),
+    "I4": (sends.caps_hold,),
+    "I5": (booking.fills_are_real, booking.booked_once, booking.closes_are_real),
+    "I6": (sends.never_over_hedged,),
+    "I7": (booking.hands_off_others,),
+    "I8": (sends.halt_holds,),
+    "I9": (booking.exchange_cash, booking.journal_cash, booking.funding_booked),
+    "I10": (journal.sound, journal.replays),
+    "I11": (orders.legal_steps,),
+    "I12": (journal.no_secret,),
+    "I13": (rest.inside_or_halted,),
+    "one engine": (rest.one_engine,),
+}
+"""By name; to add one, write a check that yields a line for each thing that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise: which invariant, and what was seen."""
+
+    invariant: str
+    text: str
+
+
+def judge(evidence: Evidence) -> list[Violation]:
+    """Everything that is wrong."""
+    return [
+        Violation(name, text)
+        for name, checks in INVARIANTS.items()
+        for check in checks
+        for text in check(evidence)
+    ]

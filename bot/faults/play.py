@@ -1,0 +1,208 @@
+"""One schedule in the making: the world, the engine's process, and the faults between them."""
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bot.errors import LockHeldError
+from bot.faults.arrivals import OrderDoor, Told
+from bot.faults.disk import Disk, Mount
+from bot.faults.driver import connect
+from bot.faults.engine import Doors, FaultEngine, build_engine
+from bot.faults.errors import ProcessEndedError
+from bot.faults.faultset import FaultSet, Trace
+from bot.faults.feeds import FaultyMarket, FaultySource
+from bot.faults.line import Line
+from bot.faults.process import EngineClock, Process
+from bot.faults.venue import FaultyVenue
+from bot.faults.world import World
+from bot.halt import HALT_NAME
+from bot.lock import engine_state
+from risk.errors import PerphedgeError
+
+INSTALL_KEY = b"fault simulation, no secret key!"
+
+_MOST_IMAGES = 2  # of the journal at a death, kept for the oracle
+
+
+class ListLog:
+    """A log in memory, for the search for secrets."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def _take(self, event: str, **facts: Any) -> None:
+        self.lines.append((event, facts))
+
+    debug = info = warning = error = _take
+
+
+class Play:
+    """Everything that one schedule holds.
+
+    Attributes:
+        die: of the schedule's own choices.
+        offset_ms: how wrong the engine's clock is.
+        process, engine: of the running engine; None while none runs.
+        down_reason: why it did not start, or ended; empty while it runs.
+        second_started: a second engine got hold of the state directory.
+        power_cut: the next death is a power loss.
+    """
+
+    def __init__(self, seed: int, folder: Path, *, keep_trace: bool = False) -> None:
+        self.trace = Trace(lambda: self.world.now_ms, keep=keep_trace)
+        self.world = World(seed, self.trace.note)
+        self.die = random.Random(f"schedule:{seed}")
+        self.faults = FaultSet(seed, self.trace)
+        self.door = OrderDoor(self.world, self.faults)
+        self.disk = Disk()
+        self.folder = folder
+        self.log = ListLog()
+        self.loop = asyncio.new_event_loop()
+        self.crossed: Counter[str] = Counter()
+        self.killed_at: Counter[str] = Counter()
+        self.offset_ms = 0
+        self.process: Process | None = None
+        self.engine: FaultEngine | None = None
+        self.down_reason = ""
+        self.second_started = False
+        self.power_cut = False
+        self.backup: dict[str, bytes] | None = None
+        self.lives = 0
+        self.outages: list[str] = []
+        self.images: list[dict[str, bytes]] = []
+        self._stack = ExitStack()
+
+    # The engine's process
+
+    def start(self) -> bool:
+        """Start the engine as its supervisor does; False where it does not come up."""
+        process = Process(self.world, self.faults, self.crossed, self.killed_at)
+        process.on_network = self._on_network
+        process.on_death = self._died
+        clock = EngineClock(self.world, process)
+        clock.offset_ms = self.offset_ms
+        mount = Mount(self.disk, process.cross, self.faults.count)
+        self._mount, self._clock, self.process = mount, clock, process
+        self.lives += 1
+        self.trace.note(f"start {self.lives}")
+        try:
+            journal = self._stack.enter_context(
+                engine_state(
+                    self.folder,
+                    clock,
+                    install_key=INSTALL_KEY,
+                    opener=lambda path, _ms: connect(mount, path, clock.wait_ms),  # type: ignore[arg-type,return-value]
+                )
+            )
+            line = Line(self.world, process, self.faults)
+            doors = Doors(
+                FaultyVenue(line, self.door, self._told),
+                FaultyMarket(line),
+                FaultySource(line),
+                clock,
+                self.log,  # type: ignore[arg-type]
+                self.folder,
+            )
+            self.engine = build_engine(doors, journal)
+            self._run(self.engine.start())
+        except ProcessEndedError:
+            self._gone("killed in recovery")
+        except PerphedgeError as error:
+            self._gone(f"{type(error).__name__}: {error}")
+        return self.engine is not None
+
+    def cycle(self) -> None:
+        """One cycle, or an attempt to start."""
+        if self.engine is None:
+            self.start()
+            return
+        self._clock.offset_ms = self.offset_ms
+        try:
+            record = self._run(self.engine.cycle())
+            self.trace.note(f"cycle {record.status} {record.reason[:80]}")
+        except ProcessEndedError:
+            self._gone("killed")
+        except asyncio.CancelledError:
+            self._gone("told to stop")
+        except PerphedgeError as error:
+            self._gone(f"{type(error).__name__}: {error}")
+
+    def kill(self, why: str) -> None:
+        """End the process between two steps."""
+        if self.process is not None and self.process.alive and self.engine is not None:
+            self.process.die(why)
+            self._gone(why)
+
+    def second_start(self) -> None:
+        """Somebody starts another engine on the same state directory."""
+        try:
+            with engine_state(self.folder, self._clock):
+                self.second_started = True
+        except LockHeldError:
+            self.faults.count("double_start")
+
+    @property
+    def halted(self) -> bool:
+        """The kill switch is on."""
+        return (self.folder / HALT_NAME).exists()
+
+    def _run(self, coroutine: Any) -> Any:
+        return self.loop.run_until_complete(coroutine)
+
+    def _gone(self, why: str) -> None:
+        self.trace.note(f"gone: {why}")
+        self.down_reason = why
+        self.outages.append(why)
+        self.engine = None
+        try:
+            self._stack.close()
+        except (ProcessEndedError, PerphedgeError) as error:
+            self.trace.note(f"closing: {type(error).__name__}")
+        self._stack = ExitStack()
+        if self.process is not None:
+            self.process.alive = False
+            self._mount.alive = False
+
+    def _died(self, why: str) -> None:
+        """At the moment of death, before anything else runs."""
+        self._mount.alive = False
+        self.trace.note(f"died: {why}")
+        if self.power_cut:
+            self.power_cut = False
+            self.disk.cut_power(self.die)
+            self.faults.count("power_loss")
+        elif "killed" in why:
+            self.faults.count("sigkill")
+        if len(self.images) < _MOST_IMAGES:
+            self.images.append(self.disk.image())
+
+    def _on_network(self, _name: str) -> None:
+        """A process that the system stops for a while notices nothing."""
+        if self.faults.strikes("stall", 0.05):
+            self._sleep_through(30_000)
+        if self.faults.strikes("suspend", 0.05):
+            self._sleep_through(600_000)
+
+    def _sleep_through(self, milliseconds: int) -> None:
+        self.world.advance(milliseconds)
+        self.world.tick()
+
+    def _told(self) -> Told:
+        world = self.world
+        return Told(
+            sent_ms=world.now_ms,
+            unsynced_bytes=self.disk.unsynced_bytes(),
+            halted=self.halted,
+            marks=dict(world.prices),
+            equity_usd=float(world.exchange.margin(world.hedge).margin_balance_usd),
+            bot_quantity=None if world.told_bot is None else dict(world.told_bot),
+        )
+
+    def close(self) -> None:
+        """Stop the engine in peace, as SIGTERM between two cycles does."""
+        self._stack.close()
+        self.loop.close()
