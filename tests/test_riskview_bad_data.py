@@ -196,7 +196,28 @@ def test_too_short_a_history_has_no_tail_but_says_so(run: Run, tmp_path: Path) -
     exposure = seen.document["exposure"]
     assert exposure["var95_usd"] is None
     assert "independent" in exposure["tail"]["unknown"]
-    assert "not known" in run(data).out
+    page = run(data).out
+    assert "not known" in page
+    unknown = seen.document["signals_unknown"]
+    assert unknown["regime"] == "not enough history: has 480 of 889 bars"
+    assert unknown["spike"] == "not enough history: has 480 of 553 bars"
+    assert unknown["absorption"] == "not enough history: has 480 of 840 bars"
+    assert not {"pairs", "volume", "breadth"} & unknown.keys()
+    assert "has 480 of 840 bars" in page
+
+
+def test_recorded_data_have_no_list_of_markets_and_say_so(run: Run, tmp_path: Path) -> None:
+    whole = run(write(tmp_path / "data", hourly()), None, "--json").document
+    assert whole["signals_unknown"] == {
+        "listings": "no earlier list of markets to compare with; "
+        "told only from where bars begin and end"
+    }
+    bars = hourly()
+    late = bars[(bars.symbol != NEAR) | (bars.timestamp >= FIRST + pd.Timedelta(days=DAYS - 5))]
+    seen = run(write(tmp_path / "late", late), None, "--json").document
+    assert [s["symbols"] for s in seen["signals"] if s["kind"] == "new_listing"] == [[NEAR]]
+    assert "listings" in seen["signals_unknown"]
+    assert "NEAR has 120 of 361 bars" in seen["signals_unknown"]["pairs"]
 
 
 @pytest.mark.parametrize("name", ["missing/x.png", ""])

@@ -237,6 +237,16 @@ def test_tables_fit(width: int, document: dict[str, Any]) -> None:
         assert word in text
 
 
+def test_rules_that_failed_stand_out(document: dict[str, Any]) -> None:
+    console = Console(width=100, file=io.StringIO(), force_terminal=True, record=True)
+    reasons = {"volume": "failed: a volume is negative", "regime": "not enough history"}
+    console.print(risk_tables({**document, "signals_unknown": reasons}))
+    text = console.export_text(styles=True, clear=False)
+    (line,) = [line for line in text.splitlines() if "a volume is negative" in line]
+    assert "\x1b[1;31m" in line
+    assert "regime" in console.export_text()
+
+
 def test_names_cannot_steer_a_terminal(document: dict[str, Any]) -> None:
     evil = "\x1b[2J[bold]x[/]"
     hostile = json.loads(json.dumps(document).replace("RENDER", json.dumps(evil)[1:-1]))

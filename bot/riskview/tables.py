@@ -181,8 +181,14 @@ def signals_table(document: Document) -> RenderableType | None:
 
 def silence_facts(document: Document) -> RenderableType | None:
     """The signals that could not be judged, and why."""
-    unknown = document["signals_unknown"]
-    return facts([(rule, _short(why)) for rule, why in unknown.items()]) if unknown else None
+    unknown: Mapping[str, str] = document["signals_unknown"]
+    failed = {rule: why for rule, why in unknown.items() if why.startswith("failed: ")}
+    quiet = [(rule, _short(why)) for rule, why in unknown.items() if rule not in failed]
+    parts: list[RenderableType] = [facts(quiet)] if quiet else []
+    parts += [
+        Text(f" {rule}  {_short(why)}", style="bold red") for rule, why in sorted(failed.items())
+    ]
+    return Group(*parts) if parts else None
 
 
 def _short(sentence: str) -> str:
