@@ -104,9 +104,12 @@ class _Judge:
         values = self._model.caps.values(hedges)
         worse = np.sum(excess(values, self._no_worse), axis=-1)
         over = excess(values, self._limits) @ self._weights
+        return worse, over, self._objective(hedges)
+
+    def _objective(self, hedges: FloatArray) -> FloatArray:
         trades = np.count_nonzero(hedges != self._model.current, axis=-1)
-        objective = self._model.objective_usd(hedges) + self._model.trade_worth_usd * trades
-        return worse, over, objective
+        total: FloatArray = self._model.objective_usd(hedges) + self._model.trade_worth_usd * trades
+        return total
 
     def best(self, hedges: FloatArray) -> int:
         """Index of the best of (M, N); the first among equals."""
@@ -135,6 +138,9 @@ class _Judge:
 
     def _step(self, here: FloatArray, candidates: FloatArray) -> FloatArray | None:
         """The best of ``candidates`` (M, N) where it beats ``here``."""
+        worse, over, objective = (float(mark[0]) for mark in self.marks(here[None]))
+        if worse == 0 and over == 0:  # then only a lower J can beat it, which is quickly told
+            candidates = candidates[self._objective(candidates) < objective]
         if not len(candidates):
             return None
         pool = np.vstack([here, candidates])

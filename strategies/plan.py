@@ -11,17 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
+from strategies.caps import excess
 from strategies.conflict import minimal_conflict
 from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.legs import limited_legs
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
+from strategies.nearby import near_starts, nearby
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
 from strategies.standing import standing_prices
 from strategies.trifles import without_trifles
 
 _MOST_COMPILED = 16
+_GAP = 0.01
 _MARGIN_SHARES = (1.0, 0.2, 0.02)
 """How much of the certain margin for rounding to leave, tried in this order."""
 
@@ -78,6 +81,10 @@ class Planner:
             else:
                 return Unsolved(infeasible=False, status=relaxed.status)
             conflict = minimal_conflict(elastic, model)
+        if not eased and model.most_legs is None:
+            lots = _from_nearby(model, limits, relaxed)
+            if lots is not None:
+                return Plan(lots, relaxed, relaxed.status)
         model, relaxed, few = _few_legs(problem, model, limits, relaxed)
         fewer, sparse = without_trifles(problem, model, limits, relaxed)
         starts = [nearest_lots(model, found.hedge_usd) for found in (relaxed, sparse)]
@@ -114,6 +121,24 @@ def _standing(model: HedgeModel, prices: FloatArray) -> Plan:
     objective = float(model.objective_usd(model.current))
     relaxed = Relaxed(model.current, objective, prices, "no trade, certified without a solver")
     return Plan(Lots(model.current, objective), relaxed, relaxed.status)
+
+
+def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lots | None:
+    """Lots found without solving again; None unless they are inside the caps and as good as best.
+
+    As good as best: no hedge inside the caps, in lots or not, beats J by more than a hundredth of
+    what is gained, and what the trades must be worth.
+    """
+    near = nearby(model, limits, relaxed)
+    if near is None:
+        return None
+    lots = best_lots(model, limits, [nearest_lots(model, hedge) for hedge in near_starts(near)])
+    if np.any(excess(model.caps.values(lots.hedge_usd), limits) > 0):
+        return None
+    gained = abs(float(model.objective_usd(model.current)) - relaxed.objective_usd)
+    trades = np.count_nonzero(near.trade) - np.count_nonzero(lots.hedge_usd != model.current)
+    allowed = _GAP * gained + model.trade_worth_usd * max(int(trades), 0)
+    return lots if lots.objective_usd - relaxed.objective_usd <= allowed else None
 
 
 @dataclass(frozen=True, slots=True)
