@@ -5,9 +5,11 @@ weighted sums of hedge sizes, what each stress takes of the account, correlation
 turnover, the size of each trade. Everything is USD.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,23 +82,18 @@ class CapTable:
     has_trade: bool
 
     @property
-    def blocks(self) -> dict[str, slice]:
+    def blocks(self) -> Mapping[str, slice]:
         """Where each block's rows are; an absent block has an empty slice."""
         n = len(self.bot)
-        sizes = {
-            "token": n * self.has_token,
-            "book": len(self.book_rows),
-            "hedge": len(self.hedge_rows),
-            "stress": len(self.stress_rows),
-            "cae": int(self.has_cae),
-            "turnover": int(self.has_turnover),
-            "trade": n * self.has_trade,
-        }
-        ends = np.cumsum(list(sizes.values())).tolist()
-        return {
-            name: slice(end - size, end)
-            for (name, size), end in zip(sizes.items(), ends, strict=True)
-        }
+        return _blocks(
+            n * self.has_token,
+            len(self.book_rows),
+            len(self.hedge_rows),
+            len(self.stress_rows),
+            int(self.has_cae),
+            int(self.has_turnover),
+            n * self.has_trade,
+        )
 
     @property
     def tiers(self) -> NDArray[np.int64]:
@@ -148,6 +145,16 @@ class CapTable:
         """``rows`` (C,) gathered by cap name."""
         names = np.array(self.names)
         return {name: float(reduce(rows[names == name])) for name in dict.fromkeys(self.names)}
+
+
+_BLOCKS = ("token", "book", "hedge", "stress", "cae", "turnover", "trade")
+
+
+@lru_cache(maxsize=64)
+def _blocks(*sizes: int) -> Mapping[str, slice]:
+    ends = np.cumsum(sizes).tolist()
+    parts = zip(_BLOCKS, sizes, ends, strict=True)
+    return MappingProxyType({name: slice(end - size, end) for name, size, end in parts})
 
 
 def excess(values: FloatArray, limits: FloatArray) -> FloatArray:

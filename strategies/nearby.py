@@ -1,0 +1,160 @@
+"""Solutions of problems a little different from a solved one, by one step instead of a solver.
+
+At the solution the trades that are made, and the caps that bind, tell what the next problem looks
+like as long as both stay the same: a quadratic with equations, whose optimum is one linear system
+away (a Newton step on the active set; Nocedal, Wright 2006, §16.1). It is used to leave a trade out
+and to keep some distance from the caps. Nothing relies on the step being right: what comes of it
+is rounded to lots and judged in exact numbers, and the solver is asked where that is not enough.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.book import FloatArray
+from strategies.caps import excess
+from strategies.certificate import cap_slopes
+from strategies.model import HedgeModel, smallest_trade_usd
+from strategies.problem import Relaxed
+
+_NOTHING = 1e-6  # of the unit of money: what a solver leaves of no trade
+_SOFT = 1e-9  # keeps caps that say the same from making the system singular
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """One solved problem, to step from; made by ``nearby``.
+
+    Attributes:
+        model, limits, relaxed: the problem, its limits (C,) USD and its solution.
+        trade: (N,) USD, 0 where the solver left next to nothing.
+        free: (N,) trades that are neither 0 nor held by a bound.
+        hessian: (N, N) of J.
+        rows: caps with a price.
+        slopes: (R, N) of those caps.
+    """
+
+    model: HedgeModel
+    limits: FloatArray
+    relaxed: Relaxed
+    trade: FloatArray
+    free: NDArray[np.bool_]
+    hessian: FloatArray
+    rows: NDArray[np.int64]
+    slopes: FloatArray
+
+    def stepped(self, left_out: NDArray[np.int64], inside: FloatArray) -> FloatArray | None:
+        """Hedges (N,) without the trades ``left_out`` and ``inside`` (R,) USD below the caps.
+
+        None where the caps cannot be kept by the trades that remain.
+        """
+        free, slopes = self.free.copy(), self.slopes
+        free[left_out] = False
+        gone = np.zeros(len(free))
+        gone[left_out] = -self.trade[left_out]
+        count, rows = int(np.count_nonzero(free)), len(self.rows)
+        if count <= rows:
+            return None
+        system = np.zeros((count + rows, count + rows))
+        system[:count, :count] = self.hessian[np.ix_(free, free)]
+        # Slopes in units of the curvature, so that the softening is small beside either.
+        scale = np.sqrt(float(np.trace(system)) / count)
+        system[count:, :count] = scale * slopes[:, free]
+        system[:count, count:] = system[count:, :count].T
+        system[count:, count:] = -_SOFT * np.eye(rows)
+        wanted = np.concatenate([-(self.hessian @ gone)[free], scale * (-inside - slopes @ gone)])
+        step = gone
+        step[free] = np.linalg.solve(system, wanted)[:count]
+        trade = self.trade + step
+        trade[trade * self.trade <= 0] = 0.0
+        model = self.model
+        moved: FloatArray = np.clip(model.current + trade, model.lower, model.upper)
+        return moved
+
+    def cost_usd(self, hedge_usd: FloatArray) -> float:
+        """J at hedges (N,) and what its excess over the caps is worth at their prices."""
+        over = excess(self.model.caps.values(hedge_usd), self.limits)
+        return float(self.model.objective_usd(hedge_usd) + self.relaxed.duals @ over)
+
+
+def nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Nearby | None:
+    """The place to step from; None where J is not smooth and curved in the trades that are made."""
+    if model.risk_per_usd == 0 or model.tail is not None or len(model.other_roots):
+        return None
+    nothing = _NOTHING * model.unit_usd
+    hedge, trade = relaxed.hedge_usd, relaxed.hedge_usd - model.current
+    trade = np.where(np.abs(trade) > nothing, trade, 0.0)
+    free = (trade != 0) & (hedge > model.lower + nothing) & (hedge < model.upper - nothing)
+    rows = np.flatnonzero(relaxed.duals > 0)
+    return Nearby(
+        model=model,
+        limits=limits,
+        relaxed=relaxed,
+        trade=trade,
+        free=free,
+        hessian=_hessian(model, hedge, trade),
+        rows=rows,
+        slopes=_slopes(model, hedge, trade, rows),
+    )
+
+
+def _hessian(model: HedgeModel, hedge: FloatArray, trade: FloatArray) -> FloatArray:
+    signed = model.volatility * np.sign(model.bot + hedge)
+    curved = model.covariance + model.uncertainty * np.outer(signed, signed)
+    hessian: FloatArray = 2.0 * model.risk_per_usd * curved
+    impact = model.costs.impact_trade()
+    if np.any(impact > 0):
+        size = np.maximum(np.abs(trade), smallest_trade_usd(model))
+        hessian = hessian + np.diag(0.75 * impact / np.sqrt(size))
+    return hessian
+
+
+def _slopes(
+    model: HedgeModel, hedge: FloatArray, trade: FloatArray, rows: NDArray[np.int64]
+) -> FloatArray:
+    """(R, N) slopes of caps with |h| and |z| on the sides where they are."""
+    slopes = np.zeros((len(rows), len(hedge)))
+    for i, row in enumerate(rows.tolist()):
+        one = np.zeros(len(model.caps.names))
+        one[row] = 1.0
+        at = cap_slopes(model, hedge, one)
+        slopes[i] = at.smooth + at.size * np.sign(hedge) + at.turn * np.sign(trade)
+    return slopes
+
+
+def near_starts(near: Nearby) -> list[FloatArray]:
+    """Hedges (N,) to round to lots: with trifles, without them, and that inside the caps.
+
+    Left out are as many of the smallest trades as raise the cost by no more than those trades must
+    be worth, found by halving.
+    """
+    model, relaxed = near.model, near.relaxed
+    size = np.abs(near.trade)
+    small_first = np.argsort(size, kind="stable")
+    small_first = small_first[size[small_first] > 0]
+    may_stay = (model.lower <= model.current) & (model.current <= model.upper)
+    small_first = small_first[may_stay[small_first]]
+    flush = np.zeros(len(near.rows))
+    starts, left_out = [relaxed.hedge_usd], small_first[:0]
+    least, most = 1, len(small_first) - 1
+    while least <= most:
+        count = (least + most + 1) // 2
+        trial = near.stepped(small_first[:count], flush)
+        allowed = relaxed.objective_usd + count * model.trade_worth_usd
+        if trial is not None and near.cost_usd(trial) <= allowed:
+            left_out, least = small_first[:count], count + 1
+            starts[1:] = [trial]
+        else:
+            most = count - 1
+    inside = near.stepped(left_out, _rounding(near, left_out))
+    return starts if inside is None else [*starts, inside]
+
+
+def _rounding(near: Nearby, left_out: NDArray[np.int64]) -> FloatArray:
+    """(R,) the most that rounding the trades that are made can add to the caps with a price."""
+    moves = near.trade != 0
+    moves[left_out] = False
+    step = np.where(moves, 0.5 * smallest_trade_usd(near.model), 0.0)
+    change: FloatArray = near.model.caps.change(step)[near.rows]
+    return change
