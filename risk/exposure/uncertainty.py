@@ -77,15 +77,7 @@ def uncertainty(
         np.diag([1 / (2 * sigma * base), -sigma / (2 * base**3)]),
     )
     component = none.copy()
-    marginal = estimate.covariance_daily[needed] @ x / sigma
-    for i, place in enumerate(needed.tolist()):
-        if held[i] == 0:
-            continue
-        # C = x_i (Σx)_i / σ: its gradient is x_i (e_i xᵀ + x e_iᵀ) / 2σ - C x xᵀ / 2σ².
-        cross, own = held[i] / (2 * sigma), -held[i] * float(marginal[i]) / (2 * sigma**2)
-        component[place] = known.error(
-            np.stack([unit[i], held]), np.array([[0.0, cross], [cross, own]])
-        )
+    component[needed] = known.component_errors(held, sigma)
     return Uncertainty(known.error(held[None], np.array([[1 / (2 * sigma)]])), cae, component)
 
 
@@ -155,16 +147,44 @@ class _Known:
 
     def error(self, vectors: FloatArray, form: FloatArray) -> float:
         """Of a figure with the gradient Σ_kl D_kl u_k u_lᵀ; ``vectors`` u (K, N), ``form`` D."""
+        signed = np.kron(np.diag([1.0, -1.0]), form)
         variance = 0.0
         for weight, old in self._layers():
             # Pairs of two old tokens are taken out: A_l = u D uᵀ - o D oᵀ.
             both = np.vstack([vectors, vectors * old])
-            signed = np.kron(np.diag([1.0, -1.0]), form)
-            inner = signed @ (both @ self._covariance @ both.T)
-            whole = float(np.trace(inner))
-            spread = 2 * (1 + self._excess) * float(np.trace(inner @ inner))
-            variance += weight * (spread + self._excess * whole**2)
+            variance += weight * float(self._spread(signed @ (both @ self._covariance @ both.T)))
         return float(np.sqrt(max(variance, 0.0)))
+
+    def component_errors(self, x: FloatArray, sigma: float) -> FloatArray:
+        """(N,) of C_i = x_i (Σx)_i / σ, with the gradients
+        x_i (e_i xᵀ + x e_iᵀ) / 2σ - C_i x xᵀ / 2σ²; as ``error`` for all tokens at once."""
+        along, own = self._covariance @ x, np.diag(self._covariance)
+        signed = np.zeros((len(x), 4, 4))
+        signed[:, 0, 1] = signed[:, 1, 0] = x / (2 * sigma)
+        signed[:, 1, 1] = -x * along / (2 * sigma**3)
+        signed[:, 2:, 2:] = -signed[:, :2, :2]
+        variance = np.zeros(len(x))
+        for weight, old in self._layers():
+            held = x * old
+            near = self._covariance @ held
+            # Σ between e_i, x, and their parts in old tokens.
+            products = [
+                [own, along, own * old, near],
+                [along, x @ along, along * old, x @ near],
+                [own * old, along * old, own * old, near * old],
+                [near, x @ near, near * old, held @ near],
+            ]
+            inner = np.empty((len(x), 4, 4))
+            for i, j in np.ndindex(4, 4):
+                inner[:, i, j] = products[i][j]
+            variance += weight * self._spread(signed @ inner)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+    def _spread(self, inner: FloatArray) -> FloatArray:
+        """2 (1 + κ) tr(M²) + κ tr(M)² of matrices (..., K, K)."""
+        whole = np.trace(inner, axis1=-2, axis2=-1)
+        square = np.trace(inner @ inner, axis1=-2, axis2=-1)
+        return np.asarray(2 * (1 + self._excess) * square + self._excess * whole**2)
 
     def _layers(self) -> Iterator[tuple[float, FloatArray]]:
         """1/n_l - 1/n_{l-1} and 1 for the tokens known from more than n_l bars, else 0."""
