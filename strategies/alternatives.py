@@ -1,6 +1,7 @@
 """What else could be done, and why it is not: weighed all at once, without a solver."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from strategies.model import HedgeModel
 from strategies.proposal import Alternative
 
 _TOLD = 3
-_HAIR = 1e-6  # of the unit of money: so little makes no difference
+_HAIR = 1e-6  # of the unit of money: so little over a cap is nothing
+_SAME_TRADES = 1e-6  # USD
+_CENT = 0.01  # USD
 _Candidate = tuple[str, str, FloatArray]  # kind, name, hedges
 
 
@@ -30,25 +33,96 @@ def alternatives(
         relaxed_usd: (N,) hedges of the solution before rounding.
     """
     found = list(_candidates(facts, model, target_usd, relaxed_usd))
-    hedges = nearest_lots(model, np.stack([hedge for _, _, hedge in found]))
-    hedges = np.vstack([hedges, target_usd])
-    values = model.caps.values(hedges)
-    broken = excess(values, np.maximum(model.caps.limits, values[-1]))
-    broken = np.where(broken > _HAIR * model.unit_usd, broken, 0.0)
-    objective = model.objective_usd(hedges)
-    order = np.lexsort((objective, np.sum(broken, axis=1)))
-    told, seen, kinds = list[Alternative](), [target_usd], set[str]()
-    for i in order.tolist():
-        if i == len(found) or found[i][0] in kinds:
+    hedges = np.vstack([[hedge for _, _, hedge in found], target_usd])
+    hedges[:-1] = nearest_lots(model, hedges[:-1])
+    weighed = _weigh(model, hedges)
+    told, kinds, seen = list[Alternative](), set[str](), {len(found)}
+    for i in np.lexsort((weighed.objective, weighed.over)).tolist():
+        if i == len(found) or found[i][0] in kinds or weighed.same(i, seen):
             continue
-        if any(np.allclose(hedges[i], one, rtol=0.0, atol=1e-6) for one in seen):
-            continue
-        seen.append(hedges[i])
+        seen.add(i)
         kinds.add(found[i][0])
-        told.append(_alternative(model, found[i][1], hedges[[i, -1]], broken[i]))
+        told.append(weighed.told(i, found[i][1]))
         if len(told) == _TOLD:
             break
     return tuple(told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Candidates and, last, the proposal: M of them, arrays (M,) in USD unless said.
+
+    Attributes:
+        hedges: (M, N).
+        broken: (M, C) how far each goes over a cap beyond what the proposal does; ``over`` summed.
+        objective, cost: J, and its terms beside risk.
+        once: what trading costs once.
+        volatility: daily.
+    """
+
+    model: HedgeModel
+    hedges: FloatArray
+    broken: FloatArray
+    over: FloatArray
+    objective: FloatArray
+    cost: FloatArray
+    once: FloatArray
+    volatility: FloatArray
+
+    def same(self, i: int, others: set[int]) -> bool:
+        """It comes down to one of the others: the same trades, or as good to a cent."""
+        rows = sorted(others)
+        if np.any(np.max(np.abs(self.hedges[rows] - self.hedges[i]), axis=1) <= _SAME_TRADES):
+            return True
+        return self.over[i] == 0 and abs(float(self.objective[i] - self.objective[-1])) < _CENT
+
+    def told(self, i: int, name: str) -> Alternative:
+        return Alternative(
+            name=name,
+            objective_usd=float(self.objective[i]),
+            volatility_daily_usd=float(self.volatility[i]),
+            trade_cost_usd=float(self.once[i]),
+            reason=self._broken(i) if self.over[i] > 0 else self._dearer(i),
+        )
+
+    def _broken(self, i: int) -> str:
+        caps, broken = self.model.caps, self.broken[i]
+        worst = int(np.lexsort((broken, caps.tiers * (broken > 0)))[-1])
+        where = f" of {caps.scopes[worst]}" if caps.scopes[worst] else ""
+        return f"breaks {caps.names[worst]}{where} by {broken[worst]:,.2f} USD"
+
+    def _dearer(self, i: int) -> str:
+        dearer = float(self.cost[i] - self.cost[-1])
+        riskier = float(self.objective[i] - self.objective[-1]) - dearer
+        if dearer + riskier <= 0:
+            better = f"better by {-dearer - riskier:,.2f} USD"
+            trades = np.count_nonzero(self.hedges[[i, -1]] != self.model.current, axis=1)
+            more = int(trades[0] - trades[1])
+            if more > 0:
+                return f"{better}, too little for {more} more trades"
+            return f"{better}, but no step of the search of lots leads there"
+        if dearer > 0 and riskier < 0:
+            return f"costs {dearer:,.2f} USD more, takes away only {-riskier:,.2f} USD more of risk"
+        if dearer < 0:
+            return f"saves {-dearer:,.2f} USD of cost, leaves {riskier:,.2f} USD more of risk"
+        return f"costs {dearer:,.2f} USD more, leaves {riskier:,.2f} USD more of risk"
+
+
+def _weigh(model: HedgeModel, hedges: FloatArray) -> _Weighed:
+    costs, held, trades = model.costs, model.bot + hedges, hedges - model.current
+    values, size = model.caps.values(hedges), np.abs(trades)
+    broken = excess(values, np.maximum(model.caps.limits, values[-1]))
+    broken[broken <= _HAIR * model.unit_usd] = 0.0
+    return _Weighed(
+        model,
+        hedges,
+        broken,
+        np.sum(broken, axis=1),
+        model.objective_usd(hedges),
+        costs.objective_usd(hedges, trades),
+        size @ (costs.fee + costs.half_spread) + size**1.5 @ costs.impact_per_root_usd,
+        np.sqrt(np.maximum(np.sum((held @ model.covariance) * held, axis=1), 0.0)),
+    )
 
 
 def _candidates(
@@ -90,10 +164,9 @@ def _best_single(model: HedgeModel, tokens: NDArray[np.intp]) -> int:
 def _scaled(model: HedgeModel, direction: FloatArray) -> FloatArray:
     """All hedges closed but one along ``direction`` d, of the size that is worth it:
 
-        s = −(dᵀΣp + c/2w) / dᵀΣd,   w = λτ/2E
+        s = −sign(dᵀΣp) · max(|dᵀΣp| − c/2w, 0) / dᵀΣd,   w = λτ/2E
 
-    c is what a dollar of it costs over the horizon beside risk; where w is 0 it is left out, and
-    where costs are above what is gained s is 0.
+    c is what a dollar of it costs over the horizon beside risk; where w is 0 it is left out.
     """
     pull = float(direction @ model.covariance @ model.bot)
     side = -np.sign(pull)  # of s
@@ -105,45 +178,3 @@ def _scaled(model: HedgeModel, direction: FloatArray) -> FloatArray:
     closed = np.clip(0.0, model.lower, model.upper)
     hedge: FloatArray = np.clip(closed + side * amount * direction, model.lower, model.upper)
     return hedge
-
-
-def _alternative(
-    model: HedgeModel, name: str, hedges: FloatArray, broken: FloatArray
-) -> Alternative:
-    """One alternative and the proposal, (2, N), in figures and words."""
-    held = model.bot + hedges[0]
-    objective = model.objective_usd(hedges)
-    trade = np.abs(hedges - model.current)
-    costs = model.costs
-    once = trade @ (costs.fee + costs.half_spread) + trade**1.5 @ costs.impact_per_root_usd
-    return Alternative(
-        name=name,
-        objective_usd=float(objective[0]),
-        volatility_daily_usd=float(np.sqrt(max(float(held @ model.covariance @ held), 0.0))),
-        trade_cost_usd=float(once[0]),
-        reason=_reason(model, hedges, objective, broken),
-    )
-
-
-def _reason(
-    model: HedgeModel, hedges: FloatArray, objective: FloatArray, broken: FloatArray
-) -> str:
-    if np.any(broken):
-        worst = int(np.lexsort((broken, model.caps.tiers * (broken > 0)))[-1])
-        scope = model.caps.scopes[worst]
-        where = f" of {scope}" if scope else ""
-        return f"breaks {model.caps.names[worst]}{where} by {broken[worst]:,.2f} USD"
-    cost = model.costs.objective_usd(hedges, hedges - model.current)
-    dearer = float(cost[0] - cost[1])
-    riskier = float((objective - cost)[0] - (objective - cost)[1])
-    worse = dearer + riskier
-    if worse <= 0:
-        more = int(np.subtract(*np.count_nonzero(hedges != model.current, axis=1)))
-        if more > 0:
-            return f"better by {-worse:,.2f} USD, too little for {more} more trades"
-        return f"better by {-worse:,.2f} USD, but not found by the search of lots"
-    if dearer > 0 and riskier < 0:
-        return f"costs {dearer:,.2f} USD more and takes away only {-riskier:,.2f} USD more of risk"
-    if dearer < 0:
-        return f"saves {-dearer:,.2f} USD of cost and leaves {riskier:,.2f} USD more of risk"
-    return f"costs {dearer:,.2f} USD more and leaves {riskier:,.2f} USD more of risk"
