@@ -54,7 +54,7 @@ class Nearby:
         gone = np.zeros(len(free))
         gone[left_out] = -self.trade[left_out]
         count, rows = int(np.count_nonzero(free)), len(self.rows)
-        if count <= rows:
+        if count < max(rows, 1):
             return None
         system = np.zeros((count + rows, count + rows))
         system[:count, :count] = self.hessian[np.ix_(free, free)]

@@ -1,0 +1,117 @@
+"""One step from a solved problem, against solving the problem next to it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from risk.limits.caps import RiskLimits
+from strategies.caps import excess
+from strategies.constraints import shape_of
+from strategies.inputs import HedgeChoices
+from strategies.lots import best_lots, nearest_lots
+from strategies.model import HedgeModel, hedge_model
+from strategies.nearby import Nearby, near_starts, nearby
+from strategies.plan import Plan, Planner
+from strategies.problem import HedgeProblem, Relaxed
+from tests.strategies_cases import free, random_facts
+
+CAPS = RiskLimits(
+    hedge_gross_usd=60_000,
+    net_usd=45_000,
+    cluster_net_usd=60_000,
+    beta_net_usd=60_000,
+    cae_usd=300_000,
+)
+CHOICES = {
+    "no caps": HedgeChoices(RiskLimits()),
+    "net": HedgeChoices(RiskLimits(net_usd=40_000.0), risk_aversion=0.1),
+    "gross": HedgeChoices(RiskLimits(hedge_gross_usd=25_000.0)),
+    "cone": HedgeChoices(RiskLimits(cae_usd=180_000.0), risk_aversion=1.0),
+    "impact": HedgeChoices(RiskLimits(net_usd=40_000.0), risk_aversion=0.1, impact=1.0),
+    "uncertainty": HedgeChoices(CAPS, estimation_uncertainty=0.05),
+}
+
+
+def solved(model: HedgeModel, limits: np.ndarray) -> Relaxed:
+    answer = HedgeProblem(shape_of(model)).solve(model, limits)
+    assert isinstance(answer, Relaxed), answer
+    return answer
+
+
+def stepping(seed: int, choices: HedgeChoices) -> Nearby:
+    model = hedge_model(random_facts(seed, n=10, held=3), choices)
+    near = nearby(model, model.caps.limits, solved(model, model.caps.limits))
+    assert near is not None
+    return near
+
+
+@pytest.mark.parametrize("name", list(CHOICES))
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_a_small_trade_left_out_costs_what_solving_again_says(name: str, seed: int):
+    near = stepping(seed, CHOICES[name])
+    model = near.model
+    size = np.where(near.trade != 0, np.abs(near.trade), np.inf)
+    out = np.array([int(np.argmin(size))])
+    step = near.stepped(out, np.zeros(len(near.rows)))
+    assert step is not None
+    assert step[out[0]] == model.current[out[0]]
+    lower, upper = model.lower.copy(), model.upper.copy()
+    lower[out] = upper[out] = model.current[out]
+    again = solved(replace(model, lower=lower, upper=upper), near.limits)
+    rise = again.objective_usd - near.relaxed.objective_usd
+    assert near.cost_usd(step) == pytest.approx(again.objective_usd, abs=0.3 * rise + 0.01)
+
+
+@pytest.mark.parametrize("name", ["net", "gross"])
+def test_distance_from_a_cap_is_kept_to_the_dollar(name: str):
+    near = stepping(2, CHOICES[name])
+    assert len(near.rows) >= 1
+    step = near.stepped(np.array([], dtype=np.int64), np.full(len(near.rows), 5.0))
+    assert step is not None
+    values = near.model.caps.values(step)[near.rows]
+    assert values == pytest.approx(near.limits[near.rows] - 5.0, abs=0.2)
+
+
+def test_a_step_that_changes_nothing_stays_at_the_solution():
+    near = stepping(1, CHOICES["uncertainty"])
+    step = near.stepped(np.array([], dtype=np.int64), np.zeros(len(near.rows)))
+    assert step is not None
+    assert step == pytest.approx(near.relaxed.hedge_usd, abs=1.0)
+
+
+@pytest.mark.parametrize("name", list(CHOICES))
+def test_lots_found_nearby_are_inside_the_caps_and_nearly_as_good_as_the_bound(name: str):
+    near = 0
+    for seed in range(8):
+        model = hedge_model(random_facts(seed, n=10, held=3), CHOICES[name])
+        plan = Planner().plan(model)
+        assert isinstance(plan, Plan)
+        if "margin" in plan.status or "eased" in plan.status:
+            continue
+        near += 1
+        values = model.caps.values(plan.lots.hedge_usd)
+        assert not np.any(excess(values, model.caps.limits))
+        gained = float(model.objective_usd(model.current)) - plan.relaxed.objective_usd
+        worth = model.trade_worth_usd * np.count_nonzero(near_trades(plan, model))
+        gap = plan.lots.objective_usd - plan.relaxed.objective_usd
+        assert -1e-3 <= gap <= 0.02 * abs(gained) + worth
+    assert near >= 6
+
+
+def near_trades(plan: Plan, model: HedgeModel) -> np.ndarray:
+    return plan.relaxed.hedge_usd != model.current
+
+
+def test_searching_from_the_steps_is_as_good_as_searching_from_solutions():
+    near = stepping(3, CHOICES["net"])
+    model = near.model
+    stepped = best_lots(model, near.limits, [nearest_lots(model, h) for h in near_starts(near)])
+    plain = best_lots(model, near.limits, [nearest_lots(model, near.relaxed.hedge_usd)])
+    assert stepped.objective_usd <= plain.objective_usd + model.trade_worth_usd * 10
+
+
+def test_costs_without_curvature_are_left_to_the_solver():
+    model = hedge_model(random_facts(1), free(net_usd=30_000.0))
+    relaxed = solved(model, model.caps.limits)
+    assert nearby(model, model.caps.limits, relaxed) is None
