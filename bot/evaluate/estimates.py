@@ -12,7 +12,9 @@ from risk.returns import BARS_PER_DAY
 HINDSIGHT_DAYS = 30
 
 
-def estimates(decisions: Decisions, estimator: str, shrinkage: float) -> list[CovarianceEstimate]:
+def estimates(
+    decisions: Decisions, estimator: str, shrinkage: float | None
+) -> list[CovarianceEstimate]:
     """(D) estimates of the eligible symbols from the bars closed by each decision."""
     market = decisions.market
     stream = new_estimator(estimator, market.symbols, shrinkage=shrinkage)

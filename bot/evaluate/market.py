@@ -190,7 +190,8 @@ def _paid(
     paid = np.zeros((len(time_ms), len(symbols)))
     for column, symbol in enumerate(symbols):
         if symbol in funding:
-            rows = np.searchsorted(time_ms, funding[symbol].time_ms)
-            inside = rows < len(time_ms)
+            due_ms = funding[symbol].time_ms
+            rows = np.searchsorted(time_ms, due_ms)
+            inside = (rows < len(time_ms)) & (due_ms > time_ms[0] - HOUR_MS)
             np.add.at(paid[:, column], rows[inside], funding[symbol].rate[inside])
     return paid

@@ -28,7 +28,7 @@ class Plan:
         tokens: how many each holds.
         cost_bps: of every trade, of its notional.
         choices: tuning, without caps.
-        shrinkage: of the mean of EWMA.
+        shrinkage: of the estimators that have a choice of it, None for their own.
     """
 
     decisions: Decisions
@@ -38,7 +38,7 @@ class Plan:
     tokens: int
     cost_bps: float
     choices: HedgeChoices
-    shrinkage: float
+    shrinkage: float | None
 
     @property
     def pieces(self) -> list[tuple[str, int]]:
