@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
+from config.load import profile_path
 from tests.e2e_scene import SHARED, called
 from tests.risk_scene import FET, NEAR, RENDER
 
@@ -19,6 +21,12 @@ BOOK = {FET: 20_000.0, NEAR: 12_000.0, RENDER: -5_000.0, GRT: 8_000.0}
 Array = np.ndarray[Any, Any]
 
 
+def plain_profile() -> dict[str, Any]:
+    """The caps that hold without a config, with a strategy that hedges by the default estimator."""
+    profile: dict[str, Any] = yaml.safe_load(profile_path("paper").read_text(encoding="utf-8"))
+    return {**profile, "hedge": {**(profile.get("hedge") or {}), "strategy": "none"}}
+
+
 @cache
 def document() -> dict[str, Any]:
     """What the command prints."""
@@ -26,8 +34,12 @@ def document() -> dict[str, Any]:
         book = Path(folder) / "book.json"
         rows = [{"symbol": s, "notional_usd": usd} for s, usd in BOOK.items()]
         book.write_text(json.dumps(rows), encoding="utf-8")
+        config = Path(folder) / "perphedge.yaml"
+        # The plain mean of EWMA: a strategy may bring an estimator of its own, and risk uses it.
+        config.write_text(yaml.safe_dump(plain_profile()), encoding="utf-8")
         at = AT.strftime("%Y-%m-%dT%H:%M:%SZ")
-        seen = called("risk", "--data", str(MARKET), "--at", at, "--book", str(book), "--json")
+        where = ("-c", str(config), "--data", str(MARKET), "--at", at, "--book", str(book))
+        seen = called("risk", *where, "--json")
     assert (seen.code, seen.err) == (0, "")
     return seen.document
 

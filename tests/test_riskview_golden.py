@@ -309,7 +309,7 @@ def test_signals_of_pairs_tell_the_plain_correlation(
         s for s in document["signals"] if s["kind"] in {"duplicate_exposure", "high_correlation"}
     ]
     for row in rows:
-        assert row["value"] == pytest.approx(plain.loc[tuple(row["symbols"])], abs=1e-9)
+        assert row["value"] == pytest.approx(plain.loc[tuple(row["symbols"])], abs=1e-6)
     duplicates = {tuple(s["symbols"]) for s in rows if s["kind"] == "duplicate_exposure"}
     longs = sorted(s for s, usd in BOOK.items() if usd > 0)
     above = {pair for pair in combinations(longs, 2) if plain.loc[pair] > 0.8}
