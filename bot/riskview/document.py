@@ -1,28 +1,24 @@
 """One moment's risk as a document of plain JSON types. Pure; a figure that is not known is null."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.outlook.signal_board import LISTINGS
 from bot.records.cycle import iso_utc
 from bot.records.ending import Look, signal_record
+from bot.riskview.exposure_part import exposure_part
+from bot.riskview.figures import share, usd
 from bot.riskview.measured import Measured, measured
-from risk.book import FloatArray
 from risk.correlation.benchmark_beta import BenchmarkBeta
 from risk.correlation.report import LONG_DAYS, CorrelationMatrix
 from risk.crowding.funding_extras import FundingDifferential
 from risk.crowding.report import TokenCrowding
-from risk.exposure.report import ClusterExposure
 from risk.limits.cures import Explanation
 from risk.returns import BarPanel
 from risk.signals.episodes import Severity
-from risk.tail.stress import StressResult
-from risk.tail.var_es import TailRisk
 
 Document = dict[str, Any]
 
@@ -51,7 +47,7 @@ def risk_document(
     return {
         "timestamp": iso_utc(look.observation.book.timestamp_ms),
         "timestamp_ms": look.observation.book.timestamp_ms,
-        "exposure": _exposure(look, found, aside),
+        "exposure": exposure_part(look, found, aside),
         "correlation": _correlation(found),
         "clusters": _clusters(found),
         "beta": _betas(look, found),
@@ -66,101 +62,7 @@ def risk_document(
         "caps_factor": look.outside.factor,
         "caps_reasons": list(look.outside.reasons),
         "troubles": [f"{one.name}: {one.reason}" for one in look.outside.troubles],
-        "cap_use": {cap: _share(use) for cap, use in look.before.cap_use.items()},
-    }
-
-
-def _exposure(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]]) -> Document:
-    report, bets = look.assessment.exposure, found.effective_bets
-    held = report.position_usd != 0
-    tail, facts, errors = found.tail, look.assessment.facts, found.known.errors
-    document: Document = {
-        "gross_usd": _usd(report.gross_usd),
-        "net_usd": _usd(report.net_usd),
-        "sector": {
-            "gross_usd": _usd(found.sector_gross_usd),
-            "net_usd": _usd(report.sector_net_usd),
-        },
-        "cae_usd": _usd(report.cae_usd),
-        "cae_se_usd": _usd(errors.cae_usd),
-        "beta_net_usd": _usd(report.beta_net_usd),
-        "beta_net_se_usd": _usd(report.beta_net_se_usd),
-        "volatility_daily_usd": _usd(report.volatility_daily_usd),
-        "volatility_daily_se_usd": _usd(errors.volatility_daily_usd),
-        "volatility_unhedged_daily_usd": _usd(look.unhedged.volatility_daily_usd),
-        "systematic_daily_usd": _usd(report.systematic_daily_usd),
-        "specific_daily_usd": _usd(report.specific_daily_usd),
-        "volatility_btc_daily": _share(look.assessment.facts.volatility_btc_daily, 8),
-        "diversification_ratio": _share(report.diversification_ratio),
-        "effective_bets": None if bets is None else _share(bets.number),
-        "positions": _by_symbol(report.symbols, report.position_usd, held, 4),
-        "hedges": _by_symbol(facts.symbols, facts.hedge_usd, facts.hedge_usd != 0, 4),
-        "contributions": _by_symbol(report.symbols, report.component_daily_usd, held, 4),
-        "contributions_se": _by_symbol(report.symbols, errors.component_daily_usd, held, 4),
-        "marginal": _by_symbol(report.symbols, report.marginal_daily_usd, held, 8),
-        "unmeasured": {
-            symbol: {"notional_usd": _usd(usd), "reason": reason}
-            for symbol, (usd, reason) in sorted(aside.items())
-        },
-    }
-    for name in ("var95_usd", "es95_usd", "var99_usd", "es99_usd"):
-        document[name] = None if tail is None else _usd(getattr(tail, name))
-    document["tail"] = _tail(tail, found)
-    document["kurtosis_hourly"] = _share(found.known.kurtosis)
-    document["history"] = _history(look, found)
-    document["clusters"] = [_cluster(one) for one in report.clusters if one.gross_usd]
-    document["stress"] = [_stress(one) for one in found.stress]
-    document["stress_unknown"] = dict(found.stress_unknown)
-    return document
-
-
-def _history(look: Look, found: Measured) -> Document:
-    """What is known of each position held, and how well."""
-    estimate, about = look.assessment.estimate, found.known
-    rows: Document = {}
-    for symbol in found.held:
-        i = estimate.column(symbol)
-        rows[symbol] = {
-            "observed_bars": int(estimate.observed_bars[i]),
-            "effective_bars": _share(float(estimate.effective_bars[i]), 1),
-            "volatility_daily": _share(float(estimate.volatility_daily[i]), 8),
-            "volatility_daily_se": _share(float(about.volatility_error_daily[i]), 8),
-            "short_history": about.short_history[i],
-        }
-    return rows
-
-
-def _tail(tail: TailRisk | None, found: Measured) -> Document:
-    if tail is None:
-        return {"unknown": found.tail_unknown}
-    return {
-        "unknown": None,
-        "worst_usd": _usd(tail.worst_usd),
-        "scenarios": tail.scenarios,
-        "independent": _share(tail.independent, 1),
-        "dropped": tail.dropped,
-        "filled_by_symbol": dict(tail.filled_by_symbol),
-        "history_days": _share(found.history_days, 1),
-    }
-
-
-def _cluster(one: ClusterExposure) -> Document:
-    return {
-        "name": one.name,
-        "symbols": list(one.symbols),
-        "gross_usd": _usd(one.gross_usd),
-        "net_usd": _usd(one.net_usd),
-        "cae_usd": _usd(one.cae_usd),
-        "variance_share": _share(one.variance_share),
-    }
-
-
-def _stress(one: StressResult) -> Document:
-    return {
-        "name": one.name,
-        "loss_usd": _usd(one.loss_usd),
-        "volatility_daily_usd": _usd(one.volatility_usd),
-        "detail": one.detail,
+        "cap_use": {cap: share(use) for cap, use in look.before.cap_use.items()},
     }
 
 
@@ -178,9 +80,9 @@ def _correlation(found: Measured) -> Document:
     document["volume_weighted"] = [
         {
             "symbols": [one.one, one.other],
-            "plain": _share(one.plain),
-            "weighted": _share(one.weighted),
-            "standard_error": _share(one.standard_error),
+            "plain": share(one.plain),
+            "weighted": share(one.weighted),
+            "standard_error": share(one.standard_error),
         }
         for one in report.disagreements
     ]
@@ -192,7 +94,7 @@ def _matrix(one: CorrelationMatrix, order: Sequence[int]) -> Document:
     chosen = one.matrix[np.ix_(order, order)]
     return {
         "symbols": [one.symbols[i] for i in order],
-        "matrix": [[_share(value, 8) for value in row] for row in chosen.tolist()],
+        "matrix": [[share(value, 8) for value in row] for row in chosen.tolist()],
     }
 
 
@@ -215,8 +117,8 @@ def _betas(look: Look, found: Measured) -> Document:
         for name, benchmark in found.benchmarks.items():
             row |= _beta(report.betas.get((benchmark, LONG_DAYS)), symbol, name)
         k = estimate.symbols.index(symbol) if symbol in estimate.symbols else None
-        row["hedge_btc"] = None if k is None else _share(hedge.value[k], 8)
-        row["hedge_btc_se"] = None if k is None else _share(hedge.standard_error[k], 8)
+        row["hedge_btc"] = None if k is None else share(hedge.value[k], 8)
+        row["hedge_btc_se"] = None if k is None else share(hedge.standard_error[k], 8)
         rows[symbol] = row
     return rows
 
@@ -237,7 +139,7 @@ def _beta(one: BenchmarkBeta | None, symbol: str, name: str) -> Document:
     correlation = f"correlation_{name}"
     errors = (f"{correlation}_se", f"{correlation}_se_plain")
     keys = (name, f"{name}_se", f"{name}_se_plain", correlation, *errors)
-    return {key: _share(value, 8) for key, value in zip(keys, values, strict=True)}
+    return {key: share(value, 8) for key, value in zip(keys, values, strict=True)}
 
 
 def _crowding(look: Look, found: Measured) -> Document:
@@ -247,19 +149,19 @@ def _crowding(look: Look, found: Measured) -> Document:
 def _token(token: TokenCrowding, found: Measured) -> Document:
     extra = found.funding_extras[token.symbol]
     return {
-        "annual_rate": _share(token.funding_annual, 8),
-        "score": _share(token.crowding),
-        "cluster_score": _share(token.cluster_crowding),
-        "persistence": _share(token.persistence),
+        "annual_rate": share(token.funding_annual, 8),
+        "score": share(token.crowding),
+        "cluster_score": share(token.cluster_crowding),
+        "persistence": share(token.persistence),
         "interval_hours": extra.interval_hours,
         "pinned": token.pinned,
         "source": token.source,
         "capped": extra.capped,
-        "half_life_hours": _share(extra.half_life_hours, 2),
-        "score_annual": _share(token.score_annual, 8),
-        "z_sector": _share(token.z_sector),
-        "z_own": _share(token.z_own),
-        "z_open_interest": _share(token.z_open_interest),
+        "half_life_hours": share(extra.half_life_hours, 2),
+        "score_annual": share(token.score_annual, 8),
+        "z_sector": share(token.z_sector),
+        "z_own": share(token.z_own),
+        "z_open_interest": share(token.z_open_interest),
         "substitute": token.substitute,
         "unknown": token.unknown,
     }
@@ -272,9 +174,9 @@ def _funding(found: Measured) -> Document:
         if breadth is None
         else {
             "tokens": breadth.tokens,
-            "long_share": _share(breadth.long_share),
-            "neutral_share": _share(breadth.neutral_share),
-            "short_share": _share(breadth.short_share),
+            "long_share": share(breadth.long_share),
+            "neutral_share": share(breadth.neutral_share),
+            "short_share": share(breadth.short_share),
         },
         "differentials": [_differential(one) for one in found.differentials],
     }
@@ -284,9 +186,9 @@ def _differential(one: FundingDifferential) -> Document:
     return {
         "long_symbol": one.long_symbol,
         "short_symbol": one.short_symbol,
-        "correlation": _share(one.correlation),
-        "annual": _share(one.annual),
-        "standard_error": _share(one.standard_error),
+        "correlation": share(one.correlation),
+        "annual": share(one.annual),
+        "standard_error": share(one.standard_error),
         "substitute": one.substitute,
     }
 
@@ -298,7 +200,7 @@ def _signals(look: Look, found: Measured) -> list[Document]:
         asdict(signal_record(one))
         | {
             "symbols": list(one.symbols),
-            "value": _share(one.value),
+            "value": share(one.value),
             "since_earlier": one.since_earlier,
         }
         for one in every
@@ -317,35 +219,17 @@ def _breach(one: Explanation) -> Document:
     return {
         "cap": breach.cap,
         "scope": breach.scope,
-        "value": _usd(breach.value),
-        "limit": _usd(breach.limit),
+        "value": usd(breach.value),
+        "limit": usd(breach.limit),
         "bot_alone": breach.bot_alone,
         "curable": breach.curable,
-        "positions": [{"symbol": s, "contribution": _usd(part)} for s, part in one.parts],
+        "positions": [{"symbol": s, "contribution": usd(part)} for s, part in one.parts],
         "cure": None
         if cure is None
-        else {"symbol": cure.symbol, "reduce_usd": _usd(cure.reduce_usd)},
+        else {"symbol": cure.symbol, "reduce_usd": usd(cure.reduce_usd)},
     }
 
 
 def _limits(look: Look) -> Document:
     limits = look.choices.limits
     return {name: getattr(limits, name) for name in type(limits).__dataclass_fields__}
-
-
-def _by_symbol(
-    symbols: Iterable[str], values: FloatArray, held: NDArray[np.bool_], digits: int
-) -> Document:
-    rows = zip(symbols, values.tolist(), held.tolist(), strict=True)
-    return {symbol: _share(value, digits) for symbol, value, is_held in rows if is_held}
-
-
-def _usd(value: float | None) -> float | None:
-    return _share(value, 4)
-
-
-def _share(value: float | None, digits: int = 6) -> float | None:
-    """Rounded, which also hides the noise of the last bit; what is not finite is not known."""
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), digits) + 0.0
