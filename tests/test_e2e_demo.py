@@ -174,7 +174,7 @@ def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[SimulatedExchange]:
         built.append(SimulatedExchange(*arguments, **named))
         return built[-1]
 
-    monkeypatch.setattr(bot.demo, "SimulatedExchange", build)
+    monkeypatch.setattr(bot.demo.stage, "SimulatedExchange", build)
     return built
 
 
