@@ -59,9 +59,9 @@ def _variance(split: object) -> list[tuple[str, str]]:
     )
     if removed is None or kept is None or added is None:
         return []
-    told = f"{words.percent(removed)} of the market's variance removed, the bot's own bet kept"
-    if kept > 0:
-        told += f", {words.percent(added / kept)} of it added by the hedges"
+    told = f"{words.percent(removed)} of the market's variance removed; the bot's own bet kept"
+    if kept > 0 and added > 0:
+        told += f", and the hedges add {words.percent(added / kept)} as much of their own"
     return [("Variance", told)]
 
 
@@ -73,7 +73,7 @@ def _stress(proposal: Mapping[str, Any]) -> list[tuple[str, str]]:
     worst = max(taken, key=lambda name: taken[name])
     before = words.number((proposal.get("stress_before_usd") or {}).get(worst))
     told = f"{words.plain(worst)}: {words.usd(before)} to {words.usd(taken[worst])}"
-    return [("Taken of the account by its worst stress", told)]
+    return [("Worst stress takes of the account", told)]
 
 
 def _deleveraging(told: object) -> list[tuple[str, str]]:
@@ -85,7 +85,7 @@ def _deleveraging(told: object) -> list[tuple[str, str]]:
     if loss is not None and stress:
         text += f", {words.usd(loss)} lost in {stress}"
     share = words.percent(words.number(told.get("share")))
-    return [(f"If {share} of the hedges were deleveraged", text)]
+    return [(f"With {share} of hedges deleveraged", text)]
 
 
 def _conflict(told: object) -> list[tuple[str, str]]:
