@@ -43,7 +43,13 @@ lint: .venv/.dev ## ruff, mypy and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.dev ## speed, as ratios against named peers in the same run
+# The peers are heavy and needed for nothing else.
+.venv/.bench: .venv/.dev requirements-bench.lock
+	@echo "Installing what the benchmarks compare with into .venv; once, one to three minutes ..."
+	@$(PIP) install --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: .venv/.bench ## speed, as ratios against named peers in the same run
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and caches

@@ -1,6 +1,6 @@
 """One hedge decision against what its convex problems alone cost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -23,9 +23,10 @@ _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class _Solve:
+class Solve:
     """One problem that a decision solved: its parameters, its canonical data and its optimum."""
 
+    compiled: Any
     problem: Any
     parameters: list[tuple[Any, Any]]
     data: dict[str, Any]
@@ -38,6 +39,12 @@ class _Solve:
             parameter.value = value
         self.problem.solve(solver=cp.CLARABEL, warm_start=False, enforce_dpp=True)
         return float(self.problem.value)
+
+    def straight(self) -> Any:
+        """The solver alone on the smaller numbers that a decision hands to it."""
+        for parameter, value in self.parameters:
+            parameter.value = value
+        return self.compiled.solve()
 
     def with_clarabel(self) -> Any:
         data = self.data
@@ -55,6 +62,25 @@ class _Solve:
         return float(self.problem.value)
 
 
+def captured(decide: Callable[[], object]) -> list[Solve]:
+    """The problems that one decision solves."""
+    solves: list[Solve] = []
+    run = strategies.problem.run
+
+    def watched(compiled: Any) -> str:
+        status, problem = run(compiled), compiled.problem
+        parameters = [(p, np.copy(p.value)) for p in problem.parameters()]
+        # The value as the caller is about to find it.
+        value = float(problem.objective.value)
+        data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts={})
+        solves.append(Solve(compiled, problem, parameters, data, chain, inverse, value))
+        return status
+
+    with patch("strategies.problem.run", watched):
+        decide()
+    return solves
+
+
 class _Case:
     """One decision, repeated, and the problems that it solves."""
 
@@ -62,28 +88,10 @@ class _Case:
         self.facts, self.choices = facts, choices
         self.strategy = MinimumRisk()
         self.first = self.decide()  # compiles, which happens once in the life of an engine
-        self.solves = self._captured()
+        self.solves = captured(self.decide)
 
     def decide(self) -> HedgeProposal | NoHedge:
         return self.strategy.decide(self.facts, self.choices)
-
-    def _captured(self) -> list[_Solve]:
-        solves: list[_Solve] = []
-        run = strategies.problem.run
-
-        def captured(compiled: Any) -> str:
-            status, problem = run(compiled), compiled.problem
-            parameters = [(p, np.copy(p.value)) for p in problem.parameters()]
-            data, chain, inverse = problem.get_problem_data(cp.CLARABEL, solver_opts={})
-            # The value as the caller is about to find it.
-            solves.append(
-                _Solve(problem, parameters, data, chain, inverse, float(problem.objective.value))
-            )
-            return status
-
-        with patch("strategies.problem.run", captured):
-            self.decide()
-        return solves
 
     def clarabel(self) -> list[Any]:
         return [one.with_clarabel() for one in self.solves]

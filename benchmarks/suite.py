@@ -6,6 +6,7 @@ from benchmarks import (
     backfill,
     covariance,
     cycle,
+    decision,
     hedge,
     journal,
     order,
@@ -16,6 +17,7 @@ from benchmarks import (
 from benchmarks.measure import Effort, Line
 
 BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
+    "decision": decision.run,
     "hedge": hedge.run,
     "covariance": covariance.run,
     "rolling": rolling.run,
