@@ -3,6 +3,7 @@ many."""
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
@@ -61,6 +62,15 @@ def _worked(plan: Plan, processes: int) -> Iterator[tuple[tuple[str, int], BookS
 def _begin(plan: Plan) -> None:
     global _worker  # noqa: PLW0603 - a process of a pool has no other place for what it keeps
     _worker = Worker(plan)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """However the parent ends, nobody works on for it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _score(name: str, number: int) -> BookScore:
