@@ -6,6 +6,7 @@ from risk.book import FloatArray
 from strategies.alternatives import alternatives
 from strategies.caps import excess
 from strategies.costs import cost_model
+from strategies.cushion import passed_on
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel
 from strategies.plan import Plan
@@ -14,6 +15,8 @@ from strategies.sentence import proposal_sentence
 from strategies.state import risk_state
 from strategies.strain import deleveraging, stress_lines
 from strategies.variance import variance_split
+
+_SAME_LIMIT = 2e-3  # of the unit of money
 
 
 def proposal(
@@ -44,7 +47,7 @@ def proposal(
         before=before,
         after=after,
         cost=cost,
-        shadow_prices=model.caps.by_cap(plan.relaxed.duals, np.sum),
+        shadow_prices=_shadow_prices(choices, model, plan),
         slacks_usd=slacks,
         objective_relaxed=plan.relaxed.objective_usd,
         objective_lots=plan.lots.objective_usd,
@@ -74,6 +77,20 @@ def conflict(model: HedgeModel, plan: Plan, before: RiskState) -> Conflict | Non
     rows = tuple(CapInConflict(caps.names[i], caps.scopes[i]) for i in plan.conflict.tolist())
     alone = dict.fromkeys(breach.cap for breach in before.breaches if breach.bot_alone)
     return Conflict(rows, tuple(alone))
+
+
+def _shadow_prices(choices: HedgeChoices, model: HedgeModel, plan: Plan) -> dict[str, float]:
+    """USD of J for one USD more of each cap as it stands in the config, over all of its rows."""
+    caps = model.caps
+    values = caps.values(plan.relaxed.hedge_usd)
+    prices = plan.relaxed.duals * passed_on(
+        caps, values, choices.cushion, _SAME_LIMIT * model.unit_usd
+    )
+    if choices.limits.token_usd is not None:
+        # Widened to what allowed hedges can reach: the cap itself is out of their reach.
+        widened = caps.limits > choices.limits.token_usd * (1 + 1e-9)
+        prices[(np.array(caps.names) == "token_usd") & widened] = 0.0
+    return caps.by_cap(prices, np.sum)
 
 
 def _slacks(

@@ -30,3 +30,23 @@ def cushioned(caps: CapTable, hedge_usd: FloatArray, cushion: float) -> FloatArr
     inside = (1.0 - cushion) * limits
     aim = np.where(now > limits, inside, np.minimum(np.maximum(inside, now), limits))
     return np.where((caps.tiers == Tier.TRADE) | ~np.isfinite(limits), limits, aim)
+
+
+def passed_on(
+    caps: CapTable, values_usd: FloatArray, cushion: float, margin_usd: float
+) -> FloatArray:
+    """How many USD the limit in force moves when its cap is raised by one, (C,), from 0 to 1.
+
+    1 where a trade ends at the cap, 1 − c where it ends at the inner edge. 0 in between, where the
+    value of now is the limit, and beyond the cap, where the cap gave way: there a dollar more of
+    the cap takes a dollar off the slack and changes nothing else.
+
+    Args:
+        values_usd: (C,) at the solution, where a row with a price is at its limit.
+        margin_usd: values so close are the same.
+    """
+    inside = (1.0 - cushion) * caps.limits
+    at_cap = np.abs(values_usd - caps.limits) <= margin_usd
+    at_edge = np.abs(values_usd - inside) <= margin_usd
+    at_edge &= caps.tiers != Tier.TRADE
+    return np.where(at_cap, 1.0, np.where(at_edge, 1.0 - cushion, 0.0))

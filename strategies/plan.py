@@ -59,7 +59,7 @@ class Planner:
 
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
         """Hedges in lots for a model in which some symbol may move, or why there are none."""
-        prices = standing_prices(model, model.aim)
+        prices = None if _too_many_legs(model) else standing_prices(model, model.aim)
         if prices is not None:
             return _standing(model, prices)
         problem = self._hard_problem(shape_of(model))
@@ -157,6 +157,11 @@ def _within_caps(problem: HedgeProblem, model: HedgeModel) -> tuple[FloatArray, 
         limits = model.caps.limits
         solved = problem.solve(model, limits)
     return limits, solved
+
+
+def _too_many_legs(model: HedgeModel) -> bool:
+    most = model.most_legs
+    return most is not None and int(np.count_nonzero(model.current)) > most
 
 
 def _few_legs(

@@ -87,3 +87,32 @@ def test_a_cushion_spares_the_trades_at_an_edge():
     assert trades_plain >= 5
     assert (over, trades) == (1, 1)
     assert over_plain >= trades_plain
+
+
+@pytest.mark.parametrize("cushion", [0.0, 0.02])
+@pytest.mark.parametrize("cap", ["net_usd", "hedge_gross_usd", "cae_usd", "token_usd"])
+def test_the_price_told_is_that_of_the_cap_in_the_config(cap: str, cushion: float):
+    facts = random_facts(3, n=6, held=2)
+    limit = {"net_usd": 5_000.0, "hedge_gross_usd": 40_000.0, "cae_usd": 113_000.0}
+    choices = HedgeChoices(
+        RiskLimits(**{cap: limit.get(cap, 20_000.0)}), risk_aversion=2.0, cushion=cushion
+    )
+
+    def decided(change: float) -> HedgeProposal:
+        limits = RiskLimits(**{cap: limit.get(cap, 20_000.0) + change})
+        answer = STRATEGY.decide(facts, replace(choices, limits=limits))
+        assert isinstance(answer, HedgeProposal)
+        return answer
+
+    less, more = decided(-50.0).objective_relaxed, decided(50.0).objective_relaxed
+    slope = (less - more) / 100.0
+    assert slope > 1e-5
+    assert decided(0.0).shadow_prices[cap] == pytest.approx(slope, rel=2e-2)
+
+
+def test_a_cap_that_gave_way_has_no_price():
+    limits = RiskLimits(net_usd=10_000.0, hedge_gross_usd=20_000.0)
+    answer = STRATEGY.decide(two_tokens(), HedgeChoices(limits))
+    assert isinstance(answer, HedgeProposal)
+    assert answer.slacks_usd["net_usd"] > 0
+    assert answer.shadow_prices["net_usd"] == 0.0
