@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from risk.errors import OptimizationError
-from risk.limits.caps import RiskLimits
+from risk.limits.caps import LimitBreach, RiskLimits
+from risk.limits.cures import explain
+from risk.limits.measures import Standing
 from risk.limits.stresses import (
     AccountStress,
     account_stress,
@@ -188,3 +192,44 @@ def test_malformed_choices_are_named(changes: dict[str, object], message: str):
 def test_a_price_of_the_tail_without_scenarios_is_an_error():
     with pytest.raises(OptimizationError, match="tail_returns: there are none"):
         hedge_model(random_facts(1), HedgeChoices(RiskLimits(), tail_aversion=1.0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(-5e4, 5e4), min_size=6, max_size=6),
+    st.lists(st.floats(-3e4, 3e4), min_size=6, max_size=6),
+    st.booleans(),
+)
+def test_what_breaks_these_caps_adds_up_and_a_cure_is_one(
+    bot: list[float], hedge: list[float], shared: bool
+):
+    facts = random_facts(3, n=6, held=2)
+    named = gap_returns(facts.in_sector, gap=0.3, benchmark_gap=0.1)
+    stress = account_stress(named, np.full(6, 0.05), shared=shared)
+    facts = replace(facts, bot_usd=np.array(bot), stress=stress, beta_btc_se=np.full(6, 0.1))
+    choices = replace(free(stress_use=0.02, beta_net_usd=2_000.0), beta_uncertainty=1.0)
+
+    def state(held: np.ndarray, bots: np.ndarray) -> tuple[LimitBreach, ...]:
+        return risk_state(replace(facts, bot_usd=bots), choices, held).breaches
+
+    held = np.array(hedge)
+    standing = Standing(
+        facts.symbols, facts.bot_usd, held, facts.covariance_daily, facts.volatility_btc_daily,
+        facts.beta_btc, facts.in_sector, facts.cluster, facts.initial_margin_rate,
+        facts.equity_usd, (), choices.beta_doubt(facts), stress,
+    )  # fmt: skip
+    for breach in state(held, facts.bot_usd):
+        told = explain(breach, standing)
+        assert sum(part for _, part in told.parts) == pytest.approx(breach.value, rel=1e-9)
+        if told.cure is None:
+            continue
+        i = facts.symbols.index(told.cure.symbol)
+        on_hedges = breach.cap == "stress_use" and not shared
+        position = held[i] if on_hedges else facts.bot_usd[i] + held[i]
+        moved = held.copy()
+        moved[i] -= np.sign(position) * told.cure.reduce_usd
+        left = [one for one in state(moved, facts.bot_usd) if one.cap == breach.cap]
+        assert all(
+            one.scope != breach.scope or one.value == pytest.approx(breach.limit, rel=1e-6)
+            for one in left
+        )
