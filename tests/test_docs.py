@@ -61,7 +61,16 @@ def test_the_readme_names_every_command() -> None:
         assert f"`perphedge {name}" in README
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/hedge-log.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/architecture.md",
+        "docs/evaluation.md",
+        "docs/hedge-log.md",
+        "docs/strategies.md",
+    ],
+)
 def test_links_and_paths_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text)]
