@@ -40,7 +40,8 @@ from bot.records.summary import (
 from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
 from bot.trading.planner import PlanIdentity, PlanSettings, Skipped, plan_orders
 from bot.trading.reconcile import book_funding, recover, resolve_unresolved
-from bot.urgency import LeftOver, is_urgent, left_over
+from bot.trading.worst_case import CapUse
+from bot.urgency import LeftOver, Means, is_urgent, left_over
 from risk.errors import DataError, PerphedgeError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS
@@ -106,6 +107,7 @@ class Engine:
         self._past = Past(policy.past)
         self._decided_ms: int | None = None
         self._left: LeftOver = {}
+        self._means: Means | None = None
         self._correlated_bar: int | None = None
         self._news = News(parts.journal, parts.log)
 
@@ -282,9 +284,9 @@ class Engine:
         if isinstance(decision, NoHedge):
             if decision.reason is NoHedgeReason.SOLVER_FAILED:
                 return ended(seen, look, CycleStatus.HELD, decision.detail)
-            self._decided_ms, self._left = parts.clock.now_ms(), left_over(decision)
+            self._decided(look, decision)
             return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
-        self._decided_ms, self._left = parts.clock.now_ms(), left_over(decision)
+        self._decided(look, decision)
         if not self._policy.executes:
             return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
         progress.trading = True
@@ -319,10 +321,17 @@ class Engine:
                     problems=list(resolution.problems),
                 )
 
+    def _decided(self, look: Look, decision: HedgeProposal | NoHedge) -> None:
+        """Remember when, what it leaves over its cap, and what it had to hedge with."""
+        self._decided_ms, self._left = self._parts.clock.now_ms(), left_over(decision)
+        self._means = Means.of(look.assessment.facts)
+
     def _not_due(self, look: Look) -> str | None:
         """Why no decision is made now; None when one is due or a breach cannot wait."""
         breaches = look.before.breaches
         if self._decided_ms is None or is_urgent(breaches, self._left):
+            return None
+        if breaches and self._means and Means.of(look.assessment.facts).more_than(self._means):
             return None
         next_ms = self._decided_ms + self._policy.decide_every_ms
         # A clock that was set back must not postpone it.
@@ -364,11 +373,23 @@ class Engine:
             ),
             limits_hash=_hash_of(look.choices.limits),
             inputs={"sentence": proposal.sentence},
+            cap_use=self._cap_use(look),
         )
         report = await parts.executor.execute(plan, context)
         if report.stopped or report.denials or report.unknown:
             self._decided_ms = None  # it was not all carried out; the next cycle decides anew
         return self._executed(seen, look, proposal, report, plan.skipped)
+
+    @staticmethod
+    def _cap_use(look: Look) -> CapUse:
+        """What these hedges would use of each cap."""
+        facts = look.assessment.facts
+
+        def use(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+            vector = np.array([hedge_usd.get(symbol, 0.0) for symbol in facts.symbols])
+            return risk_state(facts, look.choices, vector).cap_use
+
+        return use
 
     def _executed(
         self,

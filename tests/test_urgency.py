@@ -1,6 +1,6 @@
 """When a breach cannot wait for the next decision."""
 
-from bot.urgency import is_urgent, left_over
+from bot.urgency import Means, is_urgent, left_over
 from risk.limits.caps import LimitBreach
 from strategies.proposal import NoHedge, NoHedgeReason, RiskState
 
@@ -35,3 +35,18 @@ def test_another_cap_or_another_scope_is_news():
 
 def test_a_decision_without_a_state_leaves_nothing():
     assert left_over(NoHedge("minimum_risk", 0, NoHedgeReason.FLAT, "", None)) == {}
+
+
+def test_what_shrank_to_less_than_half_is_looked_at_anew():
+    """It was left under other circumstances: a wrong price, an empty account."""
+    left = left_over(decided(breach(80_000)))
+    assert not is_urgent([breach(41_000)], left)
+    assert is_urgent([breach(39_000)], left)
+
+
+def test_more_money_or_another_symbol_is_more_to_hedge_with():
+    before = Means(1_000.0, frozenset({"NEAR/USDT:USDT"}))
+    assert not Means(1_050.0, before.carriers).more_than(before)
+    assert Means(1_200.0, before.carriers).more_than(before)
+    assert not Means(900.0, frozenset()).more_than(before)
+    assert Means(900.0, frozenset({"TAO/USDT:USDT"})).more_than(before)

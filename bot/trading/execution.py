@@ -24,6 +24,7 @@ from bot.trading.orders import (
 from bot.trading.planner import Plan, PlannedOrder
 from bot.trading.pretrade import Denied, OpenOrder, PretradeFacts, PretradeLimits, check_order
 from bot.trading.reconcile import book_fills
+from bot.trading.worst_case import CapUse, worst_cap
 from risk.errors import DataError
 from risk.instrument import Instrument
 
@@ -88,6 +89,7 @@ class ExecutionContext:
     Attributes:
         allowed: symbols in which a hedge may grow.
         limits_hash, inputs: written into the journal with every intent.
+        cap_use: use of the caps on what is held; asked when a plan does not go as planned.
     """
 
     cycle_id: str
@@ -97,6 +99,7 @@ class ExecutionContext:
     allowed: frozenset[str]
     limits_hash: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    cap_use: CapUse | None = None
 
 
 @dataclass(slots=True)
@@ -244,7 +247,22 @@ class Executor:
             positions_ms=run.account.state.timestamp_ms,
             depth_usd={(request.symbol, side): usd for side, usd in depth.items()},
         )
-        return check_order(request, facts, self._limits)
+        return check_order(request, facts, self._limits) or self._worst_case(
+            request, facts, context, run
+        )
+
+    def _worst_case(
+        self, request: OrderRequest, facts: PretradeFacts, context: ExecutionContext, run: _Run
+    ) -> Denied | None:
+        """An opening of a plan that is not going as planned must not lead out of the caps."""
+        as_planned = all(r.filled_quantity == r.request.quantity for r in run.results)
+        if request.reduce_only or context.cap_use is None or (as_planned and not facts.open_orders):
+            return None
+        marks = {symbol: quote.mark for symbol, quote in run.quotes.items()}
+        if unpriced := {o.symbol for o in facts.open_orders} - marks.keys():
+            return Denied("worst_case", f"{request.symbol}: no price for {min(unpriced)}")
+        worse = worst_cap(request, facts.own, facts.open_orders, marks, context.cap_use)
+        return None if worse is None else Denied("worst_case", f"{request.symbol}: {worse}")
 
     async def _refresh(self, symbol: str, run: _Run) -> None:
         """Reads again what would be too old by the time the order arrives."""

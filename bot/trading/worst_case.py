@@ -1,0 +1,73 @@
+"""Whether an opening could make a cap worse, if orders that are not resolved turn out badly. Pure.
+
+Only asked while something did not go as planned: what is left of a plan was made for orders that
+fill. Caps are convex in the hedges, so the worst of some orders filling lies where all of one side
+have filled, or none.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from bot.trading.orders import OrderRequest, Side
+from bot.trading.pretrade import OpenOrder
+
+CapUse = Callable[[Mapping[str, float]], Mapping[str, float]]
+"""Use of each cap on what is held, for hedges in USD by symbol, signed; 1 is exactly at the cap."""
+
+_NOISE = 1e-6
+_ZERO = Decimal(0)
+
+
+def worst_cap(
+    order: OrderRequest,
+    own: Mapping[tuple[str, str], Decimal],
+    pending: Sequence[OpenOrder],
+    mark_usd: Mapping[str, float],
+    cap_use: CapUse,
+) -> str | None:
+    """The cap that the order may make worse than both the cap and what it was; None if none.
+
+    Args:
+        own: our hedges, signed base units by (symbol, position side).
+        pending: orders that may still fill, or may have.
+        mark_usd: of every symbol held, pending or ordered.
+    """
+    change = {order.symbol: order.side.sign * order.quantity}
+    for filled in _scenarios(pending):
+        held = _sum(_by_symbol(own), filled)
+        before = cap_use(_in_usd(held, mark_usd))
+        after = cap_use(_in_usd(_sum(held, change), mark_usd))
+        for cap, use in after.items():
+            if use > max(1.0, before[cap]) * (1 + _NOISE):
+                return f"{cap} at {use:.2f} of its cap if unresolved orders turn out badly"
+    return None
+
+
+def _scenarios(pending: Sequence[OpenOrder]) -> list[dict[str, Decimal]]:
+    """What they change by symbol if none, all buys, all sells or all of them fill."""
+    sides: Iterable[tuple[Side, ...]] = ((), (Side.BUY,), (Side.SELL,), (Side.BUY, Side.SELL))
+    found: list[dict[str, Decimal]] = []
+    for which in sides:
+        change: dict[str, Decimal] = {}
+        for one in pending:
+            if one.side in which:
+                signed = one.side.sign * one.quantity
+                change[one.symbol] = change.get(one.symbol, _ZERO) + signed
+        if change not in found:
+            found.append(change)
+    return found
+
+
+def _by_symbol(own: Mapping[tuple[str, str], Decimal]) -> dict[str, Decimal]:
+    held: dict[str, Decimal] = {}
+    for (symbol, _), quantity in own.items():
+        held[symbol] = held.get(symbol, _ZERO) + quantity
+    return held
+
+
+def _sum(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    return {s: one.get(s, _ZERO) + other.get(s, _ZERO) for s in {**one, **other}}
+
+
+def _in_usd(held: Mapping[str, Decimal], mark_usd: Mapping[str, float]) -> dict[str, float]:
+    return {symbol: float(quantity) * mark_usd[symbol] for symbol, quantity in held.items()}
