@@ -23,12 +23,15 @@ from bot.ports import (
     VenueAccount,
 )
 from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
+from bot.trading.reconcile import book_fills
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
 from risk.instrument import Instrument
 
 Held = Mapping[tuple[str, str], Decimal]
 
+IMPLAUSIBLE = 0.5
+"""A mark price so far from both the index and the last price is an error of somebody's."""
 INSTRUMENTS_MAX_AGE_MS = 3_600_000  # filters older than an hour are read again
 
 
@@ -89,6 +92,7 @@ class Monitor:
         self._instruments: Mapping[str, Instrument] = {}
         self._instruments_read_ms: int | None = None
         self._disagreement: tuple[HedgeClosedExternally, ...] = ()
+        self._external: Held = {}
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """What the venue lists, read again when older than an hour."""
@@ -117,6 +121,7 @@ class Monitor:
         quotes = dict(await self._quotes(wanted, instruments))
         account = await self._venue.account()
         self._check_age("hedge account", account.state.timestamp_ms, self._ages.balance_ms)
+        await self._book_late_fills(account)
         split, closed = self._attribute(account)
         held = {symbol for symbol, _ in (*split.own, *split.external)}
         quotes |= await self._quotes(held - quotes.keys(), instruments)
@@ -177,6 +182,20 @@ class Monitor:
         if age_ms < -60_000:
             raise DataError(f"{what}: its timestamp lies {-age_ms / 1000:.0f} s in the future")
 
+    async def _book_late_fills(self, account: VenueAccount) -> None:
+        """Where the account moved without us, it may still be by an order of ours.
+
+        An order that the network sent on twice fills again under our id, and an answer of the
+        venue's may have told less than became true. So what looks like somebody else's doing is
+        looked for among our fills first.
+        """
+        external = self._split(account).external
+        ours = set(self._journal.symbols_traded(account.state.name))
+        changed = {key[0] for key in external if external[key] != self._external.get(key)}
+        for symbol in sorted(changed & ours):
+            await book_fills(self._journal, self._venue, symbol, self._clock)
+        self._external = self._split(account).external
+
     def _attribute(
         self, account: VenueAccount
     ) -> tuple[Attribution, tuple[HedgeClosedExternally, ...]]:
@@ -229,6 +248,12 @@ class Monitor:
         self._check_age(f"{quote.symbol}: mark price", quote.timestamp_ms, self._ages.mark_ms)
         if not (math.isfinite(quote.mark) and quote.mark > 0):
             raise DataError(f"{quote.symbol}: mark price {quote.mark}, must be above 0")
+        beside = (quote.index, quote.last)
+        if all(abs(quote.mark - price) > IMPLAUSIBLE * price for price in beside):
+            raise DataError(
+                f"{quote.symbol}: mark price {quote.mark:g} is not plausible beside index "
+                f"{quote.index:g} and last {quote.last:g}"
+            )
 
     def _external_positions(
         self, external: Held, account: VenueAccount, quotes: Mapping[str, Quote]

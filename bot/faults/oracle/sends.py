@@ -15,7 +15,6 @@ SYMBOL_SHARE = 0.30
 GROSS_SHARE = 1.0
 COLLAR = 0.01
 SLACK = 0.02
-_LOT_USD = 60.0
 
 
 def halt_holds(evidence: Evidence) -> Iterator[str]:
@@ -78,7 +77,7 @@ def caps_hold(evidence: Evidence) -> Iterator[str]:
 
 
 def never_over_hedged(evidence: Evidence) -> Iterator[str]:
-    """I6: hedges at worst are no larger than what the bot was last said to hold."""
+    """I6: hedges at worst are no larger than what the bot was last said to hold, and the band."""
     book = _Book(evidence)
     for arrival in evidence.sent():
         request, told = arrival.request, arrival.told
@@ -90,7 +89,7 @@ def never_over_hedged(evidence: Evidence) -> Iterator[str]:
         bot_usd = sum(q * told.marks[s] for s, q in told.bot_quantity.items())
         others_usd = _others_usd(evidence, arrival)
         hedge_usd = sum(float(q) * told.marks[s] for s, q in book.worst(arrival).items())
-        most_usd = max(0.0, bot_usd + others_usd) * (1 + SLACK) + _LOT_USD
+        most_usd = max(0.0, bot_usd + others_usd) * (1 + SLACK) + evidence.band_usd
         if hedge_usd > most_usd:
             yield (
                 f"{request.client_id}: hedges of {hedge_usd:.0f} USD at worst against "
