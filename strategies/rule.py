@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.caps import excess
@@ -85,24 +86,26 @@ class Towards:
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
         """Hedges in lots; standing still where no part of the way is allowed."""
         wanted = _worth_moving(model.current, _within_symbols(model, self.target_usd))
-        ways = model.current + _PARTS[:, None] * (wanted - model.current)
-        hedges = np.array([nearest_lots(model, way) for way in _distinct(ways)])
-        values = model.caps.values(hedges)
-        no_worse = np.maximum(model.caps.limits, values[-1])
-        allowed = np.flatnonzero(~np.any(excess(values, no_worse) > 0, axis=1))
-        hedge = hedges[allowed[0]]
+        hedge = nearest_lots(model, wanted)
+        whole = _allowed(model, hedge[None])[0]
+        if not whole:
+            ways = model.current + _PARTS[:, None] * (wanted - model.current)
+            hedges = np.array([nearest_lots(model, way) for way in ways])
+            hedge = hedges[int(np.argmax(_allowed(model, hedges)))]
         relaxed = Relaxed(
             wanted,
             float(model.objective_usd(wanted)),
             np.zeros(len(model.caps.names)),
-            "by rule" if allowed[0] == 0 else "by rule, cut by caps",
+            "by rule" if whole else "by rule, cut by caps",
         )
         return Plan(Lots(hedge, float(model.objective_usd(hedge))), relaxed, relaxed.status)
 
 
-def _distinct(ways: FloatArray) -> FloatArray:
-    """All parts of the way, or one where nothing moves."""
-    return ways if np.any(ways[0] != ways[-1]) else ways[-1:]
+def _allowed(model: HedgeModel, hedges: FloatArray) -> NDArray[np.bool_]:
+    """(M,) of each of (M, N): no cap is exceeded, or further exceeded than now."""
+    no_worse = np.maximum(model.caps.limits, model.caps.values(model.current))
+    over = excess(model.caps.values(hedges), no_worse)
+    return np.asarray(np.max(over, axis=1, initial=0.0) == 0)
 
 
 def _within_symbols(model: HedgeModel, target: FloatArray) -> FloatArray:

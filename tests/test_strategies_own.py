@@ -1,5 +1,7 @@
 """A strategy of one's own: a real small package, by import path and by entry point."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +163,41 @@ def test_it_is_evaluated_beside_the_others(package: Path, tmp_path: Path) -> Non
     refused = called("evaluate", "--data", str(folder), "--strategies", "halb")
     assert refused.code == 2
     assert refused.err.startswith('perphedge: --strategies: "halb" — one of: none, pair')
+
+
+@pytest.mark.parametrize("name", ["half", "basket", "ledoit_wolf"])
+def test_the_engine_decides_by_what_the_config_names(
+    package: Path, tmp_path: Path, name: str
+) -> None:
+    folder = write_folder(tmp_path / "market")
+    book = tmp_path / "book.json"
+    book.write_text('[{"symbol": "FET/USDT:USDT", "notional_usd": 20000}]')
+    done = called(
+        *("propose", "-c", str(config(tmp_path, name)), "--data", str(folder), "--json"),
+        *("--at", "2025-02-10T00:00:00Z", "--book", str(book)),
+    )
+    assert done.code == 0, done.err
+    proposal = done.document["proposal"]
+    assert proposal["strategy"] == name
+    legs = {one["symbol"]: one["target_usd"] for one in done.document["legs"] if one["target_usd"]}
+    assert legs
+    assert all(target < 0 for target in legs.values())
+    assert "FET/USDT:USDT" not in legs
+    if name == "basket":
+        assert len(legs) == 6
+        assert sum(legs.values()) == pytest.approx(-20_000, rel=0.01)
+
+
+def test_the_example_of_the_document_is_a_strategy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "strategies.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "my_hedges.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    strategy = new_strategy("my_hedges:half")
+    facts = random_facts(2)
+    renamed = replace(facts, symbols=("BTC/USDT:USDT", "ETH/USDT:USDT", *facts.symbols[2:]))
+    answer = strategy.decide(renamed, HedgeChoices(limits=RiskLimits()))
+    assert isinstance(answer, HedgeProposal)
+    assert [leg.symbol for leg in answer.trades] == ["ETH/USDT:USDT"]
