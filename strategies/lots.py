@@ -9,6 +9,7 @@ A trade is a whole number of lots, at least the venue's minimum, or closes a hed
 zero, which may be smaller; no trade turns a hedge round.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -68,17 +69,28 @@ def nearest_lots(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
     return np.where(_allowed(model, rounded), rounded, model.current)
 
 
-def best_lots(model: HedgeModel, limits: FloatArray, starts: Iterable[FloatArray]) -> Lots:
+def best_lots(
+    model: HedgeModel,
+    limits: FloatArray,
+    starts: Iterable[FloatArray],
+    enough_usd: float = -math.inf,
+) -> Lots:
     """The best hedge in lots that a bounded search from the best of ``starts`` (each (N,)) finds.
 
     Best is: no cap made worse, then least over ``limits`` (C,), then least J with every trade
     charged what it must be worth. Standing still is always a candidate, and wins unless a cap is
-    brought closer or J lowered by more than the trades must be worth.
+    brought closer or J lowered by more than the trades must be worth. A start inside the limits
+    that costs at most ``enough_usd``, trades charged, is not searched further.
     """
     judge = _Judge(model, limits)
-    rounded = np.array(list(starts))
-    found = np.array([model.current, judge.searched(rounded[judge.best(rounded)])])
-    worse, over, objective = judge.marks(found)
+    candidates = np.array([model.current, *starts])
+    marks = judge.marks(candidates)
+    first = 1 + _first(*(mark[1:] for mark in marks))
+    worse, over, objective = (mark[[0, first]] for mark in marks)
+    found = candidates[[0, first]]
+    if worse[1] or over[1] or objective[1] > enough_usd:
+        found[1] = judge.searched(found[1])
+        worse, over, objective = judge.marks(found)
     cures = over[1] < over[0] - _HAIR * model.unit_usd
     pays = over[1] <= over[0] and objective[1] < objective[0]
     # Hedges that must be closed leave no choice, as when there may be only so many of them.
@@ -113,8 +125,7 @@ class _Judge:
 
     def best(self, hedges: FloatArray) -> int:
         """Index of the best of (M, N); the first among equals."""
-        worse, over, objective = self.marks(hedges)
-        return int(np.lexsort((objective, over, worse))[0])
+        return _first(*self.marks(hedges))
 
     def searched(self, start: FloatArray) -> FloatArray:
         """Walk from ``start`` as long as a step in one symbol improves it, else in two.
@@ -175,6 +186,10 @@ class _Judge:
                 twice[rows, second] = other[second]
                 candidates.append(twice)
         return np.vstack(candidates)
+
+
+def _first(worse: FloatArray, over: FloatArray, objective: FloatArray) -> int:
+    return int(np.lexsort((objective, over, worse))[0])
 
 
 def _stepped(model: HedgeModel, here: FloatArray, steps: FloatArray) -> FloatArray:

@@ -80,7 +80,7 @@ class HedgeModel:
     def objective_usd(self, hedge_usd: FloatArray) -> FloatArray:
         """J at hedges (..., N), USD over the horizon: (...)."""
         held = self.bot + hedge_usd
-        variance = np.sum((held @ self.covariance) * held, axis=-1)
+        variance = np.einsum("...i,...i", held @ self.covariance, held)
         for root in self.other_roots:
             variance = np.maximum(variance, np.sum((held @ root.T) ** 2, axis=-1))
         spread = np.abs(held) @ self.volatility

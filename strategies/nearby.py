@@ -72,6 +72,12 @@ class Nearby:
         moved: FloatArray = np.clip(model.current + trade, model.lower, model.upper)
         return moved
 
+    def charged_usd(self, hedge_usd: FloatArray) -> float:
+        """``cost_usd`` and what its trades must be worth."""
+        nothing = _NOTHING * self.model.unit_usd
+        trades = np.count_nonzero(np.abs(hedge_usd - self.model.current) > nothing)
+        return self.cost_usd(hedge_usd) + self.model.trade_worth_usd * int(trades)
+
     def cost_usd(self, hedge_usd: FloatArray) -> float:
         """J at hedges (N,) and what its excess over the caps is worth at their prices."""
         over = excess(self.model.caps.values(hedge_usd), self.limits)
@@ -124,7 +130,7 @@ def _slopes(
 
 
 def near_starts(near: Nearby) -> list[FloatArray]:
-    """Hedges (N,) to round to lots: with trifles, without them, and that inside the caps.
+    """Hedges (N,) to round to lots: the solution, it without trifles, and that inside the caps.
 
     Left out are as many of the smallest trades as raise the cost by no more than those trades must
     be worth, found by halving.
@@ -136,19 +142,18 @@ def near_starts(near: Nearby) -> list[FloatArray]:
     may_stay = (model.lower <= model.current) & (model.current <= model.upper)
     small_first = small_first[may_stay[small_first]]
     flush = np.zeros(len(near.rows))
-    starts, left_out = [relaxed.hedge_usd], small_first[:0]
+    without, left_out = relaxed.hedge_usd, small_first[:0]
     least, most = 1, len(small_first) - 1
     while least <= most:
         count = (least + most + 1) // 2
         trial = near.stepped(small_first[:count], flush)
         allowed = relaxed.objective_usd + count * model.trade_worth_usd
         if trial is not None and near.cost_usd(trial) <= allowed:
-            left_out, least = small_first[:count], count + 1
-            starts[1:] = [trial]
+            without, left_out, least = trial, small_first[:count], count + 1
         else:
             most = count - 1
     inside = near.stepped(left_out, _rounding(near, left_out))
-    return starts if inside is None else [*starts, inside]
+    return [relaxed.hedge_usd, without, without if inside is None else inside]
 
 
 def _rounding(near: Nearby, left_out: NDArray[np.int64]) -> FloatArray:

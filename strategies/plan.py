@@ -132,7 +132,11 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     near = nearby(model, limits, relaxed)
     if near is None:
         return None
-    lots = best_lots(model, limits, [nearest_lots(model, hedge) for hedge in near_starts(near)])
+    plain, sparse, inside = near_starts(near)
+    starts = [nearest_lots(model, hedge) for hedge in (plain, sparse, inside)]
+    # Rounding that costs less than half of what a trade must be worth leaves nothing to search for.
+    enough = near.charged_usd(sparse) + 0.5 * model.trade_worth_usd
+    lots = best_lots(model, limits, starts, enough_usd=enough)
     if np.any(excess(model.caps.values(lots.hedge_usd), limits) > 0):
         return None
     gained = abs(float(model.objective_usd(model.current)) - relaxed.objective_usd)
