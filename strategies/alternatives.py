@@ -1,10 +1,8 @@
 """What else could be done, and why it is not: weighed all at once, without a solver."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.caps import excess
@@ -17,7 +15,7 @@ _TOLD = 3
 _HAIR = 1e-6  # of the unit of money: so little over a cap is nothing
 _SAME_TRADES = 1e-6  # USD
 _CENT = 0.01  # USD
-_Candidate = tuple[str, str, FloatArray]  # kind, name, hedges
+_Name = tuple[str, str]  # kind and name
 
 
 def alternatives(
@@ -32,10 +30,8 @@ def alternatives(
         target_usd: (N,) hedges of the proposal.
         relaxed_usd: (N,) hedges of the solution before rounding.
     """
-    found = list(_candidates(facts, model, target_usd, relaxed_usd))
-    hedges = np.vstack([[hedge for _, _, hedge in found], target_usd])
-    hedges[:-1] = nearest_lots(model, hedges[:-1])
-    weighed = _weigh(model, hedges)
+    found, hedges = _candidates(facts, model, target_usd, relaxed_usd)
+    weighed = _weigh(model, np.vstack([nearest_lots(model, hedges), target_usd]))
     told, kinds, seen = list[Alternative](), set[str](), {len(found)}
     for i in np.lexsort((weighed.objective, weighed.over)).tolist():
         if i == len(found) or found[i][0] in kinds or weighed.same(i, seen):
@@ -127,54 +123,62 @@ def _weigh(model: HedgeModel, hedges: FloatArray) -> _Weighed:
 
 def _candidates(
     facts: HedgeFacts, model: HedgeModel, target_usd: FloatArray, relaxed_usd: FloatArray
-) -> Iterator[_Candidate]:
-    current, trade = model.current, target_usd - model.current
-    yield "stay", "no trade", current
-    yield "close", "close all hedges", np.clip(0.0, model.lower, model.upper)
-    yield "half", "half of the trades", current + 0.5 * trade
-    yield "rounding", "the unrounded solution, rounded", relaxed_usd
-    for i in np.flatnonzero(trade).tolist():
-        without = target_usd.copy()
-        without[i] = current[i]
-        yield "drop", f"without {facts.symbols[i]}", without
+) -> tuple[list[_Name], FloatArray]:
+    """Kinds and names, and the hedges of each, (M, N)."""
+    current, closed = model.current, _within(model, np.zeros_like(target_usd))
+    names = [
+        ("stay", "no trade"),
+        ("close", "close all hedges"),
+        ("half", "half of the trades"),
+        ("rounding", "the unrounded solution, rounded"),
+    ]
+    plain = [current, closed, current + 0.5 * (target_usd - current), relaxed_usd]
+    traded = np.flatnonzero(target_usd != current)
+    without = np.repeat(target_usd[None], len(traded), axis=0)
+    without[np.arange(len(traded)), traded] = current[traded]
+    names += [("drop", f"without {facts.symbols[i]}") for i in traded.tolist()]
+    few, directions = _directions(facts, model)
+    return names + few, np.vstack([plain, without, _scaled(model, closed, directions)])
+
+
+def _directions(facts: HedgeFacts, model: HedgeModel) -> tuple[list[_Name], FloatArray]:
+    """Each benchmark, the token that alone takes away most variance, all tokens in equal parts.
+
+    A symbol at its best size takes away (Σp)_i² / Σ_ii.
+    """
     movable = (model.upper > model.lower) & facts.may_hedge
-    for i in np.flatnonzero(movable & ~facts.in_sector).tolist():
-        yield "benchmark", f"{facts.symbols[i]} alone", _scaled(model, _unit(i, len(current)))
-    tokens = np.flatnonzero(movable & facts.in_sector)
-    if len(tokens):
-        best = _best_single(model, tokens)
-        yield "single", f"{facts.symbols[best]} alone", _scaled(model, _unit(best, len(current)))
-        basket = np.zeros(len(current))
-        basket[tokens] = 1.0 / len(tokens)
-        yield "basket", "the sector's other tokens in equal parts", _scaled(model, basket)
+    leaders, tokens = np.flatnonzero(movable & ~facts.in_sector), movable & facts.in_sector
+    names = [("benchmark", f"{facts.symbols[i]} alone") for i in leaders.tolist()]
+    rows = list(np.eye(len(movable))[leaders])
+    if np.any(tokens):
+        pull = model.covariance @ model.bot
+        best = int(np.argmax(np.where(tokens, pull**2 / np.diag(model.covariance), -1.0)))
+        names += [
+            ("single", f"{facts.symbols[best]} alone"),
+            ("basket", "the sector's other tokens in equal parts"),
+        ]
+        rows += [np.eye(len(movable))[best], tokens / np.count_nonzero(tokens)]
+    return names, np.array(rows).reshape(len(rows), len(movable))
 
 
-def _unit(i: int, n: int) -> FloatArray:
-    row = np.zeros(n)
-    row[i] = 1.0
-    return row
-
-
-def _best_single(model: HedgeModel, tokens: NDArray[np.intp]) -> int:
-    """The token that alone takes away most variance at its best size: (Σp)_i² / Σ_ii."""
-    pull = model.covariance[tokens] @ model.bot
-    return int(tokens[np.argmax(pull**2 / np.diag(model.covariance)[tokens])])
-
-
-def _scaled(model: HedgeModel, direction: FloatArray) -> FloatArray:
-    """All hedges closed but one along ``direction`` d, of the size that is worth it:
+def _scaled(model: HedgeModel, closed: FloatArray, directions: FloatArray) -> FloatArray:
+    """All hedges closed but those along each of ``directions`` d (K, N), as large as is worth it.
 
         s = −sign(dᵀΣp) · max(|dᵀΣp| − c/2w, 0) / dᵀΣd,   w = λτ/2E
 
     c is what a dollar of it costs over the horizon beside risk; where w is 0 it is left out.
     """
-    pull = float(direction @ model.covariance @ model.bot)
+    covariance, costs = model.covariance, model.costs
+    pull = directions @ (covariance @ model.bot)
     side = -np.sign(pull)  # of s
-    costs, size = model.costs, np.abs(direction)
-    price = float(side * (costs.linear_hedge() @ direction))
-    price += float((costs.absolute_hedge() + costs.linear_trade()) @ size)
+    price = side * (directions @ costs.linear_hedge())
+    price += np.abs(directions) @ (costs.absolute_hedge() + costs.linear_trade())
     hurdle = 0.5 * price / model.risk_per_usd if model.risk_per_usd > 0 else 0.0
-    amount = max(abs(pull) - hurdle, 0.0) / float(direction @ model.covariance @ direction)
-    closed = np.clip(0.0, model.lower, model.upper)
-    hedge: FloatArray = np.clip(closed + side * amount * direction, model.lower, model.upper)
-    return hedge
+    curvature = np.sum((directions @ covariance) * directions, axis=1)
+    size = side * np.maximum(np.abs(pull) - hurdle, 0.0) / curvature
+    return _within(model, closed + size[:, None] * directions)
+
+
+def _within(model: HedgeModel, hedges: FloatArray) -> FloatArray:
+    bounded: FloatArray = np.minimum(np.maximum(hedges, model.lower), model.upper)
+    return bounded

@@ -89,7 +89,8 @@ def _shadow_prices(choices: HedgeChoices, model: HedgeModel, plan: Plan) -> dict
     if choices.limits.token_usd is not None:
         # Widened to what allowed hedges can reach: the cap itself is out of their reach.
         widened = caps.limits > choices.limits.token_usd * (1 + 1e-9)
-        prices[(np.array(caps.names) == "token_usd") & widened] = 0.0
+        tokens = caps.blocks["token"]
+        prices[tokens] = np.where(widened[tokens], 0.0, prices[tokens])
     return caps.by_cap(prices, np.sum)
 
 

@@ -13,7 +13,7 @@ def variance_split(facts: HedgeFacts, hedge_usd: FloatArray) -> VarianceSplit:
     Factors are portfolios of the symbols, f = W r: each benchmark, and the sector as the equally
     weighted mean of its tokens. Least squares on second moments give
 
-        Ω = W Σ Wᵀ      B = Σ Wᵀ Ω⁺      E = Σ − B Ω Bᵀ
+        Ω = W Σ Wᵀ      B = Σ Wᵀ Ω⁻¹      E = Σ − B Ω Bᵀ
 
     so that a book x has the variance xᵀBΩBᵀx + xᵀEx, systematic and specific, of the same Σ that
     caps and hedges use. (The factor form of Fama, French 1993, on a covariance that is given.)
@@ -22,12 +22,11 @@ def variance_split(facts: HedgeFacts, hedge_usd: FloatArray) -> VarianceSplit:
     moments = facts.covariance_daily @ weights.T
     omega = weights @ moments
     bot, both = facts.bot_usd, facts.bot_usd + hedge_usd
-    # xᵀBΩBᵀx = (WΣx)ᵀ Ω⁺ (WΣx), so B itself is not needed.
+    # xᵀBΩBᵀx = (WΣx)ᵀ Ω⁻¹ (WΣx), so B itself is not needed.
     seen = np.stack([bot @ moments, both @ moments])
-    inverse = np.linalg.pinv(omega, hermitian=True)
-    systematic = np.sum((seen @ inverse) * seen, axis=1)
+    systematic = np.sum(np.linalg.solve(omega, seen.T).T * seen, axis=1)
     total = [float(x @ facts.covariance_daily @ x) for x in (bot, both)]
-    systematic = np.clip(systematic, 0.0, total)
+    systematic = np.minimum(np.maximum(systematic, 0.0), total)
     specific = np.asarray(total) - systematic
     return VarianceSplit(
         systematic_bot_usd2=float(systematic[0]),

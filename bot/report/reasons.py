@@ -93,7 +93,8 @@ def _conflict(told: object) -> list[tuple[str, str]]:
         return []
     caps: Sequence[Mapping[str, Any]] = told.get("caps") or ()
     names = [_scoped(one) for one in caps]
-    facts = [("Exclude each other", ", ".join(names))] if names else []
+    title = "Exclude each other" if len(names) > 1 else "No allowed hedge meets"
+    facts = [(title, ", ".join(names))] if names else []
     alone = [words.cap_label(str(cap)) for cap in told.get("bot_alone") or ()]
     return [*facts, *([("Over by the bot alone", ", ".join(alone))] if alone else [])]
 
