@@ -62,15 +62,6 @@ class Hedge(Strict):
     crowding_charge: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.0, description="Charge for shorts in crowded shorts (κ); 0 leaves it out."
     )
-
-    @property
-    def decide_every_ms(self) -> int:
-        """``decide_every`` in milliseconds."""
-        return round(self.decide_every.total_seconds() * 1000)
-
-    @property
-    def monitor_every_ms(self) -> int:
-        """``monitor_every`` in milliseconds."""
     beta_uncertainty: Annotated[float, Field(ge=0, le=5)] = Field(
         default=0.0,
         description="Standard errors of beta that `caps.beta_net_usd` reckons with (κ_β); 0 takes "
@@ -102,4 +93,13 @@ class Hedge(Strict):
     most_legs: Annotated[Annotated[int, Field(ge=0, le=50)] | None, Note(null="any number")] = (
         Field(default=None, description="Most symbols in which a hedge may be open.")
     )
+
+    @property
+    def decide_every_ms(self) -> int:
+        """``decide_every`` in milliseconds."""
+        return round(self.decide_every.total_seconds() * 1000)
+
+    @property
+    def monitor_every_ms(self) -> int:
+        """``monitor_every`` in milliseconds."""
         return round(self.monitor_every.total_seconds() * 1000)
