@@ -1,55 +1,41 @@
 """What a reply to an order means. The venue's own code decides, never the exception's class.
 
-A code is listed as a rejection only where it says beyond doubt that no order was taken. What is
-not listed is unknown: the order may be live or filled, and reconciliation has to find out.
+The codes are data, a table for each exchange in ``bot/venues/codes``.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from typing import Any
 
 from bot.trading.orders import NotAccepted, OrderOutcome, Rejected, UnknownOutcome
+from bot.venues.codes import binanceusdm, bitget, bybit, gate, hyperliquid, okx
+from bot.venues.codes.table import CodeTable, Meaning, clean_text
 
+__all__ = [
+    "MEANINGS",
+    "TABLES",
+    "Meaning",
+    "Reply",
+    "classify",
+    "clean_text",
+    "describe",
+    "meaning_of",
+    "reply_code",
+]
 
-class Meaning(Enum):
-    """What a code says about the order."""
-
-    REJECTED = auto()  # surely not taken
-    NOT_ACCEPTED = auto()  # surely not taken, and the venue wants fewer or later requests
-    EXISTS = auto()  # an order with this client id is there already
-    ABSENT = auto()  # to a question: the venue has no such order
-
-
-_BINANCE_REJECTED = (
-    # Keys, permissions, signatures
-    *(-1002, -1022, -2014, -2015, -2017),
-    # Parameters that cannot be an order
-    *(-1013, -1014, -1020, -1100, -1101, -1102, -1103, -1104, -1105, -1106, -1108, -1111, -1112),
-    *(-1114, -1115, -1116, -1117, -1118, -1121, -1122, -1128, -1130, -1136),
-    # The engine's refusals: funds, positions, reduce-only, leverage
-    *(-2010, -2018, -2019, -2021, -2022, -2024, -2025, -2026, -2027, -2028),
-    # Filters: price, quantity, notional, position side, symbol status
-    *(-4001, -4002, -4003, -4004, -4005, -4013, -4014, -4015, -4016, -4023, -4024, -4055, -4060),
-    *(-4061, -4062, -4087, -4088, -4118, -4131, -4140, -4141, -4164, -4183, -4184, -4192),
-    *(-4400, -4401, -4402),
-    # Fill-or-kill and post-only that could not be
-    *(-5021, -5022, -5039),
-)
-_BINANCE_NOT_ACCEPTED = (-1003, -1015, -1021, -5028)
-
-_BINANCE: Mapping[str, Meaning] = {
-    **{str(code): Meaning.REJECTED for code in _BINANCE_REJECTED},
-    **{str(code): Meaning.NOT_ACCEPTED for code in _BINANCE_NOT_ACCEPTED},
-    "-4116": Meaning.EXISTS,
-    "-2013": Meaning.ABSENT,
+TABLES: Mapping[str, CodeTable] = {
+    one.TABLE.venue: one.TABLE for one in (binanceusdm, bybit, okx, hyperliquid, bitget, gate)
 }
+"""By ccxt's exchange id. A venue without a table leaves all unknown."""
 
-MEANINGS: Mapping[str, Mapping[str, Meaning]] = {"binanceusdm": _BINANCE}
-"""By ccxt's exchange id and the venue's code. A venue without a table leaves all unknown."""
+MEANINGS: Mapping[str, Mapping[str, Meaning]] = {
+    venue: table.meanings() for venue, table in TABLES.items()
+}
+"""By ccxt's exchange id and the venue's code."""
 
 _SLOW_DOWN = (418, 429)
+_DEFAULT_VENUE = "binanceusdm"  # whose dialect the simulated exchange speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +47,31 @@ class Reply:
         status: HTTP status; None when nothing came back.
         body: text of the reply.
         error_class: name of the client's exception; empty when it saw no error.
+        venue: ccxt's exchange id, which tells where in the body to look for a code.
+        retry_after_seconds: how long the venue wants to be left alone; None where not told.
     """
 
     sent: bool
     status: int | None
     body: str
     error_class: str
+    venue: str = _DEFAULT_VENUE
+    retry_after_seconds: float | None = None
 
 
-def reply_code(body: str) -> tuple[str, str]:
-    """The venue's code and message in a reply, both empty where it is no such JSON."""
+def reply_code(body: str, venue: str = _DEFAULT_VENUE) -> tuple[str, str]:
+    """The venue's code and message in a reply, both empty where there are none."""
+    table = TABLES.get(venue, TABLES[_DEFAULT_VENUE])
+    document = _document(body)
+    return ("", "") if document is None else table.find(document)
+
+
+def _document(body: str) -> Mapping[str, Any] | None:
     try:
         document = json.loads(body)
-    except ValueError:
-        return "", ""
-    if not isinstance(document, dict):
-        return "", ""
-    code = document.get("code")
-    if isinstance(code, bool) or not isinstance(code, int | str):
-        return "", ""
-    return str(code), clean_text(str(document.get("msg", "")))
+    except (ValueError, RecursionError):  # the latter of a body that is nothing but brackets
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def meaning_of(venue: str, code: str) -> Meaning | None:
@@ -98,31 +89,34 @@ def classify(venue: str, client_id: str, reply: Reply) -> OrderOutcome:
     """
     if not reply.sent:
         return Rejected(client_id, "not-sent", f"refused before sending ({reply.error_class})")
-    code, message = reply_code(reply.body)
+    code, message = reply_code(reply.body, venue)
     meaning = meaning_of(venue, code)
-    if meaning is Meaning.REJECTED:
+    if meaning is Meaning.REJECTED and _speaks_for_itself(reply.status):
         return Rejected(client_id, code, message)
     if meaning is Meaning.NOT_ACCEPTED:
-        return NotAccepted(client_id, code, message)
+        return NotAccepted(client_id, code, _with_wait(message, reply))
     if reply.status in _SLOW_DOWN:
-        return NotAccepted(client_id, str(reply.status), message or "too many requests")
+        return NotAccepted(
+            client_id, str(reply.status), _with_wait(message or "too many requests", reply)
+        )
     return UnknownOutcome(client_id, describe(reply))
+
+
+def _speaks_for_itself(status: int | None) -> bool:
+    """A gateway that failed or points elsewhere may repeat what is not about this order."""
+    return status is not None and (200 <= status < 300 or 400 <= status < 500)
+
+
+def _with_wait(message: str, reply: Reply) -> str:
+    seconds = reply.retry_after_seconds
+    return message if seconds is None else f"{message} (wait {seconds:.0f} s)".strip()
 
 
 def describe(reply: Reply) -> str:
     """One line without addresses, keys or signatures."""
-    code, message = reply_code(reply.body)
+    code, message = reply_code(reply.body, reply.venue)
     if code:
         return f"code {code}: {message}" if message else f"code {code}"
     if reply.status is None:
         return f"no reply ({reply.error_class or 'connection lost'})"
     return f"HTTP {reply.status} with a reply that cannot be read ({reply.error_class or 'no id'})"
-
-
-def clean_text(text: str, longest: int = 160) -> str:
-    """A venue's words in one short line; addresses and long secrets are blotted out."""
-    line = re.sub(r"\s+", " ", text).strip()
-    line = re.sub(r"\b\w+://\S+", "…", line)
-    line = re.sub(r"\b\d{1,3}(\.\d{1,3}){3}\b", "…", line)
-    line = re.sub(r"[A-Za-z0-9+/_-]{32,}={0,2}", "…", line)
-    return line if len(line) <= longest else line[: longest - 1] + "…"
