@@ -184,12 +184,12 @@ class CapConstraints:
     def duals(self, model: HedgeModel) -> FloatArray:
         """Dual of each cap row after a solve, (C,); 0 where a row is clearly inside its limit."""
         rows = np.zeros(len(model.caps.names))
+        values, blocks = model.caps.values(self.hedge_usd(model)), model.caps.blocks
         for name, constraints in self.capped.items():
             total = sum(np.atleast_1d(np.asarray(c.dual_value)) for c in constraints)
             limit = np.asarray(self.limit[name].value) * model.unit_usd
-            value = model.caps.values(self.hedge_usd(model))[model.caps.blocks[name]]
-            binds = value > limit - _INSIDE * model.unit_usd
-            rows[model.caps.blocks[name]] = np.where(binds, np.maximum(total, 0.0), 0.0)
+            binds = values[blocks[name]] > limit - _INSIDE * model.unit_usd
+            rows[blocks[name]] = np.where(binds, np.maximum(total, 0.0), 0.0)
         return rows
 
     def hedge_usd(self, model: HedgeModel) -> FloatArray:
