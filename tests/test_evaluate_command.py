@@ -1,15 +1,20 @@
-"""``perphedge evaluate`` as it is typed: document, table, picture, and what it refuses."""
+"""``perphedge evaluate`` as it is typed: document, table, picture, and what it refuses.
+
+Slow where processes start afresh, each with a solver to import.
+"""
 
 import io
 import json
 import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from bot.evaluate.table import evaluation_table
-from tests.e2e_scene import Finished, called, one_line, perphedge
+from tests.e2e_scene import Finished, called, one_line, perphedge, start, until
 from tests.evaluate_scene import write_folder
 
 FIGURES = (
@@ -142,3 +147,28 @@ def test_decisions_are_as_far_apart_as_the_config_says(folder: Path, tmp_path: P
     refused = evaluated(folder, "-c", str(config), *asked)
     assert refused.code == 2
     assert "hedge.decide_every: bars are hourly" in refused.err
+
+
+def children(pid: int) -> set[int]:
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.add(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_command(folder: Path, how: signal.Signals) -> None:
+    running = start(
+        *("evaluate", "--data", str(folder), "--books", "500", "--processes", "2", "--json")
+    )
+    try:
+        until(lambda: len(children(running.pid)) == 3)  # two workers and Python's own tracker
+        workers = children(running.pid)
+        running.send_signal(how)
+        assert running.communicate(timeout=60)[0] == ""
+        until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers), 20)
+    finally:
+        running.kill()

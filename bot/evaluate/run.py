@@ -3,12 +3,15 @@ many."""
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 
 from bot.evaluate.plan import Plan, Worker
 from bot.evaluate.scores import BookScore, Score, score
+from risk.errors import PerphedgeError
 
 _worker: Worker | None = None
 
@@ -24,6 +27,7 @@ def evaluate(
 
     Raises:
         ConfigError, DataError, EstimationError, OptimizationError: a piece cannot be worked out.
+        PerphedgeError: a process was killed.
     """
     found: dict[tuple[str, int], BookScore] = {}
     for piece, one in _worked(plan, min(processes, len(plan.pieces))):
@@ -54,14 +58,26 @@ def _worked(plan: Plan, processes: int) -> Iterator[tuple[tuple[str, int], BookS
         try:
             for done in as_completed(pieces):
                 yield pieces[done], done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        except BrokenProcessPool as error:
+            raise PerphedgeError(
+                "a process of the evaluation was killed, perhaps for want of memory: "
+                "try again with --processes 1"
+            ) from error
+        finally:
+            _stop(pool)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """End at once, in the middle of a piece too: nobody waits for it any more."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in multiprocessing.active_children():
+        child.terminate()
 
 
 def _begin(plan: Plan) -> None:
     global _worker  # noqa: PLW0603 - a process of a pool has no other place for what it keeps
     _worker = Worker(plan)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
