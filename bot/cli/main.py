@@ -12,7 +12,7 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
     NoArgsIsHelpError,
 )
 
-from bot.cli import assess, check, demo, evaluate, review, run, venue
+from bot.cli import assess, check, demo, evaluate, faults, review, run, venue
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
 
@@ -61,6 +61,7 @@ _HELP = {
     "log": "The hedge log: cycles, orders and events.",
     "evaluate": "How good hedges are on data they were not made from.",
     "venue": "A simulated exchange on this machine.",
+    "faults": "Prove the engine against an exchange that goes wrong.",
 }
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo.demo,
@@ -72,6 +73,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "log": review.log,
     "evaluate": evaluate.evaluate,
     "venue": venue.venue,
+    "faults": faults.faults,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name, short_help=_HELP[_name])(_command)

@@ -4,10 +4,11 @@ Faults that a door plays by itself need nothing here.
 """
 
 import random
+import sqlite3
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from bot.faults.disk import SECTOR_BYTES, DiskFile, Mount
+from bot.faults.disk import SECTOR_BYTES, Disk, DiskFile, Mount
 from bot.faults.driver import connect
 from bot.faults.kinds import CRASH_POINTS
 from bot.faults.play import Play
@@ -263,13 +264,20 @@ def _older(play: Play) -> None:
 
 
 def _migration(play: Play, sql: str) -> bool:
+    """Change the journal's version while no engine runs, on a disk without faults."""
     path = play.folder / JOURNAL_NAME
     if str(path) not in play.disk.files:
         return False
-    mount = Mount(play.disk, lambda _name: None, lambda _kind: None)
+    healthy = Disk()
+    healthy.files = play.disk.files
+    mount = Mount(healthy, lambda _name: None, lambda _kind: None)
     connection = connect(mount, path, lambda _ms: play.world.now_ms)
-    connection.execute(sql)
-    connection.close()
+    try:
+        connection.execute(sql)
+    except sqlite3.Error:
+        return False  # an engine that never came up has left no tables
+    finally:
+        connection.close()
     return True
 
 

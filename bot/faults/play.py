@@ -139,6 +139,8 @@ class Play:
 
     def second_start(self) -> None:
         """Somebody starts another engine on the same state directory."""
+        if self.engine is None:
+            return
         try:
             with engine_state(self.folder, self._clock):
                 self.second_started = True
@@ -154,6 +156,7 @@ class Play:
         return self.loop.run_until_complete(coroutine)
 
     def _gone(self, why: str) -> None:
+        why = why.replace(str(self.folder), "STATE")
         self.trace.note(f"gone: {why}")
         self.down_reason = why
         self.outages.append(why)
