@@ -6,13 +6,14 @@ Every trade z from the hedges h₀ raises J + μᵀ(g − k) by at least
 
 for any prices μ ≥ 0 of the caps: the Lagrangian is convex, |z| and |h| have one slope on either
 side of h₀, impact costs b, and the risk term curves by at least κ_i = (λτ/2E)·λ_min(C)·σ_i² with C
-the correlations. A trade must be worth w beyond that, moves at least a lot and stays within its
-bounds. Where no set of trades comes below what the prices charge for the room that the caps still
-have, nothing pays. With μ = 0 these are the textbook conditions of a point that is optimal (Boyd,
-Vandenberghe 2004, §5.5).
+the correlations. Risk that symbols share is charged by prices too, so that a dozen trades which all
+take away the same risk do not seem to gain a dozen times. A trade must be worth w beyond that,
+moves at least a lot and stays within its bounds. Where no set of trades comes below what the prices
+charge, nothing pays. Without any prices these are the textbook conditions of a point that is
+optimal (Boyd, Vandenberghe 2004, §5.5).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +24,8 @@ from strategies.model import HedgeModel, smallest_trade_usd
 
 _MOST_ROWS = 6
 _NEAR = 0.02  # of its limit: a cap with more room than that has no price worth finding
-_ROUNDS = 12
+_MOST_FACTORS = 8
+_ROUNDS = 15
 
 
 def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
@@ -40,14 +42,19 @@ def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
         return none
     room = np.maximum(limits - values, 0.0)
     near = np.flatnonzero(room <= _NEAR * np.where(np.isfinite(limits), limits, 0.0))
-    if not len(near):
-        return None
     near = near[np.argsort(room[near], kind="stable")][:_MOST_ROWS]
-    rows = np.array([_charged(model, np.eye(1, len(values), r)[0]) for r in near.tolist()])
-    price = _prices(sides, rows, room[near])
-    if not sides.certain(sides.slope + price @ rows, float(price @ room[near])):
+    rows = [_charged(model, np.eye(1, len(values), row)[0]) for row in near.tolist()]
+    sides, shared, charge = _with_risk(model, sides)
+    charges = _Charges(
+        rows=np.array([*rows, *shared]).reshape(-1, len(sides.slope)),
+        room=np.concatenate([room[near], np.zeros(len(charge))]),
+        square=np.concatenate([np.zeros(len(near)), charge]),
+        caps=len(near),
+    )
+    price = _prices(sides, charges)
+    if not sides.certain(sides.slope + price @ charges.rows, charges.usd(price)):
         return None
-    none[near] = price
+    none[near] = price[: len(near)]
     return none
 
 
@@ -111,7 +118,7 @@ def _sides(model: HedgeModel) -> _Sides:
         ),
         most=np.maximum(np.concatenate([model.upper - at, at - model.lower]), 0.0),
         impact=np.tile(model.costs.impact_trade(), 2),
-        curve=np.tile(_curvature(model), 2),
+        curve=np.zeros(2 * len(at)),
         worth=model.trade_worth_usd,
     )
 
@@ -129,41 +136,70 @@ def _charged(model: HedgeModel, duals: FloatArray) -> FloatArray:
     return _both(model, add.smooth, add.size, add.turn)
 
 
-def _curvature(model: HedgeModel) -> FloatArray:
-    """κ (N,); 0 where the risk is the worst of several windows."""
-    if len(model.other_roots) or model.risk_per_usd == 0:
-        return np.zeros(len(model.current))
+def _with_risk(model: HedgeModel, sides: _Sides) -> tuple[_Sides, FloatArray, FloatArray]:
+    """The curvature of each symbol's own; of shared factors slopes (K, 2N) and charges (K,).
+
+    C ⪰ λ_min·I + Σ_k (λ_k − λ_min)·v_k v_kᵀ, and each shared square is at least its tangent,
+    (v_kᵀSd)² ≥ 2y·v_kᵀSd − y²: a slope for the price y, and a charge of its square.
+    """
+    n = len(model.current)
+    if len(model.other_roots) or model.risk_per_usd == 0:  # not one quadratic, or none
+        return sides, np.empty((0, 2 * n)), np.empty(0)
     correlation = model.covariance / np.outer(model.volatility, model.volatility)
-    least = float(np.linalg.eigvalsh(correlation)[0])
-    return model.risk_per_usd * max(least, 0.0) * model.volatility**2
+    strength, vectors = np.linalg.eigh(correlation)
+    least = max(float(strength[0]), 0.0)
+    charge = model.risk_per_usd * (strength[-_MOST_FACTORS:] - least)
+    slope = 2.0 * charge[:, None] * (model.volatility * vectors.T[-_MOST_FACTORS:])
+    curve = model.risk_per_usd * least * model.volatility**2
+    return replace(sides, curve=np.tile(curve, 2)), np.hstack([slope, -slope]), charge
 
 
-def _prices(sides: _Sides, rows: FloatArray, room: FloatArray) -> FloatArray:
-    """Prices (R,) of caps with slopes ``rows`` (R, 2N) and ``room`` left that prove most.
+@dataclass(frozen=True, slots=True)
+class _Charges:
+    """What prices do: the first ``caps`` are of caps and at least 0, the others of shared risk.
+
+    Attributes:
+        rows: (P, 2N) what a price adds to the slopes.
+        room, square: (P,) what it charges, per unit and per unit squared.
+    """
+
+    rows: FloatArray
+    room: FloatArray
+    square: FloatArray
+    caps: int
+
+    def usd(self, price: FloatArray) -> float:
+        return float(price @ self.room + price**2 @ self.square)
+
+
+def _prices(sides: _Sides, charges: _Charges) -> FloatArray:
+    """Prices (P,) that prove most.
 
     Minimises what trades of any size could gain plus what the prices charge, a convex function, by
     Newton steps; any prices are good for a proof, so that it may stop anywhere.
     """
-    price = best = np.zeros(len(room))
+    rows = charges.rows
+    price = best = np.zeros(len(rows))
     least = np.inf
     for _ in range(_ROUNDS):
         slope = sides.slope + price @ rows
         size = sides.size(slope)
-        gain = float(price @ room - np.sum(sides.rise(slope, size)))
+        gain = charges.usd(price) - float(np.sum(sides.rise(slope, size)))
         if gain < least:
             best, least = price, gain
-        downhill = rows @ size - room
+        downhill = rows @ size - charges.room - 2.0 * charges.square * price
         bending = (size > 0) & (sides.curve > 0)
         moved = rows[:, bending]
-        hessian = (moved / (2.0 * sides.curve[bending])) @ moved.T
+        hessian = (moved / (2.0 * sides.curve[bending])) @ moved.T + np.diag(2.0 * charges.square)
         free = (price > 0) | (downhill > 0)
-        if not np.any(free) or not np.any(np.diag(hessian)[free] > 0):
-            break
+        free[charges.caps :] = True
         inner = hessian[np.ix_(free, free)]
+        if not np.any(np.diag(inner) > 0):
+            break
         inner = inner + 1e-9 * np.trace(inner) * np.eye(len(inner))
-        step = np.zeros(len(room))
-        step[free] = np.linalg.solve(inner, downhill[free])
-        following = np.maximum(price + step, 0.0)
+        following = price.copy()
+        following[free] += np.linalg.solve(inner, downhill[free])
+        following[: charges.caps] = np.maximum(following[: charges.caps], 0.0)
         if np.allclose(following, price, rtol=1e-9, atol=0.0):
             break
         price = following
