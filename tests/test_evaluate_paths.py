@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bot.evaluate.books import GROSS_USD, BookPath, book_path
-from bot.evaluate.decisions import Decisions
+from bot.evaluate.decisions import Decisions, decisions_of
 from bot.evaluate.estimates import coming_estimates, estimates
 from bot.evaluate.paths import hedge_path, moments_of
 from bot.evaluate.scores import book_score, score
@@ -175,6 +175,25 @@ def test_late_tokens_join_after_thirty_days_unless_complete_ones_are_asked_for(t
     assert all(
         len(one.symbols) == late.eligible[k].sum() for k, one in enumerate(coming_estimates(late))
     )
+
+
+def test_a_token_without_a_price_yet_is_no_hindrance(tmp_path) -> None:
+    there = decisions(write_folder(tmp_path, days=38, late="INJ"), complete=False)
+    late = there.market.symbols.index(symbol("INJ"))
+    before = replace(there.market, start=there.market.start - 20 * 24)  # INJ has no bar yet
+    rows = decisions_of(before, 4).rows
+    assert np.isnan(before.close[rows[0], late])
+    eligible = np.ones((len(rows), len(before.symbols)), dtype=bool)
+    eligible[:, late] = False
+    early = replace(decisions_of(before, 4), eligible=eligible)
+    moments = moments_of(early, estimates(early, "rolling_30d", 0.0), 7.0)
+    strategy = RuleStrategy("half", "rolling_30d", half_in_eth)
+    book = book_path(early, 3, 1, 0)
+    path = hedge_path(strategy, CHOICES, moments, early, book)
+    judges = [factor_model(one) for one in coming_estimates(early)]
+    found = book_score(early, book, path, judges, 7.0)
+    assert np.all(np.isfinite(path.base))
+    assert all(np.isfinite(value) for value in found.figures.values())
 
 
 def test_errors_of_the_mean_are_those_of_the_books() -> None:

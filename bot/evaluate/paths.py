@@ -65,9 +65,8 @@ def hedge_path(
         now = np.where(gone, 0.0, now)
         facts = _with_book(moments[k], book.base[k, here] * price[here], now[here] * price[here])
         answer = strategy.decide(facts, choices)
-        trade_usd = np.zeros(len(price))
-        trade_usd[here] = _trades(answer, facts.symbols)
-        now = now + trade_usd / price
+        trade_usd = _trades(answer, facts.symbols)
+        now[here] += trade_usd / price[here]
         now = np.where(np.abs(now) < _NOTHING * market.lot_base, 0.0, now)
         base[k] = now
         traded[k] += float(np.abs(trade_usd).sum())

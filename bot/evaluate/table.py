@@ -24,7 +24,7 @@ _ABOVE = "minimum_risk"
 def evaluation_table(document: Mapping[str, Any]) -> RenderableType:
     """One row for each strategy, the standard error of each figure in small type beneath it."""
     table = Table(
-        title=f"{document['books']} random books, {document['from'][:10]} to "
+        title=f"random books: {document['books']}, {document['from'][:10]} to "
         f"{document['to'][:16]}, {document['cost_bps']:g} bp a trade",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
