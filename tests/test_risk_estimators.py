@@ -13,6 +13,7 @@ from risk.covariance.estimators import DEFAULT_ESTIMATOR, ESTIMATORS
 from risk.covariance.factors import SECTOR, FactorCovariance, factor_estimate, factor_model
 from risk.covariance.mean_ewma import CovarianceEstimator, MeanEwmaCovariance, mean_ewma_covariance
 from risk.covariance.sample import RollingCovariance, rolling_covariance
+from risk.covariance.scatter_ewma import scatter_ewma_covariance
 from risk.covariance.shrinkage import (
     Shrink,
     ShrunkCovariance,
@@ -380,6 +381,7 @@ def test_the_registry_names_what_it_says() -> None:
         "ledoit_wolf",
         "oas",
         "factor",
+        "scatter_ewma",
     }
     assert DEFAULT_ESTIMATOR == "mean_ewma"
     x, symbols = sample(20, 900, 5, missing=0.05), names(5)
@@ -391,6 +393,7 @@ def test_the_registry_names_what_it_says() -> None:
         "ledoit_wolf": lambda: shrunk_covariance(x, symbols, ledoit_wolf, 30),
         "oas": lambda: shrunk_covariance(x, symbols, oas, 30),
         "factor": lambda: factor_estimate(mean_ewma_covariance(x, symbols, shrinkage=0)),
+        "scatter_ewma": lambda: scatter_ewma_covariance(x, symbols),
     }
     for name, make in ESTIMATORS.items():
         ours, theirs = stream(make(symbols), x), batch[name]()

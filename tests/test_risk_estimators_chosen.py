@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from risk.covariance.estimators import ESTIMATORS, new_estimator
+from risk.covariance.one_factor import one_factor_correlation
+from risk.covariance.scatter_ewma import ScatterEwmaCovariance
 from risk.errors import EstimationError, MissingDataError
 
 SYMBOLS = tuple(f"{base}/USDT:USDT" for base in ("BTC", "ETH", "A", "B", "C", "D"))
@@ -18,7 +20,7 @@ def returns(bars: int = 900) -> np.ndarray:
     return rows
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", sorted(set(ESTIMATORS) - {"scatter_ewma"}))
 def test_some_symbols_are_estimated_as_if_there_were_no_others(name: str) -> None:
     chosen, rows = (SYMBOLS[5], SYMBOLS[0], SYMBOLS[2], SYMBOLS[4]), returns()
     knowing_all, knowing_some = new_estimator(name, SYMBOLS), new_estimator(name, chosen)
@@ -32,6 +34,37 @@ def test_some_symbols_are_estimated_as_if_there_were_no_others(name: str) -> Non
     assert knowing_all.estimate().symbols == SYMBOLS
     with pytest.raises(MissingDataError, match="no returns of X"):
         knowing_all.estimate(["X/USDT:USDT"])
+
+
+def test_a_bar_is_judged_by_all_symbols_and_the_common_factor_is_of_those_chosen() -> None:
+    chosen, rows = (SYMBOLS[5], SYMBOLS[0], SYMBOLS[2], SYMBOLS[4]), returns()
+    estimator = ScatterEwmaCovariance(SYMBOLS, shrinkage=1.0)
+    for row in rows:
+        estimator.update(row)
+    part, whole = estimator.estimate(chosen), estimator.estimate()
+    assert part.symbols == chosen
+    np.testing.assert_allclose(
+        part.volatility_daily, whole.subset(chosen).volatility_daily, rtol=1e-12
+    )
+    raw = ScatterEwmaCovariance(SYMBOLS, shrinkage=0.0)
+    for row in rows:
+        raw.update(row)
+    expected = one_factor_correlation(raw.estimate(chosen).correlation)
+    np.testing.assert_allclose(part.correlation, expected, rtol=1e-12)
+    assert np.abs(part.correlation - whole.subset(chosen).correlation).max() > 0.001
+    with pytest.raises(MissingDataError, match="no returns of X"):
+        estimator.estimate(["X/USDT:USDT"])
+
+
+def test_without_a_choice_estimators_shrink_as_suits_them() -> None:
+    for name, own in (("mean_ewma", 0.2), ("scatter_ewma", 0.4)):
+        by_itself, told = new_estimator(name, SYMBOLS), new_estimator(name, SYMBOLS, shrinkage=own)
+        for row in returns(100):
+            by_itself.update(row)
+            told.update(row)
+        assert np.array_equal(
+            by_itself.estimate(SYMBOLS[:3]).correlation, told.estimate(SYMBOLS[:3]).correlation
+        )
 
 
 def test_the_shrinkage_of_the_config_is_that_of_the_mean_of_ewma() -> None:

@@ -13,6 +13,7 @@ from risk.covariance.estimators import ESTIMATORS
 from risk.covariance.factors import FactorCovariance, factor_estimate
 from risk.covariance.mean_ewma import CovarianceEstimator, MeanEwmaCovariance, mean_ewma_covariance
 from risk.covariance.sample import RollingCovariance, rolling_covariance
+from risk.covariance.scatter_ewma import ScatterEwmaCovariance, scatter_ewma_covariance
 from risk.covariance.shrinkage import (
     ShrunkCovariance,
     ledoit_wolf,
@@ -52,6 +53,10 @@ PAIRS: dict[str, tuple[Make, Batch]] = {
     "oas": (
         lambda s: ShrunkCovariance(s, oas, DAYS, LEAST),
         lambda x, s: shrunk_covariance(x, s, oas, DAYS, LEAST),
+    ),
+    "scatter_ewma": (
+        lambda s: ScatterEwmaCovariance(s, [2.0, 9.0], 0.3, LEAST),
+        lambda x, s: scatter_ewma_covariance(x, s, [2.0, 9.0], 0.3, LEAST),
     ),
     "factor": (
         lambda s: FactorCovariance(s, RollingCovariance(s, DAYS, LEAST)),

@@ -97,7 +97,7 @@ class MeanEwmaCovariance:
             EstimationError: an argument outside its range.
         """
         decay = ewma_decay(half_lives_days)
-        _require_settings(symbols, shrinkage, min_bars)
+        require_settings(symbols, shrinkage, min_bars)
         n = len(symbols)
         self._symbols = tuple(symbols)
         self._shrinkage = shrinkage
@@ -188,18 +188,13 @@ def mean_ewma_covariance(
         EstimationError: an argument outside its range, or no symbol has a usable variance.
     """
     decay = ewma_decay(half_lives_days)
-    _require_settings(symbols, shrinkage, min_bars)
+    require_settings(symbols, shrinkage, min_bars)
     returns = require_returns(log_returns, symbols, bars=-1)
     there = ~np.isnan(returns)
     filled = np.where(there, returns, 0.0)
     covariance = np.full((len(symbols), len(symbols)), np.nan)
-    for one, other in _pairs_of_patterns(there):
-        both = there[:, one[0]] & there[:, other[0]]
-        if not both.any():
-            continue
-        later = both.sum() - np.cumsum(both)
-        weights = np.where(both, (1 - decay[:, None]) * decay[:, None] ** later, 0.0)
-        weights /= weights.sum(axis=1, keepdims=True)
+    for one, other, age_weight in pair_weights(there, decay):
+        weights = age_weight / age_weight.sum(axis=1, keepdims=True)
         block = (filled[:, one].T * weights.mean(axis=0)) @ filled[:, other]
         covariance[np.ix_(one, other)] = BARS_PER_DAY * block
         covariance[np.ix_(other, one)] = BARS_PER_DAY * block.T
@@ -244,17 +239,30 @@ def ewma_decay(half_lives_days: Sequence[float]) -> FloatArray:
     return np.array([2 ** (-1 / (BARS_PER_DAY * h)) for h in half_lives_days])
 
 
-def _pairs_of_patterns(
-    there: NDArray[np.bool_],
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Every pair of groups of columns, where a group has its gaps in the same bars."""
+def pair_weights(
+    there: NDArray[np.bool_], decay: FloatArray
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]]:
+    """Two groups of columns and the weights (K, T) of every bar in the pairs between them.
+
+    A group has its gaps in the same bars. The weight of a bar is (1 - b)·b^a, where a is the
+    number of later bars that both groups have, 0 where one of them has none; groups that never
+    meet are left out.
+
+    Args:
+        there: (T, N) whether there is a return.
+        decay: (K,) the b.
+    """
     groups: dict[bytes, list[int]] = {}
     for column in range(there.shape[1]):
         groups.setdefault(there[:, column].tobytes(), []).append(column)
     columns = [np.array(group, dtype=np.int64) for group in groups.values()]
     for i, one in enumerate(columns):
         for other in columns[i:]:
-            yield one, other
+            both = there[:, one[0]] & there[:, other[0]]
+            if both.any():
+                later = both.sum() - np.cumsum(both)
+                ages = (1 - decay[:, None]) * decay[:, None] ** later
+                yield one, other, np.where(both, ages, 0.0)
 
 
 def _finish(
@@ -291,7 +299,12 @@ def _finish(
     )
 
 
-def _require_settings(symbols: Sequence[str], shrinkage: float, min_bars: int) -> None:
+def require_settings(symbols: Sequence[str], shrinkage: float, min_bars: int) -> None:
+    """Check the settings that all means of EWMA share.
+
+    Raises:
+        EstimationError: symbols that repeat, a shrinkage outside 0 to 1, ``min_bars`` below 1.
+    """
     if len(set(symbols)) != len(symbols):
         raise EstimationError("symbols must be distinct")
     if not 0 <= shrinkage <= 1:
