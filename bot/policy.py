@@ -13,6 +13,7 @@ from config.choices import choices
 from config.errors import ConfigError
 from config.sectors import Sector, load_sectors
 from config.settings import Settings
+from risk.covariance.mean_ewma import SHRINKAGE
 from risk.instrument import Instrument
 
 
@@ -78,7 +79,7 @@ def _past_settings(settings: Settings) -> PastSettings:
         maintenance_margin_rate=stress.maintenance_margin_rate,
         shared=settings.venue.shared_account,
         windows_days=settings.hedge.worst_windows_days,
-        shrinkage=settings.hedge.shrinkage,
+        shrinkage=SHRINKAGE if settings.hedge.shrinkage is None else settings.hedge.shrinkage,
     )
 
 
@@ -97,7 +98,32 @@ def pretrade_limits(settings: Settings) -> PretradeLimits:
         symbol_equity_fraction=controls.symbol_hedge_equity_fraction,
         depth_fraction=controls.max_depth_fraction,
         min_free_margin=controls.min_free_margin,
+        min_liquidation_distance=controls.min_liquidation_distance,
+        instruments_max_age_ms=_ms(controls.filters_max_age_seconds),
+        max_slippage=controls.max_slippage,
+        slippage_window_ms=_ms(controls.slippage_window_seconds),
+        messages_per_second=controls.messages_per_second,
+        venue_limit_share=controls.venue_limit_share,
+        message_denials=controls.message_denials,
+        max_repeats=controls.max_repeats,
+        repeat_window_ms=_ms(controls.repeat_window_seconds),
+        repeat_progress=controls.repeat_progress,
+        duplicate_window_ms=_ms(controls.duplicate_window_seconds),
+        max_clock_offset_ms=controls.max_clock_offset_ms,
+        halt_clock_offset_ms=controls.halt_clock_offset_ms,
+        max_daily_cost=controls.max_daily_cost_equity_fraction,
+        max_daily_turnover=controls.max_daily_turnover_equity_fraction,
+        hold_alert_ms=_ms(controls.hold_alert_seconds),
+        unacknowledged_ms=None
+        if controls.alert_unacknowledged_seconds is None
+        else _ms(controls.alert_unacknowledged_seconds),
+        alert_timeout_s=controls.alert_timeout_seconds,
+        order_max_age_ms=_ms(controls.order_max_age_seconds),
     )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def plan_settings(settings: Settings, equity_usd: float) -> PlanSettings:

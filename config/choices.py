@@ -19,6 +19,8 @@ def choices(settings: Settings, equity_usd: float) -> HedgeChoices:
         impact=hedge.impact,
         estimation_uncertainty=hedge.estimation_uncertainty,
         carry_risk=hedge.carry_risk,
+        carry_doubt=hedge.carry_doubt,
+        carry_received=hedge.carry_received,
         crowding_charge=hedge.crowding_charge,
         shorts_only=hedge.shorts_only,
         beta_uncertainty=hedge.beta_uncertainty,

@@ -29,15 +29,19 @@ class Hedge(Strict):
         "cheaply as possible.",
     )
     holding_days: Annotated[float, Field(ge=0.01, le=365), Note(unit="days")] = Field(
-        default=5.0,
+        default=6.0,
         description="How long a hedge is expected to be held, over which its cost is spread.",
     )
     horizon_days: Annotated[float, Field(ge=0.01, le=30), Note(unit="days")] = Field(
         default=1.0, description="Over which risk and funding are counted (τ)."
     )
-    shrinkage: Annotated[float, Field(ge=0, le=0.9)] = Field(
-        default=0.2,
-        description="How far correlations are drawn towards their average; 0 to not at all.",
+    shrinkage: Annotated[
+        Annotated[float, Field(ge=0, le=0.9)] | None, Note(null="what suits the estimator")
+    ] = Field(
+        default=None,
+        description="How far correlations are drawn towards a simpler pattern, 0 to not at all: "
+        "to those that one common factor explains (0.4 by default), or for the estimator "
+        "`mean_ewma` to their average (0.2 by default).",
     )
     decide_every: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = Field(
         default=timedelta(hours=4),
@@ -58,6 +62,16 @@ class Hedge(Strict):
     )
     carry_risk: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.0, description="Penalty on the standard error of funding (κ_f); 0 leaves it out."
+    )
+    carry_doubt: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=1.0,
+        description="Funding counts when deciding by what it exceeds so many of its standard "
+        "errors; 0: as it is.",
+    )
+    carry_received: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description="How much of that counts where a hedge receives it: 1 all, 0 none, so that no "
+        "hedge is held for its funding. What a hedge pays counts in full.",
     )
     crowding_charge: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.0, description="Charge for shorts in crowded shorts (κ); 0 leaves it out."

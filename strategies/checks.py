@@ -64,6 +64,7 @@ def check_choices(choices: HedgeChoices) -> None:
         "impact",
         "estimation_uncertainty",
         "carry_risk",
+        "carry_doubt",
         "crowding_charge",
         "beta_uncertainty",
         "cushion",
@@ -73,6 +74,10 @@ def check_choices(choices: HedgeChoices) -> None:
         _check_number(name, getattr(choices, name), above=False)
     for name in ("horizon_days", "holding_days"):
         _check_number(name, getattr(choices, name), above=True)
+    if not 0 <= choices.carry_received <= 1:
+        raise OptimizationError(
+            f"carry_received: {choices.carry_received}, must be between 0 and 1"
+        )
     for name in _BELOW_ONE:
         if getattr(choices, name) >= 1:
             raise OptimizationError(f"{name}: {getattr(choices, name)}, must be below 1")

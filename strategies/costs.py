@@ -6,6 +6,7 @@ Y·σ·|z|^{3/2}/√ADV; perpetual funding, by which longs pay shorts φ a day.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.proposal import CostEstimate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CostModel:
     """What hedges cost; arrays of shape (N,), fractions of notional unless said.
 
@@ -29,6 +30,8 @@ class CostModel:
         side: −1, 0 or 1: the side of the hedge held now.
         horizon_days: τ.
         holding_days: T_hold; a trade's cost counts by τ/T_hold.
+        counted_daily: f, the part of φ that the objective counts, nearer to 0 or equal.
+        received: g, how much of that it counts where a hedge receives it, 0 to 1.
     """
 
     fee: FloatArray
@@ -41,6 +44,8 @@ class CostModel:
     side: FloatArray
     horizon_days: float
     holding_days: float
+    counted_daily: FloatArray
+    received: float = 1.0
 
     @property
     def trade_weight(self) -> float:
@@ -64,18 +69,25 @@ class CostModel:
         return self.trade_weight * self.impact_per_root_usd
 
     def linear_hedge(self) -> FloatArray:
-        """Coefficient of h in the objective: τφ, and half of the squeeze charge's −h, (N,)."""
-        return self.horizon_days * self.funding_daily - 0.5 * self.squeeze
+        """Coefficient of h in the objective: τf, and half of the squeeze charge's −h, (N,).
+
+        With g below 1 it is τf(1 + g)/2: fh is paid where positive and received where negative,
+        and (fh)₊ − g·(−fh)₊ = fh(1 + g)/2 + |f||h|(1 − g)/2.
+        """
+        paid_and_received = 0.5 * (1.0 + self.received) * self.counted_daily
+        return self.horizon_days * paid_and_received - 0.5 * self.squeeze
 
     def absolute_hedge(self) -> FloatArray:
-        """Coefficient of |h|: τκ_f·s_φ, and the other half of the charge: (−h)₊ = (|h|−h)/2."""
-        return self.horizon_days * self.funding_risk_daily + 0.5 * self.squeeze
+        """Coefficient of |h|: τκ_f·s_φ, the other half of the charge, (−h)₊ = (|h|−h)/2, and what
+        of received funding does not count, (N,)."""
+        uncounted = 0.5 * (1.0 - self.received) * np.abs(self.counted_daily)
+        return self.horizon_days * (self.funding_risk_daily + uncounted) + 0.5 * self.squeeze
 
     def objective_usd(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> FloatArray:
         """Cost terms of the objective, USD over the horizon.
 
-        τφᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊ + (τ/T_hold)·(aᵀ|z| + bᵀ|z|^{3/2}), and the charge on
-        opening.
+        τfᵀh + τκ_f s_φᵀ|h| + cᵀ(−h)₊ + (τ/T_hold)·(aᵀ|z| + bᵀ|z|^{3/2}), less what of received
+        funding does not count, and the charge on opening.
 
         Args:
             hedge_usd: hedges held after the trade, signed, (..., N).
@@ -85,14 +97,24 @@ class CostModel:
             (...); NaN where an argument has one.
         """
         size = np.abs(trade_usd)
+        hedge, absolute, traded, signed, impact = self._weights
         cost: FloatArray = (
-            hedge_usd @ self.linear_hedge()
-            + np.abs(hedge_usd) @ self.absolute_hedge()
-            + size @ self.linear_trade()
-            + trade_usd @ self.signed_trade()
-            + size**1.5 @ self.impact_trade()
+            hedge_usd @ hedge + np.abs(hedge_usd) @ absolute + size @ traded + trade_usd @ signed
         )
-        return cost
+        return cost if impact is None else cost + (size * np.sqrt(size)) @ impact
+
+    @cached_property
+    def _weights(
+        self,
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray | None]:
+        """Coefficients of h, |h|, |z|, z and |z|^{3/2}, put together once for many hedges."""
+        return (
+            self.linear_hedge(),
+            self.absolute_hedge(),
+            self.linear_trade(),
+            self.signed_trade(),
+            self.impact_trade() if np.any(self.impact_per_root_usd) else None,
+        )
 
     def estimate(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> CostEstimate:
         """What is expected to be paid: the trade once in full, and carry of the hedges per day.
@@ -132,13 +154,24 @@ def cost_model(facts: HedgeFacts, choices: HedgeChoices) -> CostModel:
         side=np.sign(facts.hedge_usd),
         horizon_days=choices.horizon_days,
         holding_days=choices.holding_days,
+        counted_daily=_counted(facts, choices),
+        received=choices.carry_received,
     )
 
 
+def _counted(facts: HedgeFacts, choices: HedgeChoices) -> FloatArray:
+    """φ drawn towards 0 by its doubt: sign(φ)·(|φ| − κ·s_φ)₊, (N,)."""
+    certain = np.abs(facts.funding_daily) - choices.carry_doubt * facts.funding_daily_se
+    counted: FloatArray = np.sign(facts.funding_daily) * np.maximum(certain, 0.0)
+    return counted
+
+
 def _opening(facts: HedgeFacts, choices: HedgeChoices) -> float:
-    """The most that a dollar of allowed hedge receives over the horizon; 0 where λ is above 0."""
+    """The most that counts as received over the horizon by a dollar of allowed hedge; 0 where λ
+    is above 0."""
     if choices.risk_aversion > 0:
         return 0.0
-    received = facts.funding_daily if choices.shorts_only else np.abs(facts.funding_daily)
+    counted = _counted(facts, choices)
+    received = counted if choices.shorts_only else np.abs(counted)
     most = float(np.max(received, where=facts.may_hedge, initial=0.0))
-    return choices.horizon_days * most
+    return choices.horizon_days * choices.carry_received * most

@@ -92,6 +92,10 @@ class HedgeChoices:
         impact: Y of the square-root impact law; 0 leaves impact out.
         estimation_uncertainty: rho of the term (u'|x|)^2; 0 leaves it out.
         carry_risk: kappa_f on the standard error of funding.
+        carry_doubt: funding counts in the objective by what it exceeds so many of its standard
+            errors.
+        carry_received: how much of that counts where a hedge receives it, 0 to 1; what it pays
+            counts in full.
         crowding_charge: kappa of the squeeze charge; 0 leaves it out.
         shorts_only: hedges are never long.
         largest_hedge_usd: largest |h_i| of any one symbol, USD; None for no such bound. A hedge
@@ -112,6 +116,8 @@ class HedgeChoices:
     impact: float = 0.0
     estimation_uncertainty: float = 0.0
     carry_risk: float = 0.0
+    carry_doubt: float = 0.0
+    carry_received: float = 1.0
     crowding_charge: float = 0.0
     shorts_only: bool = True
     largest_hedge_usd: float | None = None

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from risk.covariance.estimators import DEFAULT_ESTIMATOR
+from risk.covariance.estimators import HEDGE_ESTIMATOR
 from strategies.answer import conflict, proposal
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices, HedgeFacts
@@ -23,7 +23,7 @@ from strategies.unwind import unwound
 class MinimumRisk:
     """Hedges by convex optimisation; keeps compiled problems, so not to be shared by threads."""
 
-    estimator = DEFAULT_ESTIMATOR
+    estimator = HEDGE_ESTIMATOR
     """Of the covariance that it is to be told."""
 
     def __init__(self) -> None:

@@ -68,3 +68,34 @@ def test_many_hedges_are_priced_at_once():
     rows = np.array([[0.0, -100.0], [0.0, -2_000.0], [0.0, 0.0]])
     together = costs.objective_usd(rows, rows)
     assert together == pytest.approx([float(costs.objective_usd(r, r)) for r in rows])
+
+
+def test_what_funding_pays_may_count_more_than_what_it_receives():
+    rates = np.array([0.0, 3e-4, -3e-4])
+    facts = two_tokens(50_000.0, 0.0, 0.0, funding_daily=rates)
+    costs = cost_model(facts, HedgeChoices(NONE, carry_received=0.25, horizon_days=2.0))
+    still = np.zeros(3)
+
+    def carry(hedge: list[float]) -> float:
+        return float(costs.objective_usd(np.array(hedge), still))
+
+    assert carry([0.0, -10_000.0, 0.0]) == pytest.approx(-0.25 * 6.0)
+    assert carry([0.0, 0.0, -10_000.0]) == pytest.approx(6.0)
+    assert carry([0.0, 10_000.0, 0.0]) == pytest.approx(6.0)
+    assert carry([0.0, 0.0, 10_000.0]) == pytest.approx(-0.25 * 6.0)
+    account = costs.estimate(np.array([0.0, -10_000.0, 0.0]), still)
+    assert account.carry_usd_per_day == pytest.approx(-3.0)  # what is expected is told in full
+
+
+def test_funding_counts_by_what_it_exceeds_its_doubt():
+    facts = two_tokens(
+        50_000.0,
+        0.0,
+        0.0,
+        funding_daily=np.array([0.0, -3e-4, -3e-4]),
+        funding_daily_se=np.array([0.0, 1e-4, 4e-4]),
+    )
+    costs = cost_model(facts, HedgeChoices(NONE, carry_doubt=1.0))
+    still = np.zeros(3)
+    assert float(costs.objective_usd(np.array([0.0, -10_000.0, 0.0]), still)) == pytest.approx(2.0)
+    assert float(costs.objective_usd(np.array([0.0, 0.0, -10_000.0]), still)) == 0.0

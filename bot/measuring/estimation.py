@@ -57,7 +57,7 @@ class MarketModel:
         market: MarketData,
         *,
         backfill_days: int,
-        shrinkage: float,
+        shrinkage: float | None,
         estimator: str = DEFAULT_ESTIMATOR,
         on_backfill: Callable[[Sequence[str]], None] = lambda _symbols: None,
     ) -> None:
