@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 OURS_COLOUR, OTHER_COLOUR, BOUND_COLOUR = "#b35900", "#1f4e79", "#6b6b6b"
 _OURS = "minimum_risk"
+_UNHEDGED = "none"  # the corner where nothing is taken away and nothing paid
 _DPI = 130
 
 
 def write_plot(document: Mapping[str, Any], path: Path) -> None:
-    """Draw an evaluation document.
+    """Draw an evaluation document, without the strategy that never hedges.
 
     Whiskers are standard errors over the books drawn. The broken line is the hindsight bound.
 
@@ -37,10 +38,12 @@ def _drawn(document: Mapping[str, Any]) -> "Figure":
     points = {
         name: figures
         for name, figures in document["strategies"].items()
-        if figures["effectiveness_daily"] is not None
+        if name != _UNHEDGED and figures["effectiveness_daily"] is not None
     }
-    for name, figures in points.items():
-        _point(axes, name, figures)
+    by_cost = sorted(points, key=lambda name: points[name]["cost_bps_per_day"])
+    most = max((points[name]["cost_bps_per_day"] for name in points), default=0.0)
+    for place, name in enumerate(by_cost):
+        _point(axes, name, points[name], above=place % 2 == 0, most=most)
     bound = document.get("hindsight", {}).get("effectiveness_daily")
     if bound is not None:
         axes.axhline(bound, color=BOUND_COLOUR, linestyle="--", linewidth=1)
@@ -56,19 +59,22 @@ def _drawn(document: Mapping[str, Any]) -> "Figure":
     axes.set_xlabel(f"cost, bp of the bot's gross a day ({document['cost_bps']:g} bp a trade)")
     axes.set_ylabel("share of daily variance taken away")
     axes.set_title(
-        f"Hedges of {document['books']} random books, {document['from'][:10]} to "
+        f"Hedges of random books ({document['books']}), {document['from'][:10]} to "
         f"{document['to'][:10]}",
         fontsize=11,
     )
     axes.grid(color="#e3e3e3", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.margins(x=0.16, y=0.1)
+    axes.margins(x=0.05, y=0.12)
+    axes.set_xlim(left=0.0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure
 
 
-def _point(axes: "Axes", name: str, figures: Mapping[str, Any]) -> None:
+def _point(
+    axes: "Axes", name: str, figures: Mapping[str, Any], *, above: bool, most: float
+) -> None:
     error = figures["standard_error"]
     colour = OURS_COLOUR if name == _OURS else OTHER_COLOUR
     x, y = figures["cost_bps_per_day"], figures["effectiveness_daily"]
@@ -83,11 +89,14 @@ def _point(axes: "Axes", name: str, figures: Mapping[str, Any]) -> None:
         elinewidth=0.8,
         alpha=0.9,
     )
+    left = x > 0.75 * most
     axes.annotate(
         name,
         (x, y),
-        xytext=(7, 6),
+        xytext=(-7 if left else 7, 6 if above else -14),
         textcoords="offset points",
+        ha="right" if left else "left",
         color=colour,
         fontweight="bold" if name == _OURS else "normal",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5},
     )
