@@ -42,6 +42,8 @@ def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
         return none
     room = np.maximum(limits - values, 0.0)
     near = np.flatnonzero(room <= _NEAR * np.where(np.isfinite(limits), limits, 0.0))
+    if not len(near) and _one_trade_pays(model, sides):
+        return None
     near = near[np.argsort(room[near], kind="stable")][:_MOST_ROWS]
     rows = [_charged(model, np.eye(1, len(values), row)[0]) for row in near.tolist()]
     sides, shared, charge = _with_risk(model, sides)
@@ -60,6 +62,16 @@ def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
 
 def _too_many_legs(model: HedgeModel) -> bool:
     return model.most_legs is not None and int(np.count_nonzero(model.current)) > model.most_legs
+
+
+def _one_trade_pays(model: HedgeModel, sides: "_Sides") -> bool:
+    """Some trade alone gains more than it must be worth: there is nothing to prove."""
+    if model.tail is not None or len(model.other_roots):
+        return False
+    own = model.risk_per_usd * (1.0 + model.uncertainty) * model.volatility**2
+    alone = replace(sides, curve=np.tile(own, 2))
+    size = np.clip(alone.size(alone.slope), alone.least, alone.most)
+    return bool(np.any(alone.rise(alone.slope, size)[alone.most > 0] < -alone.worth))
 
 
 @dataclass(frozen=True, slots=True)
