@@ -7,6 +7,9 @@ import pytest
 
 from bot.measuring.estimation import MarketModel, MarketView
 from bot.measuring.past import Past, PastSettings
+from bot.policy import policy_of
+from config.choices import choices
+from config.load import load_settings, profile_path
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import EstimationError, MissingDataError
 from risk.tail.scenarios import filtered_scenarios
@@ -113,3 +116,30 @@ def test_day_returns_name_what_is_missing():
     with pytest.raises(EstimationError, match="B: no volatility"):
         day_returns(scenarios, ("A", "B"))
     assert day_returns(scenarios, ("A",)).shape[1] == 1
+
+
+def test_settings_reach_the_facts_and_the_choices():
+    settings = load_settings(profile_path("paper"))
+    hedge = settings.hedge.model_copy(
+        update={
+            "beta_uncertainty": 1.5,
+            "cushion": 0.03,
+            "tail_aversion": 0.1,
+            "tail_confidence": 0.9,
+            "worst_windows_days": (7.0, 90.0),
+            "most_legs": 4,
+        }
+    )
+    stress = settings.stress.model_copy(update={"sector_gap": 0.4, "worst_weeks": 3})
+    caps = settings.caps.model_copy(update={"stress_use": 0.7})
+    chosen = settings.model_copy(update={"hedge": hedge, "stress": stress, "caps": caps})
+    told = choices(chosen, 10_000.0)
+    assert told.limits.stress_use == 0.7
+    assert (told.beta_uncertainty, told.cushion, told.most_legs) == (1.5, 0.03, 4)
+    assert (told.tail_aversion, told.tail_confidence, told.worst_window) == (0.1, 0.9, True)
+    past = policy_of(chosen).past
+    assert (past.sector_gap, past.worst_weeks, past.windows_days) == (0.4, 3, (7.0, 90.0))
+    assert not past.shared
+    plain = choices(settings, 10_000.0)
+    assert (plain.tail_aversion, plain.worst_window, plain.most_legs) == (0.0, False, None)
+    assert plain.cushion == 0.02

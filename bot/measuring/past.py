@@ -1,6 +1,7 @@
 """What the past tells a decision beside the covariance: bad days, bad weeks, other windows.
 
-All of it follows from closed bars, so it is made once a bar and kept.
+All of it follows from closed bars, so it is made once a bar and kept; the worst weeks, which take
+longest and change least, once a day.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.measuring.estimation import MarketView
+from bot.measuring.estimation import DAY_MS, MarketView
 from risk.book import FloatArray
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import EstimationError
@@ -69,6 +70,8 @@ class Past:
     def __init__(self, settings: PastSettings) -> None:
         self._settings = settings
         self._told: _Told | None = None
+        self._day: tuple[object, ...] | None = None
+        self._worst: dict[str, FloatArray] = {}
 
     def added(self, facts: HedgeFacts, view: MarketView) -> HedgeFacts:
         """The facts with scenarios, stresses and covariances of other windows.
@@ -105,9 +108,18 @@ class Past:
         return _Told(
             key,
             _tail(panel.symbols, returns, facts.symbols),
-            self._weeks(panel, facts, view),
+            self._weeks_of_day(panel, facts, view),
             self._windows(panel.symbols, returns, facts.symbols),
         )
+
+    def _weeks_of_day(
+        self, panel: BarPanel, facts: HedgeFacts, view: MarketView
+    ) -> dict[str, FloatArray]:
+        days = int(view.panel.open_ms[-1]) // DAY_MS if len(view.panel.open_ms) else 0
+        day = (view.revision, days, facts.symbols)
+        if day != self._day:
+            self._day, self._worst = day, self._weeks(panel, facts, view)
+        return self._worst
 
     def _weeks(self, panel: BarPanel, facts: HedgeFacts, view: MarketView) -> dict[str, FloatArray]:
         count = self._settings.worst_weeks
