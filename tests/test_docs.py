@@ -67,6 +67,7 @@ def test_the_readme_names_every_command() -> None:
         "README.md",
         "docs/architecture.md",
         "docs/evaluation.md",
+        "docs/evaluation-research.md",
         "docs/hedge-log.md",
         "docs/strategies.md",
     ],
