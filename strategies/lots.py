@@ -80,7 +80,7 @@ def best_lots(
     Best is: no cap made worse, then least over ``limits`` (C,), then least J with every trade
     charged what it must be worth. Standing still is always a candidate, and wins unless a cap is
     brought closer or J lowered by more than the trades must be worth. A start inside the limits
-    that costs at most ``enough_usd``, trades charged, is not searched further.
+    that costs at most ``enough_usd``, trades charged, is only rid of trades that are not worth it.
     """
     judge = _Judge(model, limits)
     candidates = np.array([model.current, *starts])
@@ -90,7 +90,9 @@ def best_lots(
     found = candidates[[0, first]]
     if worse[1] or over[1] or objective[1] > enough_usd:
         found[1] = judge.searched(found[1])
-        worse, over, objective = judge.marks(found)
+    else:
+        found[1] = judge.without_idle(found[1])
+    worse, over, objective = judge.marks(found)
     cures = over[1] < over[0] - _HAIR * model.unit_usd
     pays = over[1] <= over[0] and objective[1] < objective[0]
     # Hedges that must be closed leave no choice, as when there may be only so many of them.
@@ -144,6 +146,18 @@ class _Judge:
                     break
                 leaping = True
                 continue
+            here = there
+        return here
+
+    def without_idle(self, here: FloatArray) -> FloatArray:
+        """Leave out trades one by one as long as each is worth less than it must be."""
+        for _ in range(_ROUNDS):
+            trades = np.flatnonzero(here != self._model.current)
+            fewer = np.repeat(here[None], len(trades), axis=0)
+            fewer[np.arange(len(trades)), trades] = self._model.current[trades]
+            there = self._step(here, fewer)
+            if there is None:
+                break
             here = there
         return here
 
