@@ -96,6 +96,7 @@ class _Orders:
             quotes=quotes,
             account=account,
             allowed=frozenset({SYMBOL}),
+            instruments_ms=self._stage.clock.now_ms(),
         )
 
     def _planned(self, price: Decimal) -> Plan:

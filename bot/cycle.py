@@ -15,6 +15,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from structlog.contextvars import bound_contextvars
 
+from bot.controls.facts import Denied
+from bot.controls.guard import Guard
+from bot.controls.plan import check_plan
+from bot.controls.table import number_of
 from bot.errors import JournalError
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
@@ -71,7 +75,7 @@ class Policy:
     screen: Callable[[Universe], Screen]
     plan: Callable[[float], PlanSettings]
     decide_every_ms: int
-    past: PastSettings = PastSettings()
+    past: PastSettings = field(default_factory=PastSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,13 @@ class Engine:
         self._left: LeftOver = {}
         self._means: Means | None = None
         self._correlated_bar: int | None = None
+        self._reconciled = False
         self._news = News(parts.journal, parts.log)
+
+    @property
+    def guard(self) -> Guard:
+        """The controls that remember."""
+        return self._parts.executor.guard
 
     async def start(self) -> None:
         """Recover; nothing is traded before this has returned.
@@ -119,6 +129,7 @@ class Engine:
         """
         parts = self._parts
         recovery = await recover(parts.journal, parts.venue, parts.clock)
+        self._reconciled = True
         parts.log.info(
             "recovered",
             epoch=parts.journal.epoch,
@@ -202,6 +213,7 @@ class Engine:
                 self._parts.log.error("journal_failed", reason=str(error))
                 raise
             self._tell(record)
+            await self.guard.tell()
         return record
 
     async def _guarded(self, progress: _Progress) -> CycleRecord:
@@ -215,6 +227,7 @@ class Engine:
         except JournalError:
             raise
         except PerphedgeError as error:
+            self.guard.held(str(error))
             return self._cut_short(progress, str(error))
         except asyncio.CancelledError:
             record = self._cut_short(progress, "the engine was told to stop in this cycle")
@@ -235,13 +248,13 @@ class Engine:
         self._parts.journal.record_event("defect", document, cycle_id=progress.record.cycle_id)
         if progress.trading:
             reason += "; trading is halted until somebody has looked into it"
-            self._parts.halt.trip(f"{reason} (cycle {progress.record.cycle_id})")
+            self.guard.halt_all("defect", f"{reason} (cycle {progress.record.cycle_id})")
         return self._cut_short(progress, reason)
 
     def _cut_short(self, progress: _Progress, reason: str) -> CycleRecord:
         """What is known of a cycle that did not get to its end; orders are in the journal."""
         record, journal = progress.record, self._parts.journal
-        halted = None if progress.trading else self._parts.halt.reason
+        halted = None if progress.trading else self.guard.halted
         if halted is not None:
             reason = f"halted: {halted} (and no look at the book: {reason})"
             return replace(record, status=CycleStatus.HALTED, reason=reason)
@@ -266,15 +279,21 @@ class Engine:
 
     async def _run(self, progress: _Progress) -> CycleRecord:
         parts = self._parts
+        guard = self.guard
+        guard.take_requests()
         await self._catch_up()
         look = await self.look()
+        guard.look(
+            look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
+        )
+        guard.closed_by_others(one.symbol for one in look.observation.closed_externally)
         self._news.others(look.observation)
         seen = progress.record = self._once_a_bar(described(progress.record, look))
         self._news.signals(seen, look, parts.outlook.board.problems)
         parts.outlook.remember()
         # After the look: on paper, payments fall due when prices are read.
         await book_funding(parts.journal, parts.venue, parts.clock)
-        halted = parts.halt.reason
+        halted = guard.halted
         if halted is not None:
             return ended(seen, look, CycleStatus.HALTED, f"halted: {halted}")
         waiting = self._not_due(look)
@@ -289,8 +308,34 @@ class Engine:
         self._decided(look, decision)
         if not self._policy.executes:
             return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
-        progress.trading = True
-        return await self._carry_out(seen, look, decision)
+        return await self._unless_denied(progress, look, decision)
+
+    async def _unless_denied(
+        self, progress: _Progress, look: Look, decision: HedgeProposal
+    ) -> CycleRecord:
+        """Carries a proposal out, if the controls of whole plans let it pass."""
+        denied, seen = self._denied(look, decision), progress.record
+        if denied is None:
+            progress.trading = True
+            return await self._carry_out(seen, look, decision)
+        self._parts.journal.record_event(
+            "plan_denied",
+            {
+                "control": denied.control,
+                "number": number_of(denied.control),
+                "reason": denied.reason,
+            },
+            cycle_id=seen.cycle_id,
+        )
+        self._decided_ms = None
+        return ended(seen, look, CycleStatus.DENIED, f"denied: {denied.reason}", decision)
+
+    def _denied(self, look: Look, proposal: HedgeProposal) -> Denied | None:
+        """Why nothing of the proposal is carried out."""
+        if not self._reconciled:
+            return Denied("not_reconciled", "the account is not reconciled yet")
+        facts = look.assessment.facts
+        return check_plan(proposal, dict(zip(facts.symbols, facts.lot_usd.tolist(), strict=True)))
 
     def _once_a_bar(self, record: CycleRecord) -> CycleRecord:
         """Correlations change with the bars and are most of a record: once a bar is enough."""
@@ -374,6 +419,7 @@ class Engine:
             limits_hash=_hash_of(look.choices.limits),
             inputs={"sentence": proposal.sentence},
             cap_use=self._cap_use(look),
+            instruments_ms=parts.monitor.instruments_ms,
         )
         report = await parts.executor.execute(plan, context)
         if report.stopped or report.denials or report.unknown:

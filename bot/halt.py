@@ -1,9 +1,9 @@
 """The kill switch: a file in the state directory. While it is there, nothing is traded.
 
 Anything that can create a file can stop the engine: a script, a cron job, a hand, and the engine
-itself when it finds a defect of its own in the middle of trading. It works with the journal and
-the network down and outlives restarts; removing the file, by whoever has understood why it is
-there, is what lets the engine trade again.
+itself. It works with the journal and the network down and outlives restarts. Whoever put the file
+there may remove it; a halt of the engine's own is in the journal as well, which puts the file back
+until somebody resumes by name and with a reason.
 """
 
 import os
@@ -20,6 +20,11 @@ class HaltSwitch:
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / HALT_NAME
         self._unwritten: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The state directory."""
+        return self._path.parent
 
     @property
     def reason(self) -> str | None:
@@ -50,3 +55,12 @@ class HaltSwitch:
             self._path.write_text(f"{reason}\n", encoding="utf-8")
         except OSError as error:
             self._unwritten = f"{reason} ({self._path} cannot be written: {error.strerror})"
+
+    def clear(self) -> None:
+        """Switch off.
+
+        Raises:
+            OSError: the file cannot be removed; the switch stays on.
+        """
+        self._path.unlink(missing_ok=True)
+        self._unwritten = None

@@ -1,7 +1,7 @@
 """The doors through which the engine meets the world; adapters stand behind each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
@@ -162,6 +162,7 @@ class VenueAccount:
         open_order_client_ids: client ids of open orders, ours and others'.
         open_order_symbols: symbols in which anybody has an open order in this account.
         hedge_mode: long and short are held apart.
+        margin_mode: ``cross`` or ``isolated`` by symbol, where the venue tells.
     """
 
     state: AccountState
@@ -171,6 +172,7 @@ class VenueAccount:
     open_order_client_ids: frozenset[str]
     hedge_mode: bool = False
     open_order_symbols: frozenset[str] = frozenset()
+    margin_mode: Mapping[str, str] = field(default_factory=dict)
 
     def leverage(self, symbol: str) -> float | None:
         """By how much a position may exceed its margin; None where the venue does not tell."""

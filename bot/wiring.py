@@ -7,7 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bot.alerts import FileChannel, LogChannel
 from bot.clock import SimulatedClock
+from bot.controls.guard import Guard
+from bot.controls.raised import limits_of
 from bot.cycle import Engine, EngineParts
 from bot.errors import SafetyError, UsageError
 from bot.feeds.live import LiveFeed
@@ -84,6 +87,7 @@ async def open_engine(
             engine_state(settings.state_dir, around.clock, install_key=around.install_key)
         )
         engine = await _engine(settings, around, journal, log, stack)
+        engine.guard.start(limits_of(settings))
         await engine.start()
         yield engine
 
@@ -315,6 +319,15 @@ def _parts(
         limits=pretrade_limits(settings),
         observe=_order_log(log),
         halted=lambda: halt.reason,
+        guard=Guard(
+            journal,
+            around.clock,
+            venue.account_name,
+            pretrade_limits(settings),
+            switch=halt,
+            channels=(LogChannel(log), FileChannel(settings.state_dir)),
+            venue_per_second=getattr(venue, "messages_per_second", None),
+        ),
     )
     return EngineParts(
         monitor=monitor,

@@ -7,12 +7,16 @@ from pydantic import Field
 from config.fields import Note, Share, Strict
 
 Seconds = Annotated[float, Field(gt=0, le=3600), Note(unit="seconds")]
+Milliseconds = Annotated[int, Field(gt=0, le=60_000), Note(unit="milliseconds")]
+Count = Annotated[int, Field(ge=1, le=1000)]
+Equities = Annotated[float, Field(gt=0, le=20), Note(unit="1.0 means 100 % of equity")]
 
 
 class Controls(Strict):
-    """Pre-trade controls: an order that fails one of them is denied, and the denial is journaled.
+    """Controls around every order: they deny it, halt its symbol, halt everything, or alert.
 
-    They stand behind the caps as a second, simpler line and know nothing of the strategy.
+    They stand behind the caps as a second, simpler line and know nothing of the strategy. Each
+    of them is journaled when it acts; docs/controls.md lists them all.
     """
 
     max_order_usd: Annotated[float, Field(ge=10, le=1e7), Note(unit="USD")] = Field(
@@ -50,4 +54,76 @@ class Controls(Strict):
     min_free_margin: Annotated[float, Field(ge=0, lt=1), Note(unit="0.3 means 30 %")] = Field(
         default=0.30,
         description="Smallest share of equity that stays free of margin after the order.",
+    )
+    min_liquidation_distance: Annotated[float, Field(ge=0, lt=1), Note(unit="0.15 means 15 %")] = (
+        Field(
+            default=0.15,
+            description="Smallest distance of the liquidation price from the mark price after the "
+            "order, as a share of the mark price.",
+        )
+    )
+    filters_max_age_seconds: Annotated[float, Field(gt=0, le=86400), Note(unit="seconds")] = Field(
+        default=3600.0, description="Oldest tick, lot and smallest sizes to trade on."
+    )
+    max_slippage: Share = Field(
+        default=0.005,
+        description="Largest slippage against the mark price at the send, averaged over the fills "
+        "of a symbol in `slippage_window_seconds`; more halts the symbol.",
+    )
+    slippage_window_seconds: Seconds = Field(
+        default=600.0, description="How far back slippage is averaged."
+    )
+    messages_per_second: Count = Field(
+        default=5,
+        description="Most orders sent in a second; sending waits for its turn. Cancels are exempt.",
+    )
+    venue_limit_share: Share = Field(
+        default=0.5, description="Largest share of the exchange's own limit that orders may use."
+    )
+    message_denials: Count = Field(
+        default=3, description="Orders denied for their rate within a minute that halt everything."
+    )
+    max_repeats: Count = Field(
+        default=3,
+        description="Most orders of one side in `repeat_window_seconds` beyond the planned slices "
+        "without progress; one more halts the symbol.",
+    )
+    repeat_window_seconds: Seconds = Field(
+        default=60.0, description="How far back repeated orders are counted."
+    )
+    repeat_progress: Share = Field(
+        default=0.2, description="By how much the rest to be traded must fall to count as progress."
+    )
+    duplicate_window_seconds: Seconds = Field(
+        default=2.0, description="An order of the same symbol, side and size is denied so long."
+    )
+    max_clock_offset_ms: Milliseconds = Field(
+        default=500, description="Largest difference of the exchange's clock; more denies orders."
+    )
+    halt_clock_offset_ms: Milliseconds = Field(
+        default=1000, description="Difference of the exchange's clock that halts everything."
+    )
+    max_daily_cost_equity_fraction: Share = Field(
+        default=0.005,
+        description="Largest cost in 24 hours (fees, slippage, funding paid), in equities; more "
+        "halts everything.",
+    )
+    max_daily_turnover_equity_fraction: Equities = Field(
+        default=3.0, description="Largest turnover in 24 hours, in equities."
+    )
+    hold_alert_seconds: Seconds = Field(
+        default=30.0, description="A hold for stale or missing data that lasts longer alerts."
+    )
+    alert_unacknowledged_seconds: Annotated[
+        Seconds | None, Note(unit="seconds", null="alerts never halt")
+    ] = Field(
+        default=600.0,
+        description="An alert that nobody acknowledges for so long halts everything.",
+    )
+    alert_timeout_seconds: Seconds = Field(
+        default=5.0,
+        description="So long the first alert channel may take before the second one is used.",
+    )
+    order_max_age_seconds: Seconds = Field(
+        default=60.0, description="An open order of ours that is older is cancelled by its id."
     )

@@ -170,6 +170,24 @@ def _caps_within_controls(s: Settings) -> Iterator[Problem]:
         )
 
 
+def _controls_in_order(s: Settings) -> Iterator[Problem]:
+    turnover, most = s.caps.turnover_daily_equity_fraction, s.controls
+    if turnover is not None and turnover > most.max_daily_turnover_equity_fraction:
+        yield Problem(
+            "caps.turnover_daily_equity_fraction",
+            value_text(turnover),
+            "at most controls.max_daily_turnover_equity_fraction "
+            f"({value_text(most.max_daily_turnover_equity_fraction)}), or the hedges planned up to "
+            "the cap would be denied",
+        )
+    if most.halt_clock_offset_ms < most.max_clock_offset_ms:
+        yield Problem(
+            "controls.halt_clock_offset_ms",
+            value_text(most.halt_clock_offset_ms),
+            f"at least controls.max_clock_offset_ms ({value_text(most.max_clock_offset_ms)})",
+        )
+
+
 def _looks_before_decisions(s: Settings) -> Iterator[Problem]:
     if s.hedge.decide_every < s.hedge.monitor_every:
         yield Problem(
@@ -219,6 +237,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _secret_files,
     _lists_agree,
     _caps_within_controls,
+    _controls_in_order,
     _looks_before_decisions,
     _enough_history,
     _strategy_is_there,

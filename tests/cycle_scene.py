@@ -10,7 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bot.alerts import LogChannel
 from bot.clock import SimulatedClock
+from bot.controls.guard import Guard
 from bot.cycle import Engine, EngineParts
 from bot.feeds.generated import generated_tape
 from bot.feeds.generated_universe import UNIVERSE
@@ -275,6 +277,14 @@ async def open_scene(
                 limits=pretrade_limits(settings),
                 observe=lambda event, facts: log.info(event, **facts),
                 halted=lambda: halt.reason,
+                guard=Guard(
+                    journal,
+                    clock,
+                    venue.account_name,
+                    pretrade_limits(settings),
+                    switch=halt,
+                    channels=(LogChannel(log),),
+                ),
             ),
             venue=venue,
             journal=journal,

@@ -14,6 +14,7 @@ from bot.errors import JournalError
 from bot.halt import HaltSwitch
 from bot.records.cycle import CycleStatus
 from bot.report.page import write_report
+from bot.requests import RESUME_NAME, Asked, ask
 from bot.trading.orders import OrderState
 from tests.cycle_scene import ACCOUNT, LONGS, Scene, open_scene, own_positions
 
@@ -84,6 +85,10 @@ async def test_a_defect_while_trading_halts_until_somebody_has_looked(scene: Sce
     assert page.stat().st_size > 1000
 
     scene.halt_file.unlink()
+    scene.advance(0.01)
+    assert (await scene.cycle()).status is CycleStatus.HALTED
+    assert "ZeroDivisionError" in scene.halt_file.read_text(), "only a named resume lifts it"
+    ask(scene.folder, RESUME_NAME, Asked("ann", "looked into it"))
     scene.advance(0.01)
     assert (await scene.cycle()).status is CycleStatus.HEDGED
 

@@ -343,11 +343,10 @@ def _order(scene: Scene, symbol: str) -> Any:
 
 
 async def test_ids_sort_by_time_and_never_repeat(scene: Scene) -> None:
+    began = datetime.fromtimestamp(scene.clock.now_ms() / 1000, UTC)
     ids = [(await scene.cycle()).cycle_id for _ in range(4)]
     assert ids == sorted(set(ids))
-    assert (
-        ids[0] == f"{datetime.fromtimestamp(scene.clock.now_ms() / 1000, UTC):%Y%m%dT%H%M%S}-000001"
-    )
+    assert ids[0] == f"{began:%Y%m%dT%H%M%S}-000001"
 
 
 async def test_a_rehearsal_writes_and_sends_nothing(scene: Scene) -> None:

@@ -279,7 +279,12 @@ async def test_a_plan_goes_through_the_real_client(
         report = await executor.execute(
             plan,
             ExecutionContext(
-                cycle_id, market.exchange.instruments, quotes, seen, frozenset(shorts)
+                cycle_id,
+                market.exchange.instruments,
+                quotes,
+                seen,
+                frozenset(shorts),
+                instruments_ms=market.clock.now_ms(),
             ),
         )
         assert [r.detail for r in report.results] == [""] * len(plan.orders)

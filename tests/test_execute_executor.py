@@ -72,6 +72,7 @@ class Stage:
             quotes=QUOTES,
             account=await self.venue.account() if self.venue.account_error is None else account(),
             allowed=frozenset(INSTRUMENTS),
+            instruments_ms=NOW_MS,
             limits_hash="hash",
         )
         return await executor.execute(plan, context)
@@ -348,6 +349,7 @@ async def test_the_journal_has_the_last_word_on_unresolved_orders(stage: Stage) 
     """Even if the checks before it were wrong about them."""
     stage.venue.script = once(UnknownOutcome("", "no reply"))
     await stage.run(plan_of(SHORT_TAO))
+    stage.clock.advance_to(NOW_MS + 2_500)
     executor = Executor(
         venue=stage.venue,
         market=stage.market,
@@ -357,7 +359,12 @@ async def test_the_journal_has_the_last_word_on_unresolved_orders(stage: Stage) 
     )
     executor._open_orders = tuple  # type: ignore[method-assign]  # blind to what is open
     context = ExecutionContext(
-        "c2", INSTRUMENTS, QUOTES, await stage.venue.account(), frozenset(INSTRUMENTS)
+        "c2",
+        INSTRUMENTS,
+        QUOTES,
+        await stage.venue.account(),
+        frozenset(INSTRUMENTS),
+        instruments_ms=NOW_MS,
     )
     report = await executor.execute(plan_of(SHORT_TAO, cycle_id="c2"), context)
     assert [r.denied.control for r in report.denials if r.denied] == ["unresolved"]

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.ports import VenueAccount
 from bot.trading.orders import OrderRequest, Side
 from bot.trading.pretrade import (
     CONTROLS,
     OpenOrder,
     PretradeFacts,
     PretradeLimits,
+    SentOrder,
     check_order,
 )
 from tests.execute_scene import (
@@ -39,6 +41,7 @@ FACTS = PretradeFacts(
     open_orders=(),
     allowed=frozenset({FET, TAO, BTC}),
     positions_ms=NOW_MS,
+    instruments_ms=NOW_MS,
 )
 SELL = order(quantity="1000", price="0.4980")  # 500 USD
 CLOSE = order(side=Side.BUY, quantity="1000", price="0.5020", reduce_only=True)
@@ -54,9 +57,75 @@ def with_account(**money: float) -> PretradeFacts:
     return replace(FACTS, account=account(**money))
 
 
+def sent(age_ms: int, *, intent: str = "other", side: Side = Side.SELL) -> SentOrder:
+    """An order like SELL, sent so long ago."""
+    at_ms = NOW_MS - age_ms
+    return SentOrder("h1x", intent, side, Decimal(1000), at_ms, 1, Decimal(1000))
+
+
+def with_margin(*, equity: float, maintenance: float) -> VenueAccount:
+    one = account(equity_usd=equity)
+    return replace(one, state=replace(one.state, maintenance_margin_usd=maintenance))
+
+
 Case = tuple[str, OrderRequest, PretradeFacts, PretradeLimits]
 
 CASES: dict[str, Case] = {
+    "halted": ("symbol_halted", SELL, replace(FACTS, halted={FET: "because"}), LIMITS),
+    "all halted": ("symbol_halted", SELL, replace(FACTS, halted={"*": "because"}), LIMITS),
+    "style not chosen": ("style", replace(SELL, time_in_force="GTC"), FACTS, LIMITS),
+    "clock off": ("clock_offset", SELL, replace(FACTS, clock_offset_ms=-501), LIMITS),
+    "clock far off": ("clock_halt", SELL, replace(FACTS, clock_offset_ms=1_000), LIMITS),
+    "filters stale": (
+        "filters_age",
+        SELL,
+        replace(FACTS, instruments_ms=NOW_MS - 3_600_001),
+        LIMITS,
+    ),
+    "filters of unknown age": ("filters_age", SELL, replace(FACTS, instruments_ms=None), LIMITS),
+    "a lot that is no decimal": (
+        "filters_age",
+        SELL,
+        replace(FACTS, instruments={FET: replace(instrument(), lot=1.0)}),  # type: ignore[arg-type]
+        LIMITS,
+    ),
+    "liquidation near by the account": (
+        "liquidation",
+        SELL,
+        replace(FACTS, account=with_margin(equity=2_000.0, maintenance=1_926.0)),
+        replace(LIMITS, max_order_equity_fraction=1.0, symbol_equity_fraction=1.0),
+    ),
+    "liquidation near by the venue": (
+        "liquidation",
+        SELL,
+        replace(
+            FACTS,
+            own=HELD,
+            account=replace(
+                account({(FET, "BOTH"): Decimal(-1000)}), liquidation_price={(FET, "BOTH"): 0.649}
+            ),
+        ),
+        LIMITS,
+    ),
+    "an order of others might be ended": (
+        "self_trade",
+        SELL,
+        replace(FACTS, foreign_orders=frozenset({FET})),
+        LIMITS,
+    ),
+    "turnover": ("turnover", SELL, replace(FACTS, turnover_usd=Decimal(299_501)), LIMITS),
+    "duplicate": ("duplicate", SELL, replace(FACTS, recent=(sent(2_000),)), LIMITS),
+    "repeated": (
+        "repeated",
+        SELL,
+        replace(
+            FACTS,
+            recent=tuple(sent(ms, intent="i1") for ms in (60_000, 4_000, 3_000, 2_500)),
+            slices=1,
+            rest=Decimal(801),
+        ),
+        LIMITS,
+    ),
     "no quantity": ("numbers", order(quantity="0"), FACTS, LIMITS),
     "quantity NaN": ("numbers", order(quantity="NaN"), FACTS, LIMITS),
     "price below 0": ("numbers", order(price="-1"), FACTS, LIMITS),
@@ -200,6 +269,46 @@ def test_every_control_has_a_case() -> None:
         (SELL, lambda f: f),
         (order(price="0.4950"), lambda f: f),  # the collar's very edge
         (order(quantity="3984"), lambda f: f),
+        # The other side of each of the boundaries above.
+        (SELL, lambda f: replace(f, halted={TAO: "because"})),
+        (SELL, lambda f: replace(f, clock_offset_ms=-500)),
+        (SELL, lambda f: replace(f, clock_offset_ms=None)),
+        (SELL, lambda f: replace(f, instruments_ms=NOW_MS - 3_600_000)),
+        (SELL, lambda f: replace(f, foreign_orders=frozenset({TAO}))),
+        (SELL, lambda f: replace(f, foreign_orders=frozenset({FET}), self_trade_safe=True)),
+        (SELL, lambda f: replace(f, turnover_usd=Decimal(299_500))),
+        (SELL, lambda f: replace(f, recent=(sent(2_001),))),
+        (SELL, lambda f: replace(f, recent=(sent(500, side=Side.BUY),))),
+        (SELL, lambda f: replace(f, recent=(sent(0, intent="i1"),))),  # slices of one intent
+        (
+            SELL,
+            lambda f: replace(
+                f, recent=tuple(sent(ms) for ms in (60_001, 4_000, 3_000, 2_500)), rest=Decimal(900)
+            ),
+        ),
+        (
+            SELL,
+            lambda f: replace(
+                f, recent=tuple(sent(9_000 + i) for i in range(4)), slices=1, rest=Decimal(800)
+            ),
+        ),
+        (
+            SELL,
+            lambda f: replace(
+                f, recent=tuple(sent(9_000 + i) for i in range(5)), slices=3, rest=Decimal(900)
+            ),
+        ),
+        (
+            SELL,
+            lambda f: replace(
+                f,
+                own=HELD,
+                account=replace(
+                    account({(FET, "BOTH"): Decimal(-1000)}),
+                    liquidation_price={(FET, "BOTH"): 0.65},
+                ),
+            ),
+        ),
         (SELL, lambda f: replace(f, depth_usd={(FET, Side.SELL): 2000.1})),
         (SELL, lambda f: replace(f, open_orders=(PENDING,))),
         (SELL, lambda f: replace(f, own={(FET, "BOTH"): Decimal(-58_000)})),

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from bot.alerts import LogChannel
+from bot.controls.guard import Guard
 from bot.cycle import Engine, EngineParts, Policy
 from bot.faults.world import ACCOUNT, BOT_SYMBOLS, HEDGE_SYMBOLS, START_MS, SYMBOLS, instrument
 from bot.halt import HaltSwitch
@@ -288,6 +290,15 @@ def build_engine(doors: Doors, journal: Journal) -> FaultEngine:
         clock=doors.clock,
         limits=pretrade_limits(settings()),
         halted=lambda: halt.reason,
+        guard=Guard(
+            journal,
+            doors.clock,
+            doors.venue.account_name,
+            # Nobody is there to acknowledge.
+            replace(pretrade_limits(settings()), unacknowledged_ms=None),
+            switch=halt,
+            channels=(LogChannel(doors.log),),
+        ),
     )
     parts = EngineParts(
         monitor=monitor,

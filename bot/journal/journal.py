@@ -241,9 +241,14 @@ class Journal(JournalWriter):
         Raises:
             DataError: a fill contradicts its order, or one already booked under its id.
         """
-        with self._transaction(f"book fills of {symbol}") as db:
-            booked = [b for f in fills if (b := self._book(db, account, symbol, f)) is not None]
-            self._set_watermark(db, account, symbol, read_ms)
+        try:
+            with self._transaction(f"book fills of {symbol}") as db:
+                booked = [b for f in fills if (b := self._book(db, account, symbol, f)) is not None]
+                self._set_watermark(db, account, symbol, read_ms)
+        except DataError as error:
+            document = {"symbol": symbol, "reason": str(error)}
+            self.record_event("fill_contradiction", document)
+            raise
         return tuple(booked)
 
     def _book(self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill) -> Fill | None:

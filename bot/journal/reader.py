@@ -270,6 +270,67 @@ class JournalReader:
             Decimal(0),
         )
 
+    def sent_since(
+        self, account: str, symbol: str, since_ms: int
+    ) -> list[tuple[OrderRow, Decimal, dict[str, Any]]]:
+        """Orders of a symbol since then, oldest first, each with its intent's trade and inputs."""
+        rows = self._rows(
+            "SELECT orders.*, intents.trade_quantity, intents.document AS inputs FROM orders "
+            "JOIN intents USING (intent_id) WHERE orders.account = ? AND orders.symbol = ? "
+            "AND orders.sent_ms >= ? ORDER BY orders.sent_ms, orders.rowid",
+            account,
+            symbol,
+            since_ms,
+        )
+        return [
+            (order_row(row), Decimal(row["trade_quantity"]), json.loads(row["inputs"]))
+            for row in rows
+        ]
+
+    def filled_of_intent(self, intent_id: str, before_ms: int) -> Decimal:
+        """What orders of an intent that were sent before then filled, base units."""
+        rows = self._rows(
+            "SELECT filled_quantity FROM orders WHERE intent_id = ? AND sent_ms < ?",
+            intent_id,
+            before_ms,
+        )
+        return sum((Decimal(row["filled_quantity"]) for row in rows), Decimal(0))
+
+    def newest_fill(self) -> int:
+        """Number of the newest booked fill; 0 without any."""
+        return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM fills")[0]["n"])
+
+    def newest_event(self) -> int:
+        """Number of the newest event; 0 without any."""
+        return int(self._rows("SELECT coalesce(max(id), 0) AS n FROM events")[0]["n"])
+
+    def fills_with_orders(
+        self, account: str, *, after: int = 0, since_ms: int = 0, symbol: str | None = None
+    ) -> list[tuple[int, OwnFill, OrderRow, dict[str, Any]]]:
+        """Fills booked after that number and executed since then, by number.
+
+        Each with its number, its order, and the inputs of the order's intent.
+        """
+        number = "fills.rowid" if since_ms == 0 else "+fills.rowid"
+        rows = self._rows(
+            f"SELECT fills.rowid AS number, fills.* FROM fills WHERE {number} > ? "  # noqa: S608 - one of two names
+            "AND fills.timestamp_ms >= ? AND account = ? AND (?4 IS NULL OR symbol = ?4) "
+            "ORDER BY fills.rowid",
+            after,
+            since_ms,
+            account,
+            symbol,
+        )
+        found = []
+        for row in rows:
+            order = self.order(row["client_id"])
+            assert order is not None, "a fill refers to its order"
+            inputs = self._rows(
+                "SELECT document FROM intents WHERE intent_id = ?", order.request.intent_id
+            )
+            found.append((int(row["number"]), fill_row(row), order, _document(inputs[0])))
+        return found
+
     def watermark(self, account: str, symbol: str) -> int | None:
         """Up to when the executions of a symbol were last read, UTC milliseconds."""
         rows = self._rows(

@@ -117,6 +117,15 @@ class JournalWriter(JournalReader):
         with self._transaction(f"record event {kind}") as db:
             self._insert_event(db, kind, document, cycle_id, client_id)
 
+    def record_change(
+        self, kind: str, document: Mapping[str, Any], key: str, state: Mapping[str, Any]
+    ) -> None:
+        """Stores an event and the state that it leads to under ``key``, both or neither."""
+        text = json_text(state, f"state {key}")
+        with self._transaction(f"record event {kind}") as db:
+            self._insert_event(db, kind, document, None, None)
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
+
     def _insert_event(
         self,
         db: sqlite3.Connection,

@@ -32,7 +32,7 @@ Held = Mapping[tuple[str, str], Decimal]
 
 IMPLAUSIBLE = 0.5
 """A mark price so far from both the index and the last price is an error of somebody's."""
-INSTRUMENTS_MAX_AGE_MS = 3_600_000  # filters older than an hour are read again
+INSTRUMENTS_MAX_AGE_MS = 3_300_000  # orders on filters older than an hour are denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,13 @@ class Monitor:
         self._disagreement: tuple[HedgeClosedExternally, ...] = ()
         self._external: Held = {}
 
+    @property
+    def instruments_ms(self) -> int | None:
+        """When the instruments were read, UTC milliseconds."""
+        return self._instruments_read_ms
+
     async def instruments(self) -> Mapping[str, Instrument]:
-        """What the venue lists, read again when older than an hour."""
+        """What the venue lists, read again well before it is an hour old."""
         now_ms = self._clock.now_ms()
         read_ms = self._instruments_read_ms
         if read_ms is None or now_ms - read_ms > INSTRUMENTS_MAX_AGE_MS:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from bot.controls.guard import Guard
+from bot.controls.table import FRESHNESS, number_of
 from bot.errors import SafetyError, UnreachableError, VenueError
 from bot.journal.journal import Journal
 from bot.journal.rows import IntentRecord, OrderRow
@@ -21,7 +23,7 @@ from bot.trading.orders import (
     OrderState,
     UnknownOutcome,
 )
-from bot.trading.planner import Plan, PlannedOrder
+from bot.trading.planner import Plan, PlannedIntent, PlannedOrder
 from bot.trading.pretrade import Denied, OpenOrder, PretradeFacts, PretradeLimits, check_order
 from bot.trading.reconcile import book_fills
 from bot.trading.worst_case import CapUse, worst_cap
@@ -90,6 +92,7 @@ class ExecutionContext:
         allowed: symbols in which a hedge may grow.
         limits_hash, inputs: written into the journal with every intent.
         cap_use: use of the caps on what is held; asked when a plan does not go as planned.
+        instruments_ms: when the instruments were read, UTC milliseconds.
     """
 
     cycle_id: str
@@ -100,6 +103,7 @@ class ExecutionContext:
     limits_hash: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     cap_use: CapUse | None = None
+    instruments_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -128,9 +132,10 @@ class Executor:
         limits: PretradeLimits,
         observe: OrderObserver | None = None,
         halted: HaltReason = lambda: None,
+        guard: Guard | None = None,
     ) -> None:
         """``observe`` is told of every order event as it is journaled; ``halted`` is the kill
-        switch, asked right before each send.
+        switch, asked right before each send; ``guard`` are the controls that remember.
         """
         self._venue = venue
         self._market = market
@@ -139,6 +144,7 @@ class Executor:
         self._limits = limits
         self._observe = observe
         self._halted = halted
+        self.guard = guard or Guard(journal, clock, venue.account_name, limits)
 
     async def execute(self, plan: Plan, context: ExecutionContext) -> ExecutionReport:
         """Carries out a plan as far as checks, venue and data allow.
@@ -146,6 +152,7 @@ class Executor:
         Raises:
             JournalError: the journal failed; then nothing more is sent.
         """
+        self.guard.begin(plan)
         self._journal.record_intents(
             IntentRecord(
                 intent.intent_id,
@@ -154,7 +161,7 @@ class Executor:
                 intent.symbol,
                 intent.trade_quantity,
                 context.limits_hash,
-                context.inputs,
+                self._inputs(intent, context),
             )
             for intent in plan.intents
         )
@@ -174,19 +181,29 @@ class Executor:
             run.halted,
         )
 
+    def _inputs(self, intent: PlannedIntent, context: ExecutionContext) -> Mapping[str, Any]:
+        """What the decision rested on, and what its fills will be judged by."""
+        quote = context.quotes.get(intent.symbol)
+        mark = {} if quote is None else {"mark": repr(quote.mark)}
+        return {**context.inputs, **mark, "slices": self.guard.slices(intent.intent_id)}
+
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: _Run) -> None:
         request = planned.request
+        if wait_ms := self.guard.wait_ms():
+            await self._clock.sleep(wait_ms / 1000)
         try:
             denied = await self._check(request, context, run)
         except (UnreachableError, VenueError, DataError) as error:
             self._stop(run, request, str(error))
             return
-        halted = self._halted()
+        halted = self._halted() or self.guard.halted
         if halted is not None:
             run.halted = True
             self._stop(run, request, f"halted: {halted}")
             return
         external = self._external(request, run.account)
+        if denied is None:
+            denied = self.guard.admit(request)
         if denied is None:
             denied = self._mark_sending(planned, external)
         if denied is not None:
@@ -195,6 +212,7 @@ class Executor:
                 PlaceResult(request, OrderState.PLANNED, denied=denied, detail=denied.reason)
             )
             return
+        self.guard.sending(request, Decimal(repr(run.quotes[request.symbol].mark)))
         outcome = await self._send(request)
         row = self._journal.record_outcome(outcome)
         if isinstance(outcome, NotAccepted):
@@ -246,10 +264,35 @@ class Executor:
             allowed=context.allowed,
             positions_ms=run.account.state.timestamp_ms,
             depth_usd={(request.symbol, side): usd for side, usd in depth.items()},
+            **self._guarded(request, context, run),
         )
         return check_order(request, facts, self._limits) or self._worst_case(
             request, facts, context, run
         )
+
+    def _guarded(
+        self, request: OrderRequest, context: ExecutionContext, run: _Run
+    ) -> dict[str, Any]:
+        """What the controls remember of orders, and know of the venue."""
+        guard = self.guard
+        return {
+            "instruments_ms": context.instruments_ms,
+            "halted": guard.halted_symbols,
+            "recent": guard.recent(request.symbol),
+            "slices": guard.slices(request.intent_id),
+            "rest": guard.rest(request),
+            "clock_offset_ms": guard.clock_offset_ms,
+            "foreign_orders": self._foreign_orders(run.account),
+            "self_trade_safe": getattr(self._venue, "self_trade_safe", False),
+            "turnover_usd": guard.turnover_usd(),
+        }
+
+    def _foreign_orders(self, account: VenueAccount) -> frozenset[str]:
+        """Symbols in which an order is open that is not ours."""
+        if not account.open_order_client_ids:
+            return account.open_order_symbols
+        ours = {row.symbol for row in self._journal.unresolved_orders(self._venue.account_name)}
+        return account.open_order_symbols - ours
 
     def _worst_case(
         self, request: OrderRequest, facts: PretradeFacts, context: ExecutionContext, run: _Run
@@ -281,6 +324,8 @@ class Executor:
         """Books what was filled, then asks whether the position moved by just that."""
         filled = row.filled_quantity
         detail = f"{row.code} {row.reason}".strip()
+        if row.state.final:
+            self.guard.settled(row.request, filled)
         if row.state in (OrderState.REJECTED, OrderState.UNKNOWN):
             self._tell(row, detail)
             run.results.append(PlaceResult(row.request, row.state, filled, detail=detail))
@@ -289,6 +334,7 @@ class Executor:
             if filled > 0:
                 run.fills += await book_fills(self._journal, self._venue, row.symbol, self._clock)
             run.account = await self._venue.account()
+            self.guard.review(run.account.state.equity_usd)
         except (UnreachableError, VenueError, DataError) as error:
             run.stopped = detail = f"after an order in {row.symbol}: {error}"
         else:
@@ -303,6 +349,7 @@ class Executor:
             return "not all of its fills are reported yet"
         external = self._external(row.request, run.account)
         if external == external_before:
+            self.guard.compared(row.symbol, agrees=True, detail="")
             return ""
         run.mismatches.append(row.symbol)
         detail = f"the position moved by {external - external_before} more than our fills say"
@@ -311,6 +358,7 @@ class Executor:
             {"symbol": row.symbol, "before": str(external_before), "after": str(external)},
             client_id=row.client_id,
         )
+        self.guard.compared(row.symbol, agrees=False, detail=detail)
         return detail
 
     def _external(self, request: OrderRequest, account: VenueAccount) -> Decimal:
@@ -342,6 +390,7 @@ class Executor:
             "quantity": str(request.quantity),
             "limit_price": str(request.limit_price),
             "control": denied.control,
+            "number": number_of(denied.control),
             "reason": denied.reason,
         }
         self._journal.record_event(
@@ -349,6 +398,9 @@ class Executor:
         )
         if self._observe is not None:
             self._observe("order_denied", {"client_id": request.client_id, **document})
+        if number_of(denied.control) == FRESHNESS:
+            self.guard.held(denied.reason)
+        self.guard.acted(denied, request.symbol)
 
     def _tell(self, row: OrderRow, detail: str) -> None:
         if self._observe is None:

@@ -4,133 +4,39 @@ They know nothing of strategies or plans. An order passes only when every one of
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from bot.ports import Quote, VenueAccount
+from bot.controls import order_checks
+from bot.controls.facts import (
+    Asked,
+    Denied,
+    OpenOrder,
+    PretradeFacts,
+    PretradeLimits,
+    SentOrder,
+    exact,
+)
 from bot.trading.orders import OrderRequest, Side
-from risk.instrument import Instrument
+
+__all__ = [
+    "CONTROLS",
+    "Denied",
+    "OpenOrder",
+    "PretradeFacts",
+    "PretradeLimits",
+    "SentOrder",
+    "check_order",
+]
 
 _ZERO = Decimal(0)
-_ONE = Decimal(1)
 
-
-@dataclass(frozen=True, slots=True)
-class PretradeLimits:
-    """Limits of the checks; fractions unless the name says otherwise.
-
-    Attributes:
-        max_order_usd, max_order_equity_fraction: largest order; the smaller one counts.
-        collar: largest distance of a limit price from the mark price.
-        max_divergence: largest distance of last and index price from the mark price.
-        mark_max_age_ms, positions_max_age_ms, balance_max_age_ms: oldest data to trade on.
-        hedge_gross_equity_fraction: largest gross of all hedges.
-        symbol_equity_fraction: largest hedge in one symbol.
-        depth_fraction: largest share of the depth inside the collar that one order takes.
-        min_free_margin: smallest share of equity that stays free of margin.
-    """
-
-    max_order_usd: float = 2000.0
-    max_order_equity_fraction: float = 0.05
-    collar: float = 0.01
-    max_divergence: float = 0.01
-    mark_max_age_ms: int = 3_000
-    positions_max_age_ms: int = 5_000
-    balance_max_age_ms: int = 30_000
-    hedge_gross_equity_fraction: float = 1.0
-    symbol_equity_fraction: float = 0.30
-    depth_fraction: float = 0.25
-    min_free_margin: float = 0.30
-
-    def order_cap_usd(self, equity_usd: float) -> Decimal:
-        """Largest notional of one order at this equity, USD; never below 0."""
-        return max(
-            _ZERO,
-            min(_exact(self.max_order_usd), _exact(self.max_order_equity_fraction * equity_usd)),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
-    """An order that may still change our position; ``quantity`` is the most it may still fill."""
-
-    symbol: str
-    side: Side
-    position_side: str
-    quantity: Decimal
-    reduce_only: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PretradeFacts:
-    """What is known when an order is checked.
-
-    Attributes:
-        own: our hedges by (symbol, position side), signed base units.
-        open_orders: orders of ours that are not resolved.
-        allowed: symbols in which a hedge may grow; elsewhere it may only shrink.
-        positions_ms: when the account's positions were read, UTC milliseconds.
-        depth_usd: notional inside the collar that an order of this side would meet, by
-            (symbol, side); empty where depth is not read.
-    """
-
-    now_ms: int
-    instruments: Mapping[str, Instrument]
-    quotes: Mapping[str, Quote]
-    account: VenueAccount
-    own: Mapping[tuple[str, str], Decimal]
-    open_orders: Sequence[OpenOrder]
-    allowed: frozenset[str]
-    positions_ms: int
-    depth_usd: Mapping[tuple[str, Side], float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """An order that is not sent: which control said no, and why in one line."""
-
-    control: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One order before the checks, and what they read from it."""
-
-    order: OrderRequest
-    facts: PretradeFacts
-    limits: PretradeLimits
-
-    @property
-    def quote(self) -> Quote:
-        return self.facts.quotes[self.order.symbol]
-
-    @property
-    def instrument(self) -> Instrument:
-        return self.facts.instruments[self.order.symbol]
-
-    @property
-    def held(self) -> Decimal:
-        """Our position on the order's side, signed base units."""
-        return self.facts.own.get((self.order.symbol, self.order.position_side), _ZERO)
-
-    @property
-    def notional_usd(self) -> Decimal:
-        """At the limit or the mark price, whichever is larger."""
-        return self.order.quantity * max(self.order.limit_price, _exact(self.quote.mark))
-
-    @property
-    def equity_usd(self) -> float:
-        return self.facts.account.state.equity_usd
-
-
-_Check = Callable[[_Asked], str | None]
+_Check = Callable[[Asked], str | None]
 
 
 def check_order(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimits) -> Denied | None:
     """The first control that denies the order; None when all accept it."""
-    asked = _Asked(order, facts, limits)
+    asked = Asked(order, facts, limits)
     for control, check in CONTROLS.items():
         reason = check(asked)
         if reason is not None:
@@ -138,7 +44,7 @@ def check_order(order: OrderRequest, facts: PretradeFacts, limits: PretradeLimit
     return None
 
 
-def _numbers(asked: _Asked) -> str | None:
+def _numbers(asked: Asked) -> str | None:
     """What the order and the account say is finite and positive."""
     state = asked.facts.account.state
     if not (asked.order.quantity.is_finite() and asked.order.quantity > 0):
@@ -152,7 +58,7 @@ def _numbers(asked: _Asked) -> str | None:
     return None
 
 
-def _market(asked: _Asked) -> str | None:
+def _market(asked: Asked) -> str | None:
     """The venue lists the symbol, and its prices are finite and positive."""
     if asked.order.symbol not in asked.facts.instruments:
         return "not listed by the venue"
@@ -165,12 +71,12 @@ def _market(asked: _Asked) -> str | None:
     return None
 
 
-def _mark_age(asked: _Asked) -> str | None:
+def _mark_age(asked: Asked) -> str | None:
     read_ms = asked.quote.timestamp_ms
     return _too_old("mark price", asked.facts.now_ms - read_ms, asked.limits.mark_max_age_ms)
 
 
-def _positions_age(asked: _Asked) -> str | None:
+def _positions_age(asked: Asked) -> str | None:
     return _too_old(
         "positions",
         asked.facts.now_ms - asked.facts.positions_ms,
@@ -178,7 +84,7 @@ def _positions_age(asked: _Asked) -> str | None:
     )
 
 
-def _balance_age(asked: _Asked) -> str | None:
+def _balance_age(asked: Asked) -> str | None:
     age_ms = asked.facts.now_ms - asked.facts.account.state.timestamp_ms
     return _too_old("balance", age_ms, asked.limits.balance_max_age_ms)
 
@@ -189,7 +95,7 @@ def _too_old(what: str, age_ms: int, max_age_ms: int) -> str | None:
     return f"{what} {age_ms / 1000:.1f} s old, at most {max_age_ms / 1000:.1f} s is accepted"
 
 
-def _divergence(asked: _Asked) -> str | None:
+def _divergence(asked: Asked) -> str | None:
     quote = asked.quote
     for name, price in (("last", quote.last), ("index", quote.index)):
         distance = abs(price / quote.mark - 1)
@@ -201,9 +107,9 @@ def _divergence(asked: _Asked) -> str | None:
     return None
 
 
-def _collar(asked: _Asked) -> str | None:
-    mark = _exact(asked.quote.mark)
-    if abs(asked.order.limit_price - mark) <= mark * _exact(asked.limits.collar):
+def _collar(asked: Asked) -> str | None:
+    mark = exact(asked.quote.mark)
+    if abs(asked.order.limit_price - mark) <= mark * exact(asked.limits.collar):
         return None
     return (
         f"limit price {asked.order.limit_price} is more than {asked.limits.collar:.1%} "
@@ -211,7 +117,7 @@ def _collar(asked: _Asked) -> str | None:
     )
 
 
-def _filters(asked: _Asked) -> str | None:
+def _filters(asked: Asked) -> str | None:
     """Tick, lot and largest quantity; a close may end a rest that is not whole lots."""
     order, instrument = asked.order, asked.instrument
     if order.limit_price % instrument.tick:
@@ -223,7 +129,7 @@ def _filters(asked: _Asked) -> str | None:
     return None
 
 
-def _smallest(asked: _Asked) -> str | None:
+def _smallest(asked: Asked) -> str | None:
     """Smallest quantity and notional, from which a close is free."""
     order, instrument = asked.order, asked.instrument
     if order.reduce_only:
@@ -236,11 +142,11 @@ def _smallest(asked: _Asked) -> str | None:
     return None
 
 
-def _ends_position(asked: _Asked) -> bool:
+def _ends_position(asked: Asked) -> bool:
     return asked.order.reduce_only and asked.order.quantity == abs(asked.held)
 
 
-def _notional(asked: _Asked) -> str | None:
+def _notional(asked: Asked) -> str | None:
     cap_usd = asked.limits.order_cap_usd(asked.equity_usd)
     notional_usd = asked.notional_usd
     if notional_usd <= cap_usd:
@@ -248,19 +154,19 @@ def _notional(asked: _Asked) -> str | None:
     return f"order of {notional_usd:.2f} USD, at most {cap_usd:.2f} USD is allowed"
 
 
-def _allow_list(asked: _Asked) -> str | None:
+def _allow_list(asked: Asked) -> str | None:
     if asked.order.reduce_only or asked.order.symbol in asked.facts.allowed:
         return None
     return "hands-off: a hedge here may only shrink"
 
 
-def _unresolved(asked: _Asked) -> str | None:
+def _unresolved(asked: Asked) -> str | None:
     if any(open_order.symbol == asked.order.symbol for open_order in asked.facts.open_orders):
         return "an earlier order is not resolved"
     return None
 
 
-def _closes(asked: _Asked) -> str | None:
+def _closes(asked: Asked) -> str | None:
     """Against our position only reduce-only orders, and never more than is held."""
     expected = ("LONG", "SHORT") if asked.facts.account.hedge_mode else ("BOTH",)
     if asked.order.position_side not in expected:
@@ -285,17 +191,17 @@ def _closes(asked: _Asked) -> str | None:
     return None
 
 
-def _symbol_gross(asked: _Asked) -> str | None:
+def _symbol_gross(asked: Asked) -> str | None:
     if asked.order.reduce_only:
         return None
-    cap_usd = _exact(asked.limits.symbol_equity_fraction * asked.equity_usd)
+    cap_usd = exact(asked.limits.symbol_equity_fraction * asked.equity_usd)
     after_usd = _worst_usd(asked.order.symbol, asked.facts) + asked.notional_usd
     if after_usd <= cap_usd:
         return None
     return f"hedge of {after_usd:.2f} USD at worst, at most {cap_usd:.2f} USD in one symbol"
 
 
-def _hedge_gross(asked: _Asked) -> str | None:
+def _hedge_gross(asked: Asked) -> str | None:
     if asked.order.reduce_only:
         return None
     symbols = {symbol for symbol, _ in asked.facts.own} | {
@@ -304,7 +210,7 @@ def _hedge_gross(asked: _Asked) -> str | None:
     unpriced = sorted(s for s in symbols if s not in asked.facts.quotes)
     if unpriced:
         return f"the gross of all hedges is not known: no price for {unpriced[0]}"
-    cap_usd = _exact(asked.limits.hedge_gross_equity_fraction * asked.equity_usd)
+    cap_usd = exact(asked.limits.hedge_gross_equity_fraction * asked.equity_usd)
     held_usd = sum((_worst_usd(symbol, asked.facts) for symbol in symbols), _ZERO)
     after_usd = held_usd + asked.notional_usd
     if after_usd <= cap_usd:
@@ -312,28 +218,28 @@ def _hedge_gross(asked: _Asked) -> str | None:
     return f"all hedges {after_usd:.2f} USD at worst, at most {cap_usd:.2f} USD is allowed"
 
 
-def _depth(asked: _Asked) -> str | None:
+def _depth(asked: Asked) -> str | None:
     depth_usd = asked.facts.depth_usd.get((asked.order.symbol, asked.order.side))
     if depth_usd is None:
         return None
-    cap_usd = _exact(asked.limits.depth_fraction * depth_usd)
+    cap_usd = exact(asked.limits.depth_fraction * depth_usd)
     notional_usd = asked.notional_usd
     if notional_usd <= cap_usd:
         return None
     return f"order of {notional_usd:.2f} USD, the book inside the collar bears {cap_usd:.2f} USD"
 
 
-def _free_margin(asked: _Asked) -> str | None:
+def _free_margin(asked: Asked) -> str | None:
     if asked.order.reduce_only:
         return None
     state = asked.facts.account.state
     needed_usd = _margin_usd(asked.order.symbol, asked.notional_usd, asked.facts)
     for pending in asked.facts.open_orders:
         if not pending.reduce_only and pending.symbol in asked.facts.quotes:
-            mark = _exact(asked.facts.quotes[pending.symbol].mark)
+            mark = exact(asked.facts.quotes[pending.symbol].mark)
             needed_usd += _margin_usd(pending.symbol, pending.quantity * mark, asked.facts)
-    free = (_exact(state.available_usd) - needed_usd) / _exact(state.equity_usd)
-    if free >= _exact(asked.limits.min_free_margin):
+    free = (exact(state.available_usd) - needed_usd) / exact(state.equity_usd)
+    if free >= exact(asked.limits.min_free_margin):
         return None
     return (
         f"{free:.1%} of equity free of margin after it, at least {asked.limits.min_free_margin:.1%}"
@@ -341,8 +247,12 @@ def _free_margin(asked: _Asked) -> str | None:
 
 
 CONTROLS: Mapping[str, _Check] = {
+    "symbol_halted": order_checks.symbol_halted,
     "numbers": _numbers,
     "market": _market,
+    "style": order_checks.style,
+    "clock_halt": order_checks.clock_halt,
+    "clock_offset": order_checks.clock_offset,
     "mark_age": _mark_age,
     "positions_age": _positions_age,
     "balance_age": _balance_age,
@@ -350,6 +260,7 @@ CONTROLS: Mapping[str, _Check] = {
     "allow_list": _allow_list,
     "unresolved": _unresolved,
     "closes": _closes,
+    "filters_age": order_checks.filters_age,
     "filters": _filters,
     "smallest": _smallest,
     "collar": _collar,
@@ -358,13 +269,18 @@ CONTROLS: Mapping[str, _Check] = {
     "hedge_gross": _hedge_gross,
     "depth": _depth,
     "free_margin": _free_margin,
+    "liquidation": order_checks.liquidation,
+    "self_trade": order_checks.self_trade,
+    "turnover": order_checks.turnover,
+    "duplicate": order_checks.duplicate,
+    "repeated": order_checks.repeated,
 }
 """Every check by its name, in the order in which they are asked."""
 
 
 def _margin_usd(symbol: str, notional_usd: Decimal, facts: PretradeFacts) -> Decimal:
     """Initial margin; the whole notional where the venue does not tell the leverage."""
-    return notional_usd * _exact(facts.account.margin_rate.get(symbol, 1.0))
+    return notional_usd * exact(facts.account.margin_rate.get(symbol, 1.0))
 
 
 def _worst_usd(symbol: str, facts: PretradeFacts) -> Decimal:
@@ -382,8 +298,4 @@ def _worst_usd(symbol: str, facts: PretradeFacts) -> Decimal:
         up = sum((o.quantity for o in pending if o.side is Side.BUY), _ZERO)
         down = sum((o.quantity for o in pending if o.side is Side.SELL), _ZERO)
         worst += max(abs(held + up), abs(held - down), abs(held))
-    return worst * _exact(facts.quotes[symbol].mark) if worst else _ZERO
-
-
-def _exact(value: float) -> Decimal:
-    return Decimal(repr(float(value)))
+    return worst * exact(facts.quotes[symbol].mark) if worst else _ZERO

@@ -1,0 +1,41 @@
+"""Which limits a changed configuration raises. Pure."""
+
+from collections.abc import Mapping
+
+from config.settings import Settings
+
+Limits = Mapping[str, float | None]
+
+_LOWER_IS_RISKIER = frozenset(
+    {
+        "controls.min_free_margin",
+        "controls.min_liquidation_distance",
+        "controls.slippage_window_seconds",
+        "controls.repeat_window_seconds",
+        "controls.repeat_progress",
+        "controls.duplicate_window_seconds",
+    }
+)
+
+
+def limits_of(settings: Settings) -> dict[str, float | None]:
+    """Every number of the sections ``caps`` and ``controls``; None is no limit."""
+    found: dict[str, float | None] = {}
+    for name, section in (("caps", settings.caps), ("controls", settings.controls)):
+        for key, value in section.model_dump().items():
+            if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+                found[f"{name}.{key}"] = value
+    return found
+
+
+def raised(before: Limits, now: Limits) -> list[str]:
+    """What allows more than before, one line each; a limit that is new allows less."""
+    lines = []
+    for key in sorted(before.keys() & now.keys()):
+        was, value = before[key], now[key]
+        if was is None or was == value:
+            continue
+        looser = value is None or (value < was) == (key in _LOWER_IS_RISKIER)
+        if looser:
+            lines.append(f"{key} from {was:g} to {'none' if value is None else f'{value:g}'}")
+    return lines
