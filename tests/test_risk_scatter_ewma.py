@@ -104,8 +104,16 @@ def test_one_factor_by_hand() -> None:
     assert factor[0, 2] == pytest.approx(scale * load[0] * load[2])
     assert factor.sum() == pytest.approx(correlation.sum())
     assert np.array_equal(np.diag(factor), np.ones(3))
-    half = shrink_to_one_factor(correlation, 0.5)
+    half, proven = shrink_to_one_factor(correlation, 0.5)
+    assert proven
     assert half[1, 2] == pytest.approx(0.5 * 0.4 + 0.5 * scale * load[1] * load[2])
+
+
+def test_twins_are_mended_before_they_are_shrunk() -> None:
+    twins, proven = shrink_to_one_factor(np.ones((3, 3)), 0.4)
+    assert not proven
+    np.linalg.cholesky(twins)
+    np.testing.assert_allclose(twins, np.ones((3, 3)), atol=1e-6)
 
 
 def test_where_correlations_are_negative_on_average_nothing_is_shared() -> None:
@@ -134,7 +142,7 @@ def test_the_factor_loads_are_correlations_with_the_index() -> None:
 def test_shrunk_correlations_are_sound(rows: FloatArray, shrinkage: float) -> None:
     covariance = rows.T @ rows + 1e-3 * np.eye(4)
     scale = np.sqrt(np.diag(covariance))
-    shrunk = shrink_to_one_factor(covariance / np.outer(scale, scale), shrinkage)
+    shrunk, _ = shrink_to_one_factor(covariance / np.outer(scale, scale), shrinkage)
     assert np.array_equal(shrunk, shrunk.T)
     np.testing.assert_allclose(np.diag(shrunk), 1.0, atol=1e-12)
     np.linalg.cholesky(shrunk)
@@ -148,6 +156,8 @@ def test_tokens_that_differ_only_in_their_closeness_to_the_market_are_told_apart
     for _ in range(30):
         x = rng.multivariate_normal(np.zeros(18), truth * 1e-4, 120)
         sample = np.corrcoef(x.T)
-        errors.append([np.abs(shrink_to_one_factor(sample, s) - truth).mean() for s in (0.0, 0.5)])
+        errors.append(
+            [np.abs(shrink_to_one_factor(sample, s)[0] - truth).mean() for s in (0.0, 0.5)]
+        )
     raw, drawn = np.mean(errors, axis=0)
     assert drawn < 0.9 * raw

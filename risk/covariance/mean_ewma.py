@@ -36,7 +36,7 @@ __all__ = [
 
 HALF_LIVES_DAYS = (4.0, 15.0, 60.0)
 SHRINKAGE = 0.2
-_ABSURD_VOLATILITY = 1e100  # its square would no longer be a number
+ABSURD_VOLATILITY = 1e100  # its square would no longer be a number
 
 
 class CovarianceEstimator(Protocol):
@@ -287,7 +287,7 @@ def _finish(
     correlation, proven = shrunk_and_sound(correlation, shrinkage)
     effective = effective_bars(bars, decay)
     make: Callable[..., CovarianceEstimate] = estimate_from
-    if proven and float(scale.max()) < _ABSURD_VOLATILITY:
+    if proven and float(scale.max()) < ABSURD_VOLATILITY:
         make = CovarianceEstimate.proven
     return make(
         chosen.kept,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance.estimate import nearest_by_clipping
+from risk.covariance.estimate import EIGENVALUE_FLOOR, nearest_by_clipping
 
 
 def one_factor_correlation(correlation: FloatArray) -> FloatArray:
@@ -22,23 +22,39 @@ def one_factor_correlation(correlation: FloatArray) -> FloatArray:
     Args:
         correlation: R, positive definite, unit diagonal.
     """
-    row = correlation.sum(axis=1)
-    total = float(row.sum())
-    load = row / np.sqrt(total)
-    shared = float(load.sum()) ** 2 - float(load @ load)
-    scale = min(max((total - len(row)) / shared, 0.0), 1.0) if shared > 0 else 0.0
-    factor: FloatArray = scale * (load[:, None] * load)
-    np.fill_diagonal(factor, 1.0)
-    return factor
+    return _factor(_loads(correlation))
 
 
-def shrink_to_one_factor(correlation: FloatArray, shrinkage: float) -> FloatArray:
+def shrink_to_one_factor(correlation: FloatArray, shrinkage: float) -> tuple[FloatArray, bool]:
     """(1 − s) R + s F with F of ``one_factor_correlation``, positive definite before and after.
+
+    Where R is above the floor of ``nearest_by_clipping``, and F too because every token keeps some
+    variance of its own, so is all that lies between them; then the second value is True.
 
     Args:
         correlation: R, symmetric, unit diagonal; need not be positive definite.
         shrinkage: s, 0 to 1.
     """
     sound = nearest_by_clipping(correlation)
-    shrunk = (1 - shrinkage) * sound + shrinkage * one_factor_correlation(sound)
-    return nearest_by_clipping(shrunk)
+    loads = _loads(sound)
+    shrunk = (1 - shrinkage) * sound + shrinkage * _factor(loads)
+    if sound is correlation and float((loads**2).max()) < 1 - 2 * EIGENVALUE_FLOOR:
+        return shrunk, True
+    return nearest_by_clipping(shrunk), False
+
+
+def _loads(correlation: FloatArray) -> FloatArray:
+    """√c l, (N,)."""
+    row = correlation.sum(axis=1)
+    total = float(row.sum())
+    load = row / np.sqrt(total)
+    shared = float(load.sum()) ** 2 - float(load @ load)
+    scale = min(max((total - len(row)) / shared, 0.0), 1.0) if shared > 0 else 0.0
+    loads: FloatArray = np.sqrt(scale) * load
+    return loads
+
+
+def _factor(loads: FloatArray) -> FloatArray:
+    factor: FloatArray = loads[:, None] * loads
+    factor.flat[:: len(factor) + 1] = 1.0
+    return factor

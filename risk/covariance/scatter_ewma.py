@@ -1,12 +1,13 @@
 """Mean of EWMA covariances in which a bar counts less the more its tokens scatter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate, estimate_from
 from risk.covariance.mean_ewma import (
+    ABSURD_VOLATILITY,
     HALF_LIVES_DAYS,
     effective_bars,
     ewma_decay,
@@ -119,9 +120,13 @@ class ScatterEwmaCovariance:
             EstimationError: no symbol has a usable variance.
         """
         known = self._weight[0] > 0
-        mean = np.divide(self._sum, self._weight, out=np.zeros_like(self._sum), where=known)
-        weighted = np.tensordot(self._scatter.scale(), mean, axes=1) / len(mean)
-        covariance = _with_own(np.where(known, weighted, np.nan), self._scatter.variance())
+        scale = self._scatter.scale()[:, None, None] / len(self._sum)
+        if known.all():
+            weighted = (scale * self._sum / self._weight).sum(axis=0)
+        else:
+            mean = np.divide(self._sum, self._weight, out=np.zeros_like(self._sum), where=known)
+            weighted = np.where(known, (scale * mean).sum(axis=0), np.nan)
+        covariance = _with_own(weighted, self._scatter.variance())
         chosen, observed = self._symbols, self._observed.copy()
         if symbols is not None and tuple(symbols) != chosen:
             chosen = tuple(symbols)
@@ -195,17 +200,22 @@ def _finish(
     min_bars: int,
 ) -> CovarianceEstimate:
     """From a pairwise covariance, NaN where a pair never met, to an estimate that can be used."""
-    volatility = np.sqrt(np.nan_to_num(covariance.diagonal()))
+    variance = covariance.diagonal()
+    volatility = np.sqrt(np.where(np.isnan(variance), 0.0, variance))
     chosen = usable_symbols(symbols, volatility, observed, min_bars)
     if chosen.kept != symbols:
         keep = columns_of(chosen.kept, symbols)
         covariance, observed = covariance[np.ix_(keep, keep)], observed[keep]
         volatility = volatility[keep]
     correlation = filled_with_mean(covariance / (volatility[:, None] * volatility))
-    return estimate_from(
+    shrunk, proven = shrink_to_one_factor(correlation, shrinkage)
+    make: Callable[..., CovarianceEstimate] = estimate_from
+    if proven and float(volatility.max()) < ABSURD_VOLATILITY:
+        make = CovarianceEstimate.proven
+    return make(
         chosen.kept,
         volatility,
-        shrink_to_one_factor(correlation, shrinkage),
+        shrunk,
         observed_bars=observed,
         effective_bars=effective_bars(observed, decay),
         excluded=chosen.excluded,
