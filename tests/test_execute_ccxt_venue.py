@@ -25,6 +25,7 @@ from bot.trading.reconcile import (
     resolve_unresolved,
 )
 from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.dialects import dialect_of
 from bot.venues.http.server import serve_exchange
 from bot.venues.loopback import client
 from bot.venues.sim.account import SimAccount
@@ -203,10 +204,15 @@ async def test_hedge_mode_names_the_side(venue: CcxtVenue, market: Market) -> No
     assert (await venue.account()).base_quantity == {(FET, "SHORT"): Decimal(-300)}
 
 
+def pages_of(rows: int, venue: CcxtVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(dialect_of("binanceusdm"), trades_page=rows)
+    monkeypatch.setattr(venue._history, "_dialect", small)
+
+
 async def test_many_fills_are_read_page_by_page_and_week_by_week(
     venue: CcxtVenue, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.venues.ccxt_venue._PAGE", 3)
+    pages_of(3, venue, monkeypatch)
     start_ms = market.clock.now_ms()
     for number in range(12):
         await venue.place(sell(market, f"h1n{number}", "100"))
@@ -222,10 +228,10 @@ async def test_many_fills_are_read_page_by_page_and_week_by_week(
 async def test_more_fills_in_one_moment_than_a_page_is_told(
     venue: CcxtVenue, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.venues.ccxt_venue._PAGE", 2)
+    pages_of(2, venue, monkeypatch)
     for number in range(3):
         await venue.place(sell(market, f"h1n{number}", "100"))
-    with pytest.raises(DataError, match="in one millisecond"):
+    with pytest.raises(DataError, match="more than 2 rows in 1 ms"):
         await venue.fills(FET, market.clock.now_ms())
 
 

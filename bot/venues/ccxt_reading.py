@@ -4,48 +4,25 @@ Nothing is filled in: a field that is missing or not a number raises and names i
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
-from risk.book import AccountState
+from bot.venues.ccxt_numbers import Document, decimal_of, optional_decimal
+from bot.venues.dialects import Dialect
+from bot.venues.wire_ids import own_id, wire_id
 from risk.errors import DataError, MissingDataError
 
-Document = Mapping[str, Any]
-
 _DOLLARS = frozenset({"USD", "USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
+_PLAIN = Dialect()
 _DONE = {
     "canceled": OrderState.CANCELED,
     "canceling": OrderState.LIVE,
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-
-
-def decimal_of(document: Document, field: str, what: str) -> Decimal:
-    """A finite number as the decimal that the venue wrote.
-
-    Raises:
-        MissingDataError: it is not there.
-        DataError: it is no finite number.
-    """
-    value = document.get(field)
-    if value is None or value == "":
-        raise MissingDataError(f"{what}: no {field}")
-    try:
-        number = Decimal(str(value))
-    except ArithmeticError:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise DataError(f"{what}: {field} is {value!r}, not a number")
-    return number
-
-
-def optional_decimal(document: Document, field: str, what: str) -> Decimal | None:
-    """The same, None where it is not there."""
-    return None if document.get(field) in (None, "") else decimal_of(document, field, what)
 
 
 def contract_size(market: Document) -> Decimal:
@@ -60,15 +37,18 @@ def contract_size(market: Document) -> Decimal:
     return decimal_of(market, "contractSize", f"market {symbol}")
 
 
-def read_order(raw: object, client_id: str, size: Decimal) -> Acknowledged | None:
+def read_order(raw: object, client_id: str, size: Decimal, venue: str = "") -> Acknowledged | None:
     """The state of an order as the venue tells it; None where the document does not prove it.
 
     Args:
         raw: ccxt's order.
         client_id: the id that it must carry.
         size: base units of one contract.
+        venue: ccxt's exchange id, which tells how ids are written there.
     """
-    if not isinstance(raw, dict) or not raw.get("id") or raw.get("clientOrderId") != client_id:
+    if not isinstance(raw, dict) or not raw.get("id"):
+        return None
+    if own_id(venue, raw.get("clientOrderId")) != client_id:
         return None
     what = f"order {client_id}"
     try:
@@ -83,6 +63,18 @@ def read_order(raw: object, client_id: str, size: Decimal) -> Acknowledged | Non
     return Acknowledged(client_id, str(raw["id"]), state, filled, average or None)
 
 
+def read_receipt(raw: object, client_id: str, venue: str) -> str:
+    """The venue's id where the reply says that the order was taken and no more; else empty.
+
+    Only to the one order that was sent: hyperliquid does not repeat its client id.
+    """
+    if not isinstance(raw, dict) or not raw.get("id"):
+        return ""
+    told = own_id(venue, raw.get("clientOrderId"))
+    proven = told == client_id or (not told and venue == "hyperliquid")
+    return str(raw["id"]) if proven else ""
+
+
 def _state(status: object, filled: Decimal, amount: Decimal) -> OrderState | None:
     if not isinstance(status, str):
         return None
@@ -94,7 +86,9 @@ def _state(status: object, filled: Decimal, amount: Decimal) -> OrderState | Non
     return OrderState.PARTIAL if state is OrderState.LIVE and filled > 0 else state
 
 
-def read_fill(raw: Document, symbol: str, size: Decimal) -> Fill:
+def read_fill(
+    raw: Document, symbol: str, size: Decimal, venue: str = "", dialect: Dialect = _PLAIN
+) -> Fill:
     """One execution.
 
     Raises:
@@ -111,33 +105,35 @@ def read_fill(raw: Document, symbol: str, size: Decimal) -> Fill:
     return Fill(
         trade_id=str(raw["id"]),
         venue_order_id=str(raw["order"]),
-        client_id=str(details.get("clientOrderId") or ""),
+        client_id=own_id(venue, details.get(dialect.client_id_field)),
         symbol=symbol,
         side=Side(raw["side"]),
         quantity=decimal_of(raw, "amount", what) * size,
         price=decimal_of(raw, "price", what),
         fee_usd=_fee_usd(raw, what),
-        realised_pnl_usd=optional_decimal(details, "realizedPnl", what),
+        realised_pnl_usd=optional_decimal(details, dialect.pnl_field, what),
         maker=raw.get("takerOrMaker") == "maker",
         timestamp_ms=int(decimal_of(raw, "timestamp", what)),
     )
 
 
-def read_funding(raw: Document) -> FundingReceipt:
+def read_funding(raw: Document, dialect: Dialect = _PLAIN) -> FundingReceipt:
     """One funding payment; positive was received.
 
     Raises:
         DataError: something that it needs is missing or no number.
     """
     what = f"funding payment {raw.get('id')}"
-    for field in ("id", "symbol", "timestamp"):
+    for field in (
+        ("symbol", "timestamp") if dialect.funding_by_time else ("id", "symbol", "timestamp")
+    ):
         if raw.get(field) in (None, ""):
             raise MissingDataError(f"{what}: no {field}")
     return FundingReceipt(
         # Some venues count their payments for each symbol anew.
-        receipt_id=f"{raw['symbol']}#{raw['id']}",
+        receipt_id=f"{raw['symbol']}#{raw['timestamp' if dialect.funding_by_time else 'id']}",
         symbol=str(raw["symbol"]),
-        amount_usd=decimal_of(raw, "amount", what),
+        amount_usd=dialect.funding_sign * decimal_of(raw, "amount", what),
         timestamp_ms=int(decimal_of(raw, "timestamp", what)),
     )
 
@@ -203,55 +199,23 @@ def margin_rates(leverages: Mapping[str, Document]) -> dict[str, float]:
     return rates
 
 
-def read_money(
-    balance: Document, positions: Sequence[Document], name: str, currency: str, now_ms: int
-) -> AccountState:
-    """Equity and margins of an account, USD.
+def order_arguments(order: OrderRequest, size: Decimal, venue: str) -> dict[str, Any]:
+    """Arguments of ccxt's ``create_order`` for a limit order.
 
     Raises:
-        DataError: something is missing or no number.
+        DataError: its client id does not fit the venue.
     """
-    info = balance.get("info")
-    what = f"account {name}"
-    if isinstance(info, dict) and "totalMarginBalance" in info:
-        return AccountState(
-            name=name,
-            equity_usd=float(decimal_of(info, "totalMarginBalance", what)),
-            available_usd=float(decimal_of(info, "availableBalance", what)),
-            initial_margin_usd=float(decimal_of(info, "totalInitialMargin", what)),
-            maintenance_margin_usd=float(decimal_of(info, "totalMaintMargin", what)),
-            timestamp_ms=now_ms,
-        )
-    wallet = balance.get(currency)
-    if not isinstance(wallet, dict):
-        raise MissingDataError(f"{what}: no balance in {currency}")
-    open_rows = [row for row in positions if row.get("contracts")]
-
-    def total(field: str) -> Decimal:
-        amounts = (decimal_of(r, field, f"position in {r.get('symbol')}") for r in open_rows)
-        return sum(amounts, Decimal(0))
-
-    return AccountState(
-        name=name,
-        equity_usd=float(decimal_of(wallet, "total", what) + total("unrealizedPnl")),
-        available_usd=float(decimal_of(wallet, "free", what)),
-        initial_margin_usd=float(total("initialMargin")),
-        maintenance_margin_usd=float(total("maintenanceMargin")),
-        timestamp_ms=now_ms,
-    )
-
-
-def order_arguments(order: OrderRequest, size: Decimal, *, binance: bool) -> dict[str, Any]:
-    """Arguments of ccxt's ``create_order`` for a limit order."""
-    params: dict[str, Any] = {"clientOrderId": order.client_id}
+    params: dict[str, Any] = {"clientOrderId": wire_id(venue, order.client_id)}
     if order.time_in_force == "GTX":
         params["postOnly"] = True
     else:
         params["timeInForce"] = order.time_in_force
     if order.position_side == "BOTH":
         params["reduceOnly"] = order.reduce_only
-    elif binance:
+    elif venue.startswith("binance"):
         params["positionSide"] = order.position_side  # the venue takes no reduceOnly beside it
+    elif venue == "gate":  # the sign of the order and reduce-only name the side
+        params["reduceOnly"] = order.reduce_only
     else:
         params |= {"hedged": True, "reduceOnly": order.reduce_only}
     return {

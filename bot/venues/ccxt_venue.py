@@ -8,35 +8,39 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from bot.controls.permissions import KeyPermissions
 from bot.errors import UnreachableError, VenueError
 from bot.ports import Clock, VenueAccount
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import (
     Acknowledged,
     Fill,
+    NotAccepted,
     OrderOutcome,
     OrderRequest,
+    OrderState,
     Rejected,
     UnknownOutcome,
 )
+from bot.venues.ccxt_find import NO_SUCH_ORDER, fetch_by_client_id
+from bot.venues.ccxt_history import AccountHistory
+from bot.venues.ccxt_money import Statement, read_money
 from bot.venues.ccxt_reading import (
     contract_size,
     liquidation_prices,
     margin_rates,
     order_arguments,
-    read_fill,
-    read_funding,
-    read_money,
     read_order,
     read_positions,
+    read_receipt,
 )
 from bot.venues.ccxt_wire import CcxtWire, broken_call_errors
+from bot.venues.dialects import dialect_of
+from bot.venues.key_permissions import read_permissions
 from bot.venues.outcomes import Meaning, Reply, classify, describe, meaning_of, reply_code
+from bot.venues.wire_ids import own_id, wire_id
 from risk.errors import DataError
 
-_PAGE = 1000
-_WEEK_MS = 7 * 86_400_000
-_KEPT_MS = 26 * _WEEK_MS
 _SETTINGS_MAX_AGE_MS = 60_000
 _MARKETS_MAX_AGE_MS = 3_600_000  # steps and listings change
 # On Binance one such request weighs as much as eight others. Asked for after each order of a plan
@@ -66,6 +70,8 @@ class CcxtVenue:
         self._open_orders: list[Mapping[str, Any]] = []
         self._open_orders_ms: int | None = None
         self._markets_ms: int | None = None
+        self._wait_until_ms = 0
+        self._history = AccountHistory(exchange, clock, self._rows, self._contract_size)
 
     @property
     def account_name(self) -> str:
@@ -121,13 +127,16 @@ class CcxtVenue:
         hedge_mode = self._hedge_mode
         if hedge_mode is None:
             hedge_mode = any(row.get("hedged") for row in positions)
+        told = Statement(balance, positions, f"account {self._name}", self._currency)
         return VenueAccount(
-            state=read_money(balance, positions, self._name, self._currency, now_ms),
+            state=read_money(self._wire.venue, told, self._name, now_ms),
             base_quantity=read_positions(positions, self._exchange.markets),
             margin_rate=self._margin_rate or _position_margin_rates(positions),
             liquidation_price=liquidation_prices(positions),
             open_order_client_ids=frozenset(
-                str(o["clientOrderId"]) for o in orders if o.get("clientOrderId")
+                own_id(self._wire.venue, o["clientOrderId"])
+                for o in orders
+                if o.get("clientOrderId")
             ),
             hedge_mode=hedge_mode,
             open_order_symbols=frozenset(str(o.get("symbol")) for o in orders),
@@ -145,7 +154,11 @@ class CcxtVenue:
         options = self._exchange.options.setdefault("fetchOpenOrders", {})
         if isinstance(options, dict):
             options["warnWithoutSymbol"] = False
-        return await self._exchange.fetch_open_orders()
+        page = dialect_of(self._wire.venue).open_orders_page
+        rows = await self._exchange.fetch_open_orders(None, None, page)
+        if page is not None and isinstance(rows, list) and len(rows) >= page:
+            raise ValueError("more open orders than one answer shows")
+        return rows
 
     async def _read_settings(self, now_ms: int) -> None:
         """Position mode and leverages, read again each minute."""
@@ -173,6 +186,10 @@ class CcxtVenue:
         return outcome
 
     async def _place(self, order: OrderRequest) -> OrderOutcome:
+        wait_ms = self._wait_until_ms - self._clock.now_ms()
+        if wait_ms > 0:
+            reason = f"the venue wants to be left alone for another {wait_ms / 1000:.0f} s"
+            return NotAccepted(order.client_id, "backing-off", reason)
         try:
             arguments = await self._arguments(order)
             size = await self._contract_size(order.symbol)
@@ -180,15 +197,34 @@ class CcxtVenue:
             return Rejected(order.client_id, "not-sent", str(error))
         raw, reply = await self._wire.observe(lambda: self._exchange.create_order(**arguments))
         if reply is None:
-            known = read_order(raw, order.client_id, size)
-            reason = "the reply does not prove that the order exists"
-            return known or UnknownOutcome(order.client_id, reason)
-        code, _ = reply_code(reply.body)
+            return await self._taken(order, raw, size)
+        self._note_wait(reply)
+        code, _ = reply_code(reply.body, self._wire.venue)
         if meaning_of(self._wire.venue, code) is Meaning.EXISTS:
             found = await self.find(order.symbol, order.client_id)
             reason = f"{describe(reply)}, yet it is not found"
             return found or UnknownOutcome(order.client_id, reason)
         return classify(self._wire.venue, order.client_id, reply)
+
+    async def _taken(self, order: OrderRequest, raw: object, size: Decimal) -> OrderOutcome:
+        """The state of an order that came back; of some exchanges no more than its id does."""
+        client_id, venue = order.client_id, self._wire.venue
+        known = read_order(raw, client_id, size, venue)
+        if known is not None:
+            return known
+        order_id = read_receipt(raw, client_id, venue) if dialect_of(venue).receipts else ""
+        if not order_id:
+            return UnknownOutcome(client_id, "the reply does not prove that the order exists")
+        found = await self.find(order.symbol, client_id)
+        if isinstance(found, Acknowledged):
+            return found
+        # It is there, and its state is not yet to be had.
+        return Acknowledged(client_id, order_id, OrderState.LIVE, Decimal(0), None)
+
+    def _note_wait(self, reply: Reply) -> None:
+        if reply.retry_after_seconds is not None and reply.status in (403, 418, 429):
+            wait_ms = round(reply.retry_after_seconds * 1000)
+            self._wait_until_ms = max(self._wait_until_ms, self._clock.now_ms() + wait_ms)
 
     async def _arguments(self, order: OrderRequest) -> dict[str, Any]:
         """Checked arguments: what ccxt sends is exactly what was asked for.
@@ -197,8 +233,7 @@ class CcxtVenue:
             DataError: it would not be.
         """
         size = await self._contract_size(order.symbol)
-        binance = self._wire.venue.startswith("binance")
-        arguments = order_arguments(order, size, binance=binance)
+        arguments = order_arguments(order, size, self._wire.venue)
         exchange = self._exchange
         for name, to_precision, wanted in (
             ("amount", exchange.amount_to_precision, order.quantity / size),
@@ -225,22 +260,26 @@ class CcxtVenue:
 
         An answer that is neither is an unknown outcome; so is none at all.
         """
+        venue = self._wire.venue
         try:
-            size = await self._contract_size(symbol)
+            size, asked = await self._contract_size(symbol), wire_id(venue, client_id)
         except (DataError, UnreachableError, VenueError) as error:
             return UnknownOutcome(client_id, str(error))
         raw, reply = await self._wire.observe(
-            lambda: self._exchange.fetch_order("", symbol, {"clientOrderId": client_id})
+            lambda: fetch_by_client_id(self._exchange, symbol, asked), may_change=False
         )
         if reply is None:
-            known = read_order(raw, client_id, size)
+            if raw is NO_SUCH_ORDER:
+                return None
+            known = read_order(raw, client_id, size, venue)
             return known or UnknownOutcome(client_id, "the reply does not tell the order")
+        self._note_wait(reply)
         if self._says_absent(reply):
             return None
         return UnknownOutcome(client_id, describe(reply))
 
     def _says_absent(self, reply: Reply) -> bool:
-        code, _ = reply_code(reply.body)
+        code, _ = reply_code(reply.body, self._wire.venue)
         return meaning_of(self._wire.venue, code) is Meaning.ABSENT
 
     async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
@@ -252,23 +291,7 @@ class CcxtVenue:
             UnreachableError, VenueError: the venue does not answer, or with an error.
             DataError: an execution cannot be read, or not all can be got.
         """
-        found: dict[str, Fill] = {}
-        now_ms = self._clock.now_ms()
-        start_ms = max(since_ms, now_ms - _KEPT_MS)
-        while True:
-            end_ms = start_ms + _WEEK_MS - 1
-            page = await self._page(symbol, start_ms, end_ms if end_ms < now_ms else None)
-            new = [fill for fill in page if fill.trade_id not in found]
-            found.update((fill.trade_id, fill) for fill in new)
-            if len(page) >= _PAGE:
-                if not new:
-                    raise DataError(f"{symbol}: more than {_PAGE} trades in one millisecond")
-                start_ms = max(fill.timestamp_ms for fill in page)
-            elif end_ms < now_ms:
-                start_ms = end_ms + 1
-            else:
-                break
-        return sorted(found.values(), key=lambda fill: fill.timestamp_ms)
+        return await self._history.fills(symbol, since_ms)
 
     async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
         """Funding paid on all positions since then, oldest first, each once.
@@ -279,34 +302,16 @@ class CcxtVenue:
             UnreachableError, VenueError: the venue does not answer, or with an error.
             DataError: a payment cannot be read, or not all can be got.
         """
-        if not self._exchange.has.get("fetchFundingHistory"):
-            return ()
-        found: dict[str, FundingReceipt] = {}
-        start_ms = max(since_ms, self._clock.now_ms() - _KEPT_MS)
-        while True:
-            page = await self._funding_page(start_ms)
-            new = [receipt for receipt in page if receipt.receipt_id not in found]
-            found.update((receipt.receipt_id, receipt) for receipt in new)
-            if len(page) < _PAGE:
-                return sorted(found.values(), key=lambda receipt: receipt.timestamp_ms)
-            if not new:
-                raise DataError(f"more than {_PAGE} funding payments in one millisecond")
-            start_ms = max(receipt.timestamp_ms for receipt in page)
+        return await self._history.funding_receipts(since_ms)
 
-    async def _funding_page(self, start_ms: int) -> list[FundingReceipt]:
-        rows = await self._rows(
-            "funding paid", lambda: self._exchange.fetch_funding_history(None, start_ms, _PAGE)
-        )
-        return [read_funding(row) for row in rows]
+    async def key_permissions(self) -> KeyPermissions | None:
+        """What the account's key may do; None where this venue does not tell.
 
-    async def _page(self, symbol: str, start_ms: int, end_ms: int | None) -> list[Fill]:
-        params = {} if end_ms is None else {"until": end_ms}
-        size = await self._contract_size(symbol)
-        rows = await self._rows(
-            "trades",
-            lambda: self._exchange.fetch_my_trades(symbol, start_ms, _PAGE, params),
-        )
-        return [read_fill(row, symbol, size) for row in rows]
+        Raises:
+            UnreachableError, VenueError: the venue does not answer, or with an error.
+            DataError: its answer cannot be read.
+        """
+        return await read_permissions(self._wire)
 
 
 def _fits(

@@ -2,7 +2,8 @@
 
 ccxt's exceptions carry signed addresses in their text and often say the wrong thing by their
 class. So replies are read where they arrive, and ccxt's exceptions end here: nothing of them, not
-even as a cause, travels on.
+even as a cause, travels on. And since ccxt can send an order again by itself, and follows
+redirects, both are stopped here: one changing request a call, to the address it was made for.
 """
 
 import asyncio
@@ -13,19 +14,27 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from bot.errors import SafetyError, UnreachableError, VenueError
+from bot.errors import UnreachableError, VenueError
+from bot.venues.ccxt_safety import harden, refuse_unsafe
 from bot.venues.outcomes import Reply, describe, reply_code
 
 _BUSY = (403, 418, 429)
+_LONGEST_WAIT_SECONDS = 3 * 86_400.0
 
 
 @dataclass(slots=True)
 class _Traffic:
     """The last request of one call, and its reply."""
 
+    may_change: bool
     sent: bool = False
     status: int | None = None
     body: str = ""
+    retry_after_seconds: float | None = None
+
+
+class RefusedHereError(ValueError):
+    """A request that must not leave this process."""
 
 
 _current: ContextVar[_Traffic | None] = ContextVar("ccxt_traffic", default=None)
@@ -41,7 +50,7 @@ def broken_call_errors() -> tuple[type[BaseException], ...]:
     import ccxt
 
     return (
-        *(ccxt.BaseError, aiohttp.ClientError, OSError, asyncio.TimeoutError),
+        *(ccxt.BaseError, aiohttp.ClientError, OSError, asyncio.TimeoutError, RecursionError),
         *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
     )
 
@@ -55,10 +64,11 @@ class CcxtWire:
         Raises:
             SafetyError: it is set up to send orders again by itself, or to print its secrets.
         """
-        _refuse_unsafe(exchange)
+        refuse_unsafe(exchange)
         self.exchange = exchange
         self.venue = str(exchange.id)
-        _watch(exchange)
+        harden(exchange)
+        _watch(exchange, self.venue)
 
     async def read(self, doing: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of a call that changes nothing.
@@ -67,46 +77,77 @@ class CcxtWire:
             UnreachableError: the venue does not answer, or is too busy to.
             VenueError: it answers with an error, or with something that cannot be read.
         """
-        result, reply = await self.observe(call)
+        result, reply = await self.observe(call, may_change=False)
         if reply is None:
             return result
-        code, _ = reply_code(reply.body)
+        code, _ = reply_code(reply.body, self.venue)
         if not code and (reply.status is None or reply.status >= 500 or reply.status in _BUSY):
             raise UnreachableError(f"{self.venue} does not answer ({doing}: {describe(reply)})")
         raise VenueError(f"{self.venue}: {doing}: {describe(reply)}")
 
-    async def observe(self, call: Callable[[], Awaitable[Any]]) -> tuple[Any, Reply | None]:
-        """The result of a call, or what is known of its failure. Never raises for the venue."""
-        traffic = _Traffic()
+    async def observe(
+        self, call: Callable[[], Awaitable[Any]], *, may_change: bool = True
+    ) -> tuple[Any, Reply | None]:
+        """The result of a call, or what is known of its failure. Never raises for the venue.
+
+        Args:
+            call: through the client.
+            may_change: it may send one request that changes something.
+        """
+        traffic = _Traffic(may_change)
         token = _current.set(traffic)
         try:
             return await call(), None
         except broken_call_errors() as error:
-            name = type(error).__name__
-            return None, Reply(traffic.sent, traffic.status, traffic.body, name)
+            return None, self._reply(traffic, type(error).__name__)
         finally:
             _current.reset(token)
+
+    def _reply(self, traffic: _Traffic, error_class: str) -> Reply:
+        return Reply(
+            traffic.sent,
+            traffic.status,
+            traffic.body,
+            error_class,
+            self.venue,
+            traffic.retry_after_seconds,
+        )
 
     async def close(self) -> None:
         """Gives back sockets."""
         await self.exchange.close()
 
 
-def _watch(exchange: Any) -> None:
+def _changes(venue: str, url: str, method: str) -> bool:
+    """The request may change something there."""
+    if venue == "hyperliquid":  # which takes questions as POST too
+        return not url.endswith("/info")
+    return method != "GET"
+
+
+def _watch(exchange: Any, venue: str) -> None:
     send, receive = exchange.fetch, exchange.on_rest_response
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         traffic = _current.get()
         if traffic is not None:
-            traffic.status, traffic.body = None, ""
-            traffic.sent = traffic.sent or method != "GET"
-        return await send(url, method, headers, body)
+            _let_pass(traffic, changing=_changes(venue, url, method))
+        exchange.open(True)
+        _refuse_redirects(exchange.session)
+        try:
+            return await send(url, method, headers, body)
+        finally:
+            # ccxt keeps the last request, with its signature, for whoever looks at the client.
+            exchange.last_request_url = None
+            exchange.last_request_headers = None
+            exchange.last_request_body = None
 
     def on_rest_response(status: int, *rest: Any) -> Any:
         traffic = _current.get()
         if traffic is not None:
-            reply_body = rest[4]
+            headers, reply_body = rest[3], rest[4]
             traffic.status, traffic.body = status, str(reply_body)
+            traffic.retry_after_seconds = _retry_after(headers)
         return receive(status, *rest)
 
     exchange.fetch = fetch
@@ -115,13 +156,42 @@ def _watch(exchange: Any) -> None:
     exchange.logger.setLevel(logging.WARNING)
 
 
-def _refuse_unsafe(exchange: Any) -> None:
-    options: Mapping[str, Any] = exchange.options
-    places = [options, *(value for value in options.values() if isinstance(value, dict))]
-    if any(place.get("maxRetriesOnFailure") for place in places):
-        raise SafetyError(
-            f"{exchange.id}: maxRetriesOnFailure would send an order again after a lost reply; "
-            "remove it"
-        )
-    if exchange.verbose:
-        raise SafetyError(f"{exchange.id}: verbose prints keys and signatures; switch it off")
+def _let_pass(traffic: _Traffic, *, changing: bool) -> None:
+    """Notes the request.
+
+    Raises:
+        RefusedHereError: it would change something in a call that may not, or a second time.
+    """
+    if changing and not traffic.may_change:
+        raise RefusedHereError("a read must not change anything")
+    if changing and traffic.sent:
+        raise RefusedHereError("nothing is sent twice")
+    traffic.status, traffic.body, traffic.retry_after_seconds = None, "", None
+    traffic.sent = traffic.sent or changing
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    told = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
+    if not (told.isascii() and told.isdigit()):
+        return None
+    return min(float(told[:9]), _LONGEST_WAIT_SECONDS)
+
+
+def _refuse_redirects(session: Any) -> None:
+    """A redirect would carry key and signature to another address."""
+    if any(one is _redirect_refusal() for one in session.trace_configs):
+        return
+    session.trace_configs.append(_redirect_refusal())
+
+
+@functools.cache
+def _redirect_refusal() -> Any:
+    import aiohttp
+
+    async def refuse(*_: Any) -> None:
+        raise aiohttp.ClientError("redirects are not followed")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    trace.freeze()
+    return trace

@@ -1,9 +1,10 @@
 """The one place where ccxt clients are made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.errors import SafetyError
+from bot.venues.ccxt_safety import harden, refuse_unsafe
 from bot.venues.loopback import client as loopback_client
 from config.secrets import Credentials
 
@@ -44,17 +45,32 @@ def make_client(
             "defaultType": "swap",
             "fetchCurrencies": False,
             "fetchOpenOrders": {"warnWithoutSymbol": False},
+            **_OPTIONS.get(exchange_id, {}),
         },
     }
     if credentials is not None:
         settings |= _secrets(exchange_id, credentials)
-    return getattr(ccxt.async_support, exchange_id)(settings)
+    exchange = getattr(ccxt.async_support, exchange_id)(settings)
+    # ccxt merges what it finds in its own defaults; nothing in them may send an order again.
+    refuse_unsafe(exchange)
+    harden(exchange)
+    return exchange
+
+
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    # Only the markets that are hedged with are read, and no other kind of account is looked for.
+    "bybit": {"fetchMarkets": {"types": ["linear"]}},
+    "okx": {"fetchMarkets": {"types": ["swap"]}},
+    "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
+    "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
+    "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
+}
 
 
 def _secrets(exchange_id: str, credentials: Credentials) -> dict[str, str]:
     key = credentials.api_key.get_secret_value()
     secret = credentials.api_secret.get_secret_value()
-    if exchange_id == "paradex":  # signs with a wallet's key instead
+    if exchange_id in ("paradex", "hyperliquid"):  # they sign with a wallet's key instead
         return {"walletAddress": key, "privateKey": secret}
     found = {"apiKey": key, "secret": secret}
     if credentials.api_passphrase is not None:
