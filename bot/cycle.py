@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from structlog.contextvars import bound_contextvars
 
+from bot.controls.asking import VenueQuestions
 from bot.controls.facts import Denied
 from bot.controls.guard import Guard
 from bot.controls.plan import check_plan
@@ -114,7 +115,13 @@ class Engine:
         self._means: Means | None = None
         self._correlated_bar: int | None = None
         self._reconciled = False
+        self._questions = VenueQuestions(parts.venue, parts.executor.guard, parts.clock)
         self._news = News(parts.journal, parts.log)
+
+    @property
+    def venue(self) -> Venue:
+        """The account that holds the hedges."""
+        return self._parts.venue
 
     @property
     def guard(self) -> Guard:
@@ -281,6 +288,7 @@ class Engine:
         parts = self._parts
         guard = self.guard
         guard.take_requests()
+        await self._questions.ask()
         await self._catch_up()
         look = await self.look()
         guard.look(
@@ -419,6 +427,7 @@ class Engine:
             limits_hash=_hash_of(look.choices.limits),
             inputs={"sentence": proposal.sentence},
             cap_use=self._cap_use(look),
+            looked_ms=observation.book.timestamp_ms,
             instruments_ms=parts.monitor.instruments_ms,
         )
         report = await parts.executor.execute(plan, context)

@@ -31,6 +31,8 @@ from risk.errors import DataError
 from risk.instrument import Instrument
 
 _ZERO = Decimal(0)
+PLAN_MAX_AGE_MS = 30_000
+"""After this long, by replies that time out or a sleep, the rest of a plan is not sent."""
 
 OrderObserver = Callable[[str, Mapping[str, Any]], None]
 HaltReason = Callable[[], str | None]
@@ -93,6 +95,7 @@ class ExecutionContext:
         limits_hash, inputs: written into the journal with every intent.
         cap_use: use of the caps on what is held; asked when a plan does not go as planned.
         instruments_ms: when the instruments were read, UTC milliseconds.
+        looked_ms: when the plan's look at the bot ended; None: the plan does not grow old.
     """
 
     cycle_id: str
@@ -104,6 +107,7 @@ class ExecutionContext:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     cap_use: CapUse | None = None
     instruments_ms: int | None = None
+    looked_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -167,6 +171,7 @@ class Executor:
         )
         run = _Run(context.account, dict(context.quotes))
         for planned in plan.orders:
+            run.stopped = run.stopped or self._outdated(context)
             if run.stopped:
                 detail = f"not sent: {run.stopped}"
                 run.results.append(PlaceResult(planned.request, OrderState.PLANNED, detail=detail))
@@ -186,6 +191,15 @@ class Executor:
         quote = context.quotes.get(intent.symbol)
         mark = {} if quote is None else {"mark": repr(quote.mark)}
         return {**context.inputs, **mark, "slices": self.guard.slices(intent.intent_id)}
+
+    def _outdated(self, context: ExecutionContext) -> str:
+        """Why the rest of a plan is left: prices are read again, the bot's positions are not."""
+        if context.looked_ms is None:
+            return ""
+        age_ms = self._clock.now_ms() - context.looked_ms
+        if abs(age_ms) <= PLAN_MAX_AGE_MS:
+            return ""
+        return f"the plan rests on a look {age_ms / 1000:.0f} s ago; the next cycle plans anew"
 
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: _Run) -> None:
         request = planned.request
