@@ -25,20 +25,23 @@ class Told:
     """The moment of a send, as the world outside the engine knows it.
 
     Attributes:
-        sent_ms: true time.
+        sent_ms: true time; ``offset_ms`` is how far the engine's clock was ahead of it.
         unsynced_bytes: of the engine's disk.
         halted: the kill switch was on.
         marks: mark price by symbol.
         equity_usd: of the hedge account.
         bot_quantity: what the bot's feed told last, base units by symbol; None before it did.
+        bot_ms: of when that was by the feed's own word.
     """
 
     sent_ms: int
+    offset_ms: int
     unsynced_bytes: int
     halted: bool
     marks: Mapping[str, float]
     equity_usd: float
     bot_quantity: Mapping[str, float] | None
+    bot_ms: int
 
 
 @dataclass(frozen=True, slots=True)

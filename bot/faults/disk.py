@@ -68,6 +68,7 @@ class Disk:
     Attributes:
         full: no file can grow.
         failing: writes and syncs of the journal fail.
+        trouble_in: how many writes still go well before ``trouble`` (full or failing) begins.
         locked_until_ms: another process keeps the database locked until then.
     """
 
@@ -75,6 +76,8 @@ class Disk:
         self.files: dict[str, DiskFile] = {}
         self.full = False
         self.failing = False
+        self.trouble = ""
+        self.trouble_in = 0
         self.locked_until_ms = 0
 
     def unsynced_bytes(self) -> int:
@@ -85,6 +88,21 @@ class Disk:
             if name.endswith("-wal")
             for change in file.unsynced
         )
+
+    def spoil(self, trouble: str, after_writes: int) -> None:
+        """Let ``full`` or ``failing`` begin after so many writes."""
+        self.trouble, self.trouble_in = trouble, after_writes
+
+    def heal(self) -> None:
+        """There is room again, and writes go well."""
+        self.full = self.failing = False
+        self.trouble = ""
+
+    def count_write(self) -> None:
+        """One more write is asked for."""
+        if self.trouble and self.trouble_in <= 0:
+            setattr(self, self.trouble, True)
+        self.trouble_in -= 1
 
     def cut_power(self, die: random.Random) -> None:
         """Lose what was not synced."""
@@ -127,6 +145,7 @@ class _OpenFile:
         if not mount.alive:
             return
         self._boundary("journal.write")
+        mount.disk.count_write()
         if mount.disk.failing:
             mount.fired("disk_error")
             raise _error(apsw.IOError, apsw.SQLITE_IOERR_WRITE)

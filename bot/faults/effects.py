@@ -30,6 +30,7 @@ from config.errors import ConfigError
 from config.settings import Settings
 
 Effect = Callable[[Play], None]
+_AROUND_A_SEND = ("network.place.before", "network.place.after", "journal.sync.after")
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -40,7 +41,9 @@ def foreign_id(die: random.Random) -> str:
 
 def _arm_kill(play: Play) -> None:
     if play.process is not None:
-        play.process.kill_at = play.die.choice(CRASH_POINTS), play.die.choice((0, 0, 1, 2, 5))
+        # A send is rarer than a read, and the moments around it are those that matter most.
+        points = CRASH_POINTS if play.die.random() < 0.6 else _AROUND_A_SEND
+        play.process.kill_at = play.die.choice(points), play.die.choice((0, 0, 1, 2, 5))
 
 
 def _power(play: Play) -> None:
@@ -218,11 +221,19 @@ def _true_time(play: Play) -> None:
     play.offset_ms = 0
 
 
-def _set_disk(name: str, value: object) -> Effect:
-    def change(play: Play) -> None:
-        setattr(play.disk, name, value)
+def _spoil(trouble: str) -> Effect:
+    def begin(play: Play) -> None:
+        play.disk.spoil(trouble, play.die.choice((0, 0, play.die.randint(1, 60))))
 
-    return change
+    return begin
+
+
+def _heal(play: Play) -> None:
+    play.disk.heal()
+
+
+def _unlock(play: Play) -> None:
+    play.disk.locked_until_ms = 0
 
 
 def _lock_journal(play: Play) -> None:
@@ -312,8 +323,8 @@ BEGIN: Mapping[str, Effect] = {
     "skew_behind": _skew(-2_000, "skew_behind"),
     "backward_step": _skew(-30_000, "backward_step"),
     "double_start": Play.second_start,
-    "disk_full": _set_disk("full", True),
-    "disk_error": _set_disk("failing", True),
+    "disk_full": _spoil("full"),
+    "disk_error": _spoil("failing"),
     "journal_locked": _lock_journal,
     "corrupt_page": _rot,
     "newer_schema": _newer,
@@ -337,9 +348,9 @@ END: Mapping[str, Effect] = {
     "skew_ahead": _true_time,
     "skew_behind": _true_time,
     "backward_step": _true_time,
-    "disk_full": _set_disk("full", False),
-    "disk_error": _set_disk("failing", False),
-    "journal_locked": _set_disk("locked_until_ms", 0),
+    "disk_full": _heal,
+    "disk_error": _heal,
+    "journal_locked": _unlock,
     "corrupt_page": _restore_copy,
     "newer_schema": _older,
 }

@@ -117,13 +117,16 @@ class FaultySource:
             ),
         )
         if "stale_feed" in faults.active:
-            self._frozen = self._frozen or snapshot
+            if self._frozen is None:  # from now on, or since some minutes
+                behind_ms = faults.die.choice((0, 120_000))
+                self._frozen = replace(snapshot, timestamp_ms=snapshot.timestamp_ms - behind_ms)
             if snapshot.timestamp_ms - self._frozen.timestamp_ms > SOURCE_MAX_AGE_MS:
                 faults.count("stale_feed")
             snapshot = self._frozen
         else:
             self._frozen = None
         world.told_bot = {p.symbol: float(p.base_quantity) for p in snapshot.positions}
+        world.told_bot_ms = snapshot.timestamp_ms
         self._line.answered("source")
         return snapshot
 

@@ -198,11 +198,13 @@ class Play:
         world = self.world
         return Told(
             sent_ms=world.now_ms,
+            offset_ms=self._clock.offset_ms,
             unsynced_bytes=self.disk.unsynced_bytes(),
             halted=self.halted,
             marks=dict(world.prices),
             equity_usd=float(world.exchange.margin(world.hedge).margin_balance_usd),
             bot_quantity=None if world.told_bot is None else dict(world.told_bot),
+            bot_ms=world.told_bot_ms,
         )
 
     def close(self) -> None:

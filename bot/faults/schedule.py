@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -47,8 +48,18 @@ class Outcome:
 class Schedule:
     """One seed from its first step to its end."""
 
-    def __init__(self, seed: int, steps: int, folder: Path, *, keep_trace: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        steps: int,
+        folder: Path,
+        *,
+        keep_trace: bool = False,
+        stretches: Sequence[Phase] | None = None,
+    ) -> None:
+        """``stretches``: which faults to play; None: those of the seed."""
         self.seed = seed
+        self._stretches = tuple(phases(seed) if stretches is None else stretches)
         self.play = Play(seed, folder, keep_trace=keep_trace)
         self._wanted = steps
         self._steps = 0
@@ -57,7 +68,7 @@ class Schedule:
     def run(self) -> Outcome:
         """Play it all and judge it."""
         play = self.play
-        stretches = phases(self.seed)
+        stretches = self._stretches
         play.trace.note(f"seed {self.seed}: {[phase.kinds for phase in stretches]}")
         play.start()
         for phase in stretches:
@@ -213,10 +224,16 @@ def _digest(play: Play) -> str:
     return digest.hexdigest()
 
 
-def run_seed(seed: int, steps: int, *, keep_trace: bool = False) -> Outcome:
+def run_seed(
+    seed: int,
+    steps: int,
+    *,
+    keep_trace: bool = False,
+    stretches: Sequence[Phase] | None = None,
+) -> Outcome:
     """One schedule in a folder of its own, which goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="perphedge-faults-"))
     try:
-        return Schedule(seed, steps, folder, keep_trace=keep_trace).run()
+        return Schedule(seed, steps, folder, keep_trace=keep_trace, stretches=stretches).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

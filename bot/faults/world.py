@@ -57,6 +57,7 @@ class World:
         closed: symbols without a market now (maintenance, delisted).
         delisted: symbols that are listed no more; ``delivered``: what that took from the hedges.
         told_bot: what the bot's feed told last, base units by symbol; None before it did.
+        told_bot_ms: of when that was by the feed's own word.
         volume_usd, funding_rate, funding_hours: as quoted from now on.
     """
 
@@ -73,6 +74,7 @@ class World:
         self.delisted: set[str] = set()
         self.delivered: dict[str, Decimal] = {}
         self.told_bot: dict[str, float] | None = None
+        self.told_bot_ms = 0
         self.volume_usd = VOLUME_USD
         self.funding_rate = 0.0001
         self.funding_hours = 8.0

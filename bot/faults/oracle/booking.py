@@ -48,6 +48,18 @@ def booked_once(evidence: Evidence) -> Iterator[str]:
             )
 
 
+def no_fill_denied(evidence: Evidence) -> Iterator[str]:
+    """I5: an order that the journal holds for rejected or absent has filled nothing."""
+    states = {row["client_id"]: row["state"] for row in evidence.journal.get("orders", ())}
+    for arrival in evidence.sent():
+        state = states.get(arrival.request.client_id)
+        if arrival.order_id is None or state not in ("rejected", "absent"):
+            continue
+        filled = evidence.exchange.orders[arrival.order_id].filled_quantity
+        if filled:
+            yield f"{arrival.request.client_id} is {state} and filled {filled}"
+
+
 def closes_are_real(evidence: Evidence) -> Iterator[str]:
     """I5: a close by others is booked only where others, or a delisting, closed that much."""
     closed: dict[str, Decimal] = defaultdict(Decimal)

@@ -60,6 +60,9 @@ def durable_before_sent(evidence: Evidence) -> Iterator[str]:
         if row is None or request.client_id not in marked:
             yield f"{request.client_id} was sent, and the journal knows nothing of it"
             continue
+        late_ms = row["sent_ms"] - arrival.told.sent_ms - arrival.told.offset_ms
+        if late_ms > 0:
+            yield f"{request.client_id} was written down {late_ms} ms after it left"
         same = (
             row["symbol"] == request.symbol
             and row["side"] == request.side.value

@@ -1,5 +1,6 @@
 """I13: once all is well again the engine is inside its band, or it has stopped and said so."""
 
+import json
 from collections.abc import Iterator
 
 from bot.faults.oracle.evidence import Evidence
@@ -12,6 +13,17 @@ def inside_or_halted(evidence: Evidence) -> Iterator[str]:
             f"the engine is {evidence.ended}, all positions are worth "
             f"{evidence.exchange.net_usd:.0f} USD and the band is {evidence.band_usd:.0f} USD"
         )
+
+
+def no_defect(evidence: Evidence) -> Iterator[str]:
+    """No fault of the world is met by a defect of the engine's own."""
+    seen = set()
+    for row in evidence.journal.get("events", ()):
+        if row["kind"] == "defect":
+            reason = json.loads(row["document"])["reason"]
+            if reason not in seen:
+                seen.add(reason)
+                yield reason
 
 
 def one_engine(evidence: Evidence) -> Iterator[str]:

@@ -15,6 +15,7 @@ SYMBOL_SHARE = 0.30
 GROSS_SHARE = 1.0
 COLLAR = 0.01
 SLACK = 0.02
+BOT_MAX_AGE_MS = 30_000 + 45_000  # by the settings, and what a plan may take from look to send
 
 
 def halt_holds(evidence: Evidence) -> Iterator[str]:
@@ -86,6 +87,9 @@ def never_over_hedged(evidence: Evidence) -> Iterator[str]:
         if told.bot_quantity is None:
             yield f"{request.client_id} was sent before the bot's positions were ever read"
             continue
+        age_ms = told.sent_ms - told.bot_ms
+        if age_ms > BOT_MAX_AGE_MS:
+            yield f"{request.client_id} was sent on positions that were {age_ms / 1000:.0f} s old"
         bot_usd = sum(q * told.marks[s] for s, q in told.bot_quantity.items())
         others_usd = _others_usd(evidence, arrival)
         hedge_usd = sum(float(q) * told.marks[s] for s, q in book.worst(arrival).items())

@@ -13,7 +13,12 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
     "I2": (orders.durable_before_sent,),
     "I3": (orders.none_beside_unresolved,),
     "I4": (sends.caps_hold,),
-    "I5": (booking.fills_are_real, booking.booked_once, booking.closes_are_real),
+    "I5": (
+        booking.fills_are_real,
+        booking.booked_once,
+        booking.no_fill_denied,
+        booking.closes_are_real,
+    ),
     "I6": (sends.never_over_hedged,),
     "I7": (booking.hands_off_others,),
     "I8": (sends.halt_holds,),
@@ -23,6 +28,7 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
     "I12": (journal.no_secret,),
     "I13": (rest.inside_or_halted,),
     "one engine": (rest.one_engine,),
+    "no defect": (rest.no_defect,),
 }
 """By name; to add one, write a check that yields a line for each thing that is wrong."""
 
