@@ -66,6 +66,12 @@ def test_books_are_redrawn_weekly_from_a_start_of_their_own(ours: Decisions) -> 
         held = np.flatnonzero(~path.drawn)
         np.testing.assert_array_equal(path.base[held], path.base[held - 1])
     assert len(offsets) > 5
+    fixed = book_path(ours, 3, 42, 5, fixed=True)
+    np.testing.assert_array_equal(fixed.drawn, paths[5].drawn)
+    np.testing.assert_allclose((fixed.base * price).sum(axis=1), GROSS_USD)
+    weights = fixed.base * price / GROSS_USD
+    stays = np.flatnonzero(~fixed.drawn)
+    np.testing.assert_allclose(weights[stays], weights[stays - 1])
     np.testing.assert_array_equal(book_path(ours, 3, 42, 5).base, paths[5].base)
     assert np.any(book_path(ours, 3, 43, 5).base != paths[5].base)
 

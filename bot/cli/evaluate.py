@@ -31,6 +31,10 @@ def evaluate(
     books: Annotated[int, typer.Option(help="Random books.", min=1, max=_MOST_BOOKS)] = 20,
     tokens: Annotated[int, typer.Option(help="Tokens in each book.", min=1, max=50)] = 4,
     seed: Annotated[int, typer.Option(help="Names the books.", min=0)] = 42,
+    weights: Annotated[
+        Literal["drifting", "fixed"],
+        typer.Option(help="fixed: books come back to their drawn weights at every decision."),
+    ] = "drifting",
     strategies: Annotated[
         str | None, typer.Option(help="Names, module:Class too, with commas; all by default.")
     ] = None,
@@ -74,6 +78,7 @@ def evaluate(
         draw=(books, seed, tokens),
         cost_bps=cost_bps,
     )
+    plan = replace(plan, fixed_weights=weights == "fixed")
     with _progress(len(plan.pieces)) as tell:
         scores = worked_out(plan, processes=processes or processors(), on_progress=tell)
     document = evaluation_document(plan, scores)

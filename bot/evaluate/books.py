@@ -27,13 +27,16 @@ class BookPath:
     drawn: NDArray[np.bool_]
 
 
-def book_path(decisions: Decisions, tokens: int, seed: int, number: int) -> BookPath:
+def book_path(
+    decisions: Decisions, tokens: int, seed: int, number: int, *, fixed: bool = False
+) -> BookPath:
     """The path of book ``number`` of a seed; the same whatever other books there are.
 
     At a random decision of the first week, every week after it, and whenever one of its tokens
     cannot be traded any more, the bot sells everything and buys ``tokens`` tokens of the sector
     for 100,000 USD in all, shares drawn from the flat Dirichlet distribution. In between it keeps
-    its quantities, so that its weights drift with prices.
+    its quantities, so that its weights drift with prices; or, where weights are ``fixed``, comes
+    back to the drawn ones at every decision.
 
     Raises:
         MissingDataError: fewer tokens can be traded than a book holds.
@@ -57,6 +60,7 @@ def book_path(decisions: Decisions, tokens: int, seed: int, number: int) -> Book
                 )
             held = random.choice(pool, tokens, replace=False)
             shares = random.dirichlet(np.ones(tokens))
+        if drawn[k] or fixed:
             base[k, held] = GROSS_USD * shares / market.close[row, held]
         else:
             base[k] = base[k - 1]

@@ -40,6 +40,7 @@ def evaluation_document(plan: Plan, scores: Mapping[str, Score]) -> dict[str, An
         "books": plan.books,
         "seed": plan.seed,
         "tokens": plan.tokens,
+        "weights": "fixed" if plan.fixed_weights else "drifting",
         "decide_every_hours": plan.decisions.hours,
         "cost_bps": plan.cost_bps,
         "strategies": {

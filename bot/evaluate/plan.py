@@ -26,6 +26,7 @@ class Plan:
         strategies: their names, ``hindsight`` among them or not.
         books: how many, from ``seed``.
         tokens: how many each holds.
+        fixed_weights: whether the bots come back to their drawn weights at every decision.
         cost_bps: of every trade, of its notional.
         choices: tuning, without caps.
         shrinkage: of the estimators that have a choice of it, None for their own.
@@ -39,6 +40,7 @@ class Plan:
     cost_bps: float
     choices: HedgeChoices
     shrinkage: float | None
+    fixed_weights: bool = False
 
     @property
     def pieces(self) -> list[tuple[str, int]]:
@@ -63,7 +65,7 @@ class Worker:
             ConfigError, DataError, EstimationError, OptimizationError: it cannot be worked out.
         """
         plan, decisions = self.plan, self.plan.decisions
-        book = book_path(decisions, plan.tokens, plan.seed, number)
+        book = book_path(decisions, plan.tokens, plan.seed, number, fixed=plan.fixed_weights)
         strategy = self._strategy(name)
         source = HINDSIGHT if name == HINDSIGHT else estimator_of(strategy)
         path = hedge_path(strategy, plan.choices, self._facts(source), decisions, book)
