@@ -51,6 +51,8 @@ def make_client(
     if credentials is not None:
         settings |= _secrets(exchange_id, credentials)
     exchange = getattr(ccxt.async_support, exchange_id)(settings)
+    # With a key, ccxt would first ask for all currencies, which a key that may only trade must not.
+    exchange.has = {**exchange.has, "fetchCurrencies": False}
     # ccxt merges what it finds in its own defaults; nothing in them may send an order again.
     refuse_unsafe(exchange)
     harden(exchange)
