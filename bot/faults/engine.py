@@ -128,6 +128,12 @@ class FaultEngine(Engine):
         """The engine's journal."""
         return self._parts.journal
 
+    @property
+    def stopped_by(self) -> str:
+        """What a control or somebody has halted; empty when nothing is."""
+        guard = self._parts.executor.guard
+        return guard.halted or next(iter(guard.halted_symbols.values()), "")
+
     async def look(self) -> Look:
         """Read the world for real, and measure it cheaply."""
         parts = self._parts

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from bot import requests
 from bot.errors import LockHeldError
 from bot.faults.arrivals import OrderDoor, Told
 from bot.faults.disk import Disk, Mount
@@ -151,6 +152,11 @@ class Play:
     def halted(self) -> bool:
         """The kill switch is on."""
         return (self.folder / HALT_NAME).exists()
+
+    def resume(self) -> None:
+        """The operator has understood what was halted, and lets it go on: a named re-arm."""
+        asked = requests.Asked("operator", "looked into it")
+        requests.ask(self.folder, requests.RESUME_NAME, asked)
 
     def _run(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(coroutine)

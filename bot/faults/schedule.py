@@ -22,6 +22,8 @@ _QUIET_STEPS = 20  # of each phase, at its end, without faults
 _PEACE_CYCLES = 13  # at five seconds each: a minute after the last fault
 _PATIENCE_CYCLES = 60  # five minutes for what cannot be found out
 _PEACE_MS = 5_000
+_OPERATOR_LOOKS = 25  # steps between two looks of the operator at what controls have halted
+_PEACE_LOOKS = 6  # cycles
 _STEPS = ("cycle", "tick", "advance", "bot", "operator", "others")
 _WEIGHTS = (26, 24, 24, 22, 2, 2)
 _BOT_MOST_USD = 14_000.0
@@ -96,6 +98,8 @@ class Schedule:
                 self._step()
             self._steps += 1
             flip_mode(self.play)
+            if self._steps % _OPERATOR_LOOKS == 0:
+                self._look_after()
 
     def _toggle(self, kind: str) -> None:
         play = self.play
@@ -146,6 +150,11 @@ class Schedule:
             self.play.trace.note("operator halts")
             self._halt_ends = self._steps + self.play.die.randint(5, 20)
 
+    def _look_after(self) -> None:
+        """The operator reads the alerts, and resumes what controls have halted meanwhile."""
+        if not self._halt_ends and self.play.engine is not None:
+            self.play.resume()
+
     def _resume(self) -> None:
         (self.play.folder / HALT_NAME).unlink(missing_ok=True)
         self.play.trace.note("operator resumes")
@@ -166,6 +175,8 @@ class Schedule:
         if self._halt_ends:
             self._resume()
         for number in range(_PEACE_CYCLES + _PATIENCE_CYCLES):
+            if number % _PEACE_LOOKS == 0:
+                self._look_after()
             play.world.advance(_PEACE_MS)
             play.world.refresh()
             play.cycle()
@@ -178,17 +189,18 @@ class Schedule:
 
     def _ended(self) -> str:
         play = self.play
-        if play.halted:
-            return "halted"
         if play.engine is None:
-            return "down"
+            return "halted" if play.halted else "down"
         journal = play.engine.journal
         open_ones = journal.unresolved_orders()
         if any(row.state is OrderState.QUARANTINED for row in open_ones):
             return "halted"
         if open_ones or play.world.awaited:
             return "unresolved"
-        return "ready" if abs(play.world.net_usd()) <= BAND_USD * 1.02 else "outside"
+        inside = abs(play.world.net_usd()) <= BAND_USD * 1.02
+        if play.engine.stopped_by and not inside:
+            return "halted"
+        return "ready" if inside else "outside"
 
     def _outcome(self, ended: str, *, recoverable: bool) -> Outcome:
         play = self.play
