@@ -231,6 +231,25 @@ def test_no_dispersion_gives_zero_and_not_infinity() -> None:
     assert pinned.breadth == 0.0
 
 
+def test_trivial_differences_between_calm_rates_are_no_crowding() -> None:
+    values = np.array([0.0, 1e-6, 2e-6, 3e-6, 0.002])
+    among = np.ones(5, dtype=bool)
+    assert robust_z(values, among)[-1] > 1000
+    assert robust_z(values, among, floor=0.01)[-1] == pytest.approx((0.002 - 2e-6) / 0.01)
+    assert not robust_z(np.ones(5), among, floor=0.01).any()
+    # 0.2 % a year for the last day, where the others pay a hundredth of it.
+    still = np.linspace(-1, 1, 60) * 1e-4 / 365
+    odd = still.copy()
+    odd[-1] += 0.002 / 365
+    report = report_of({"ODD": odd, "X": still, "Y": -still, "Z": 2 * still})
+    token = known(report, "ODD")
+    score = number(token.score_annual)
+    assert 0.0008 < score < 0.002
+    assert token.z_sector == pytest.approx(score / 0.01, rel=0.1)
+    assert 0 < number(token.z_own) < 0.2
+    assert 0 < number(token.crowding) < 0.2
+
+
 def test_crowded_longs_are_positive_and_crowded_shorts_negative() -> None:
     calm = np.random.default_rng(2).normal(0, 1e-4, 30)
     hot, cold = calm.copy(), calm.copy()

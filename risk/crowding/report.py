@@ -43,6 +43,9 @@ OWN_HISTORY_HOURS = 7 * 24.0
 PERSISTENCE_HOURS = 7 * 24.0
 SCORE_CLIP = 4.0
 _LONGEST_HISTORY_MS = 180 * 24 * HOUR_MS  # six half-lives; also keeps 2^(hours / 24) from underflow
+DISPERSION_FLOOR_ANNUAL = 0.01
+"""Scores closer together than this are counted as if they were this far apart: a difference of a
+tenth of a percent a year pays for no position, however equal all the other rates are."""
 _NO_DISPERSION = 1e-9
 _NO_PEERS = "no token of the sector has funding to compare with"
 
@@ -183,8 +186,9 @@ def crowding(
         C̄_i = Σ_j ρ⁺_ij ω_j C_j / Σ_j ρ⁺_ij ω_j    over the sector's tokens and i itself
 
     with z_OI the robust z of open interest over daily volume (0 where unknown) and ω open interest
-    (the median of the known ones where unknown; equal weights without any). No dispersion gives a
-    z of 0. Only payments settled by ``now_ms`` are read.
+    (the median of the known ones where unknown; equal weights without any). 1.4826 MAD and d are
+    at least 1 % a year, so that trivial differences between calm rates do not count as crowding;
+    no dispersion at all gives a z of 0. Only payments settled by ``now_ms`` are read.
 
     A token has no C when its series is missing, older than ``max_age_hours``, shorter than a week,
     or nothing but a substituted base rate; ``unknown`` says which.
@@ -208,7 +212,7 @@ def crowding(
     memory.measure(by_premium=by_premium)
     tokens = _own_crowding(symbols, funding, now_ms, max_age_hours, memory, by_premium=by_premium)
     score = _values([token.score_annual for token in tokens])
-    z_sector = robust_z(score, in_sector & ~np.isnan(score))
+    z_sector = robust_z(score, in_sector & ~np.isnan(score), floor=DISPERSION_FLOOR_ANNUAL)
     interest = _aligned("open interest", open_interest_usd, symbols)
     volume = _aligned("daily volume", adv_usd, symbols)
     ratio = interest / np.where(volume > 0, volume, np.nan)
@@ -245,11 +249,14 @@ def crowding(
     )
 
 
-def robust_z(values: FloatArray, among: NDArray[np.bool_]) -> FloatArray:
-    """(x - median) / (1.4826 MAD), shape (N,), median and MAD taken over the entries ``among``.
+def robust_z(values: FloatArray, among: NDArray[np.bool_], *, floor: float = 0.0) -> FloatArray:
+    """(x - median) / max(1.4826 MAD, floor), (N,), median and MAD over the entries ``among``.
 
     1.4826 makes the median absolute deviation a standard deviation under normality. Where the
     entries have no dispersion every known z is 0. NaN in, NaN out; without any entry, all NaN.
+
+    Args:
+        floor: least dispersion that is worth telling, in the unit of the values, at least 0.
     """
     if not among.any():
         return np.full(len(values), np.nan)
@@ -257,7 +264,7 @@ def robust_z(values: FloatArray, among: NDArray[np.bool_]) -> FloatArray:
     spread = 1.4826 * _median(np.abs(values[among] - centre))
     if spread <= _NO_DISPERSION * max(1.0, abs(centre)):
         return np.where(np.isnan(values), np.nan, 0.0)
-    return (values - centre) / spread
+    return (values - centre) / max(spread, floor)
 
 
 def _own_crowding(
@@ -369,8 +376,8 @@ def _z_own(series: FundingSeries, score: FloatArray) -> FloatArray:
     mean = score @ weights
     spread = np.sqrt((score - mean[:, None]) ** 2 @ weights)
     moved = spread > _NO_DISPERSION
-    z: FloatArray = np.where(moved, score[:, -1] - mean, 0.0) / np.where(moved, spread, 1.0)
-    return z
+    z: FloatArray = np.where(moved, score[:, -1] - mean, 0.0)
+    return z / np.maximum(spread, DISPERSION_FLOOR_ANNUAL)
 
 
 def _median(values: FloatArray) -> float:
