@@ -122,6 +122,8 @@ _BYBIT_ORDER = {
     "timeInForce": "IOC",
     "orderType": "Limit",
     "reduceOnly": False,
+    "tpslMode": "Full",
+    "isLeverage": "",
     "createdTime": str(AT_MS),
     "updatedTime": str(AT_MS),
 }

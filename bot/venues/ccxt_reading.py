@@ -147,7 +147,7 @@ def _fee_usd(raw: Document, what: str) -> Decimal | None:
 
 
 def read_positions(
-    rows: Iterable[Document], markets: Mapping[str, Document]
+    rows: Iterable[Document], markets: Mapping[str, Document], dialect: Dialect = _PLAIN
 ) -> dict[tuple[str, str], Decimal]:
     """Signed base units by (symbol, position side), without the flat ones.
 
@@ -158,7 +158,7 @@ def read_positions(
     for row in rows:
         symbol = str(row.get("symbol"))
         what = f"position in {symbol}"
-        contracts = decimal_of(row, "contracts", what)
+        contracts = _contracts(row, dialect.size_path, what)
         if contracts == 0:
             continue
         if symbol not in markets:
@@ -174,6 +174,16 @@ def read_positions(
     return held
 
 
+def _contracts(row: Document, path: tuple[str, ...], what: str) -> Decimal:
+    """ccxt's number, where the exchange itself told one; ccxt would work one out."""
+    if path:
+        told: Any = row.get("info")
+        for step in path[:-1]:
+            told = told.get(step) if isinstance(told, dict) else None
+        decimal_of(told if isinstance(told, dict) else {}, path[-1], what)
+    return decimal_of(row, "contracts", what)
+
+
 def liquidation_prices(rows: Iterable[Document]) -> dict[tuple[str, str], float]:
     """By (symbol, position side), of the rows that have one."""
     found = {}
@@ -184,8 +194,15 @@ def liquidation_prices(rows: Iterable[Document]) -> dict[tuple[str, str], float]
     return found
 
 
+def is_hedged(row: Document) -> bool:
+    """Long and short are held apart; of gate ccxt does not tell."""
+    info = row.get("info")
+    mode = info.get("mode") if isinstance(info, dict) else None
+    return bool(row.get("hedged")) or mode in ("dual_long", "dual_short")
+
+
 def _position_side(row: Document) -> str:
-    return str(row.get("side")).upper() if row.get("hedged") else "BOTH"
+    return str(row.get("side")).upper() if is_hedged(row) else "BOTH"
 
 
 def margin_rates(leverages: Mapping[str, Document]) -> dict[str, float]:
@@ -196,6 +213,20 @@ def margin_rates(leverages: Mapping[str, Document]) -> dict[str, float]:
         usable = [x for x in told if isinstance(x, int | float) and x >= 1]
         if usable:
             rates[symbol] = 1 / min(usable)
+    return rates
+
+
+def position_margin_rates(rows: Iterable[Document]) -> dict[str, float]:
+    """From open positions, where the exchange has no list of leverages."""
+    rates = {}
+    for row in rows:
+        info = row.get("info")
+        limit = info.get("cross_leverage_limit") if isinstance(info, dict) else None
+        for told in (row.get("leverage"), limit):  # the latter of gate, whose leverage is then 0
+            leverage = optional_decimal({"leverage": told}, "leverage", "position")
+            if leverage is not None and leverage >= 1:
+                rates[str(row["symbol"])] = float(1 / leverage)
+                break
     return rates
 
 

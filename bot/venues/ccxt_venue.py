@@ -27,9 +27,11 @@ from bot.venues.ccxt_history import AccountHistory
 from bot.venues.ccxt_money import Statement, read_money
 from bot.venues.ccxt_reading import (
     contract_size,
+    is_hedged,
     liquidation_prices,
     margin_rates,
     order_arguments,
+    position_margin_rates,
     read_order,
     read_positions,
     read_receipt,
@@ -66,6 +68,7 @@ class CcxtVenue:
         self._currency = currency
         self._hedge_mode: bool | None = None
         self._margin_rate: dict[str, float] = {}
+        self._leverages: Mapping[str, Mapping[str, Any]] = {}
         self._settings_ms: int | None = None
         self._open_orders: list[Mapping[str, Any]] = []
         self._open_orders_ms: int | None = None
@@ -126,12 +129,14 @@ class CcxtVenue:
         orders = await self._read_open_orders(now_ms)
         hedge_mode = self._hedge_mode
         if hedge_mode is None:
-            hedge_mode = any(row.get("hedged") for row in positions)
+            hedge_mode = any(is_hedged(row) for row in positions)
         told = Statement(balance, positions, f"account {self._name}", self._currency)
         return VenueAccount(
             state=read_money(self._wire.venue, told, self._name, now_ms),
-            base_quantity=read_positions(positions, self._exchange.markets),
-            margin_rate=self._margin_rate or _position_margin_rates(positions),
+            base_quantity=read_positions(
+                positions, self._exchange.markets, dialect_of(self._wire.venue)
+            ),
+            margin_rate=self._margin_rate or position_margin_rates(positions),
             liquidation_price=liquidation_prices(positions),
             open_order_client_ids=frozenset(
                 own_id(self._wire.venue, o["clientOrderId"])
@@ -170,9 +175,10 @@ class CcxtVenue:
             if not isinstance(mode, dict) or not isinstance(mode.get("hedged"), bool):
                 raise DataError(f"account {self._name}: the position mode is not told")
             self._hedge_mode = mode["hedged"]
-        if self._exchange.has.get("fetchLeverages"):
+        if self._exchange.has.get("fetchLeverages") and dialect_of(self._wire.venue).leverages:
             leverages = await self._read("leverages", self._exchange.fetch_leverages)
             self._margin_rate = margin_rates(leverages)
+            self._leverages = leverages
         self._settings_ms = now_ms
 
     async def place(self, order: OrderRequest) -> OrderOutcome:
@@ -322,13 +328,3 @@ def _fits(
         return Decimal(to_precision(symbol, value)) == wanted
     except broken_call_errors():
         return False  # below the venue's smallest, for instance
-
-
-def _position_margin_rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """From open positions, where the exchange has no list of leverages."""
-    rates = {}
-    for row in rows:
-        leverage = row.get("leverage")
-        if isinstance(leverage, int | float) and leverage >= 1:
-            rates[str(row["symbol"])] = 1 / leverage
-    return rates

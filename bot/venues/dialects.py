@@ -36,6 +36,9 @@ class Dialect:
         all_symbols: one question is about all symbols.
         receipts: the answer to an order is its id and no more.
         open_orders_page: rows at which a list of open orders may be cut off; None: it is not.
+        size_path: where a position's size stands in the exchange's own row; where it is missing,
+            ccxt works one out.
+        leverages: ccxt's list of leverages is about perpetuals.
         client_id_field, pnl_field: of a trade, as the exchange writes them.
         funding_page: rows of a reply that may hold more elsewhere; 0 where payments of all symbols
             are not listed at one go.
@@ -52,6 +55,8 @@ class Dialect:
     all_symbols: bool = False
     receipts: bool = False
     open_orders_page: int | None = None
+    size_path: tuple[str, ...] = ()
+    leverages: bool = True
     client_id_field: str = "clientOrderId"
     pnl_field: str = "realizedPnl"
     funding_page: int = 100
@@ -66,10 +71,16 @@ class Dialect:
 
 
 _DIALECTS: Final[Mapping[str, Dialect]] = {
-    "binanceusdm": Dialect(trades_page=1000, funding_page=1000, funding_window_ms=26 * _WEEK_MS),
+    "binanceusdm": Dialect(
+        trades_page=1000,
+        size_path=("positionAmt",),
+        funding_page=1000,
+        funding_window_ms=26 * _WEEK_MS,
+    ),
     "bybit": Dialect(
         receipts=True,
         open_orders_page=50,
+        size_path=("size",),
         client_id_field="orderLinkId",
         pnl_field="execPnl",
         funding_range=_until_and_limit,
@@ -79,6 +90,7 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
         receipts=True,
         until_pad_ms=1,
         open_orders_page=100,
+        size_path=("pos",),
         client_id_field="clOrdId",
         pnl_field="fillPnl",
         funding_range=_begin_and_end,
@@ -86,6 +98,7 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
     "bitget": Dialect(
         receipts=True,
         open_orders_page=100,
+        size_path=("total",),
         client_id_field="clientOid",
         pnl_field="profit",
         funding_page=0,
@@ -95,6 +108,8 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
         grain_ms=1000,
         until_pad_ms=1000,
         open_orders_page=100,
+        size_path=("size",),
+        leverages=False,
         client_id_field="text",
         pnl_field="pnl",
         funding_range=_to_second,
@@ -104,6 +119,7 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
         receipts=True,
         trades_page=2000,
         all_symbols=True,
+        size_path=("position", "szi"),
         client_id_field="cloid",
         pnl_field="closedPnl",
         funding_page=500,
