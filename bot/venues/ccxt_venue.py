@@ -69,6 +69,7 @@ class CcxtVenue:
         self._hedge_mode: bool | None = None
         self._margin_rate: dict[str, float] = {}
         self._leverages: Mapping[str, Mapping[str, Any]] = {}
+        self._leverages: Mapping[str, Mapping[str, Any]] = {}
         self._settings_ms: int | None = None
         self._open_orders: list[Mapping[str, Any]] = []
         self._open_orders_ms: int | None = None
@@ -178,6 +179,7 @@ class CcxtVenue:
         if self._exchange.has.get("fetchLeverages") and dialect_of(self._wire.venue).leverages:
             leverages = await self._read("leverages", self._exchange.fetch_leverages)
             self._margin_rate = margin_rates(leverages)
+            self._leverages = leverages
             self._leverages = leverages
         self._settings_ms = now_ms
 
