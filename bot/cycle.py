@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot.controls.asking import VenueQuestions
 from bot.controls.facts import Denied
+from bot.controls.flatten import flattening
 from bot.controls.guard import Guard
 from bot.controls.plan import check_plan
 from bot.controls.table import number_of
@@ -303,7 +304,7 @@ class Engine:
         await book_funding(parts.journal, parts.venue, parts.clock)
         halted = guard.halted
         if halted is not None:
-            return ended(seen, look, CycleStatus.HALTED, f"halted: {halted}")
+            return await self._while_halted(progress, look, halted)
         waiting = self._not_due(look)
         if waiting is not None:
             return ended(seen, look, CycleStatus.NO_HEDGE, waiting)
@@ -317,6 +318,16 @@ class Engine:
         if not self._policy.executes:
             return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
         return await self._unless_denied(progress, look, decision)
+
+    async def _while_halted(self, progress: _Progress, look: Look, halted: str) -> CycleRecord:
+        """Nothing is sent, unless an operator wants every hedge closed."""
+        reason = f"halted: {halted}"
+        proposal = flattening(look) if self.guard.flattens else None
+        if proposal is None:
+            self.guard.flattened()
+            return ended(progress.record, look, CycleStatus.HALTED, reason)
+        progress.trading = True
+        return await self._carry_out(progress.record, look, proposal, closing=True)
 
     async def _unless_denied(
         self, progress: _Progress, look: Look, decision: HedgeProposal
@@ -397,7 +408,7 @@ class Engine:
         return f"{state}; the next decision is due at {iso_utc(next_ms)}"
 
     async def _carry_out(
-        self, seen: CycleRecord, look: Look, proposal: HedgeProposal
+        self, seen: CycleRecord, look: Look, proposal: HedgeProposal, *, closing: bool = False
     ) -> CycleRecord:
         parts, observation = self._parts, look.observation
         account = observation.account
@@ -429,6 +440,7 @@ class Engine:
             cap_use=self._cap_use(look),
             looked_ms=observation.book.timestamp_ms,
             instruments_ms=parts.monitor.instruments_ms,
+            closing=closing,
         )
         report = await parts.executor.execute(plan, context)
         if report.stopped or report.denials or report.unknown:

@@ -1,5 +1,7 @@
 """Puts an engine together. The only place that asks which mode it is in."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,8 +11,10 @@ from typing import Any
 
 from bot.alerts import FileChannel, LogChannel
 from bot.clock import SimulatedClock
+from bot.controls.asking import require_harmless_key
 from bot.controls.guard import Guard
 from bot.controls.raised import limits_of
+from bot.controls.table import number_of
 from bot.cycle import Engine, EngineParts
 from bot.errors import SafetyError, UsageError
 from bot.feeds.live import LiveFeed
@@ -19,7 +23,9 @@ from bot.feeds.tape_feed import TapeFeed
 from bot.halt import HaltSwitch
 from bot.journal.copy import journal_copy
 from bot.journal.journal import Journal
-from bot.lock import engine_state
+from bot.journal.reader import JOURNAL_NAME
+from bot.kill import KillWatch
+from bot.lock import EngineLock, engine_state
 from bot.logs import Logger
 from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor
@@ -31,6 +37,7 @@ from bot.sources.account import AccountSource
 from bot.sources.book import BookSource
 from bot.sources.file import FileSource
 from bot.trading.execution import Executor, OrderObserver
+from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.clients import make_client
 from bot.venues.paper import open_paper_venue
@@ -42,7 +49,7 @@ from config.settings import Settings
 from config.sources import AccountSource as AccountSettings
 from config.sources import FileSource as FileSettings
 from config.strategy import new_strategy
-from risk.errors import DataError
+from risk.errors import DataError, PerphedgeError
 from strategies.base import estimator_of
 
 _TROUBLE = ("order_denied", "order_rejected", "order_unknown")
@@ -81,7 +88,11 @@ async def open_engine(
         LockHeldError, JournalError: the state directory cannot be used.
         UnreachableError, VenueError, DataError: the venue cannot be read completely.
     """
-    _require_consent(settings, around)
+    try:
+        _require_consent(settings, around)
+    except SafetyError as error:
+        _note_refusal(settings, around, str(error))
+        raise
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(
             engine_state(settings.state_dir, around.clock, install_key=around.install_key)
@@ -89,7 +100,27 @@ async def open_engine(
         engine = await _engine(settings, around, journal, log, stack)
         engine.guard.start(limits_of(settings))
         await engine.start()
-        yield engine
+        if settings.mode != "paper":
+            untold = await require_harmless_key(engine.venue, journal)
+            if untold:
+                log.warning("key_permissions_untold", reason=untold)
+        watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
+        async with _watched(watch, simulated=around.simulated):
+            yield engine
+
+
+@asynccontextmanager
+async def _watched(watch: KillWatch, *, simulated: bool) -> AsyncIterator[None]:
+    """The watch beside the cycles; in simulated time nothing happens between them."""
+    if simulated:
+        yield
+        return
+    task = asyncio.create_task(watch.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -169,6 +200,19 @@ def _require_consent(settings: Settings, around: Surroundings) -> None:
         )
 
 
+def _note_refusal(settings: Settings, around: Surroundings, reason: str) -> None:
+    """Records it where there is a journal already; a refusal makes no state directory."""
+    if not (settings.state_dir / JOURNAL_NAME).exists():
+        return
+    with (
+        contextlib.suppress(PerphedgeError),
+        EngineLock(settings.state_dir),
+        Journal.open(settings.state_dir / JOURNAL_NAME, around.clock) as journal,
+    ):
+        document = {"control": "live_consent", "number": number_of("live_consent")}
+        journal.record_event("refused", {**document, "reason": reason})
+
+
 def _refuse_lone_demo(settings: Settings) -> None:
     """A demo trades without being asked, so it may meet no exchange but a simulated one."""
     hosts = [settings.venue.urls_host]
@@ -201,7 +245,7 @@ async def _market_and_venue(
     if settings.mode == "paper":
         return await _paper(settings, around, journal, feed, log)
     key = _credentials(settings, around)
-    venue = CcxtVenue(_client(settings, around, key), settings.venue.account, around.clock)
+    venue = ControlledVenue(_client(settings, around, key), settings.venue.account, around.clock)
     stack.push_async_callback(venue.close)
     return feed, venue
 

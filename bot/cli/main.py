@@ -12,7 +12,7 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
     NoArgsIsHelpError,
 )
 
-from bot.cli import assess, check, demo, evaluate, faults, review, run, venue
+from bot.cli import assess, check, control, demo, evaluate, faults, review, run, venue
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
 
@@ -58,6 +58,10 @@ _HELP = {
     "risk": "What the positions add up to, and which caps they break.",
     "propose": "The hedge that would be made now; nothing is sent.",
     "status": "What an engine holds and did last.",
+    "halt": "The kill switch: nothing more is sent, our open orders are cancelled.",
+    "resume": "Lift every halt, by name and with a reason.",
+    "ack": "Acknowledge every open alert.",
+    "selftest": "Trip every control on a simulated exchange.",
     "log": "The hedge log: cycles, orders and events.",
     "evaluate": "How good hedges are on data they were not made from.",
     "venue": "A simulated exchange on this machine.",
@@ -70,6 +74,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "risk": assess.risk,
     "propose": assess.propose,
     "status": review.status,
+    "halt": control.halt,
+    "resume": control.resume,
+    "ack": control.acknowledge,
+    "selftest": control.selftest,
     "log": review.log,
     "evaluate": evaluate.evaluate,
     "venue": venue.venue,

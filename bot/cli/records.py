@@ -46,6 +46,7 @@ def engine_status(document: Document) -> RenderableType:
         ("State", words.plain(document.get("state_dir"))),
         ("Running", "no" if process is None else f"yes, process {words.plain(process)}"),
         ("Halted", words.plain(document.get("halted") or "no")),
+        *_control_lines(document),
         ("Started", _times(document.get("starts"))),
         ("Cycles", words.plain(document.get("cycles"))),
         ("Orders without an answer", ", ".join(map(words.plain, unresolved)) or "none"),
@@ -57,6 +58,17 @@ def engine_status(document: Document) -> RenderableType:
     parts.append(Text("Hedges, in coins" if hedges else "No hedge is held.", style="bold"))
     held = [(words.plain(name), words.plain(quantity)) for name, quantity in hedges.items()]
     return Group(*parts, facts(held))
+
+
+def _control_lines(document: Document) -> list[tuple[str, str]]:
+    """Halted symbols and open alerts, where there are any."""
+    halted, alerts = document.get("halted_symbols") or {}, document.get("alerts") or ()
+    lines = [
+        (f"Halted {words.base(symbol)}", f"control {halt['number']}: {words.plain(halt['reason'])}")
+        for symbol, halt in halted.items()
+    ]
+    lines += [("Alert", f"control {one['number']}: {words.plain(one['text'])}") for one in alerts]
+    return lines
 
 
 def _times(count: object) -> str:

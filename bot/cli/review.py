@@ -21,7 +21,7 @@ POLL_SECONDS = 1.0
 
 def status(config: Config = None, state: State = None, json: Json = False) -> None:
     """What the engine holds and did last, and whether it runs."""
-    document = _status(_state_dir(config, state))
+    document = _status(state_dir_of(config, state))
     if json:
         print(json_text.dumps(document, allow_nan=False, indent=2))
         return
@@ -50,7 +50,7 @@ def log(
     if follow and cycle is not None:
         raise UsageError("--cycle and --follow are not given together")
     since_ms = 0 if since is None else _since_ms(since)
-    with _open(_state_dir(config, state)) as journal:
+    with _open(state_dir_of(config, state)) as journal:
         records = _records(journal, since_ms, cycle)
         if follow:
             _follow(journal, records, as_json=json)
@@ -69,7 +69,13 @@ def _open(state_dir: Path) -> "JournalReader":
     return JournalReader.open_reader(path)
 
 
-def _state_dir(config: Path | None, state: Path | None) -> Path:
+def state_dir_of(config: Path | None, state: Path | None) -> Path:
+    """The folder that one of the two options names.
+
+    Raises:
+        UsageError: none or both are given.
+        ConfigError: the configuration cannot be used.
+    """
     if (config is None) == (state is None):
         raise UsageError("give either -c FILE or --state DIR")
     if state is not None:
@@ -78,6 +84,29 @@ def _state_dir(config: Path | None, state: Path | None) -> Path:
 
     assert config is not None
     return load_settings(config).state_dir
+
+
+def _latched(journal: "JournalReader") -> str | None:
+    """A halt that is in the journal, whatever became of the file."""
+    from bot.controls.state import recall_all
+
+    found = [one.everything for one in recall_all(journal).values() if one.everything]
+    return found[0].reason if found else None
+
+
+def _controls(journal: "JournalReader") -> dict[str, Any]:
+    """Halted symbols and open alerts."""
+    from bot.controls.state import recall_all
+
+    known = recall_all(journal)
+    return {
+        "halted_symbols": {
+            symbol: {**halt.document(), "account": account}
+            for account, one in known.items()
+            for symbol, halt in one.symbols.items()
+        },
+        "alerts": [alert.document() for one in known.values() for alert in one.alerts.values()],
+    }
 
 
 def _status(state_dir: Path) -> dict[str, Any]:
@@ -91,7 +120,8 @@ def _status(state_dir: Path) -> dict[str, Any]:
         return {
             "state_dir": str(state_dir),
             "running_process": lock_holder(state_dir),
-            "halted": HaltSwitch(state_dir).reason,
+            "halted": HaltSwitch(state_dir).reason or _latched(journal),
+            **_controls(journal),
             "starts": journal.epoch,
             "cycles": journal.cycle_count(),
             "hedges_base": {

@@ -1,6 +1,6 @@
 """Looks at every booked fill once, and keeps those of a day for cost, turnover and slippage."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from bot.controls.facts import Denied, PretradeLimits
@@ -20,7 +20,7 @@ class FillReview:
     """The fills of one account."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, account: str, limits: PretradeLimits
+        self, journal: Journal, clock: Clock, account: str, limits: Callable[[], PretradeLimits]
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -56,16 +56,16 @@ class FillReview:
         for number, one in fresh:
             state.reviewed_fill = max(state.reviewed_fill, number)
             symbol = one.own.fill.symbol
-            found = bad_price(one, self._limits, at_send=one.order.client_id in self._marks)
+            found = bad_price(one, self._limits(), at_send=one.order.client_id in self._marks)
             if found is not None:
                 yield symbol, found
             if one.own.fill.fee_usd is None:
                 text = f"{symbol}: the exchange tells no fee of trade {one.own.fill.trade_id}"
                 yield symbol, Denied("missing_fee", text)
-        window = self._since(self._limits.slippage_window_ms, state.resumed_ms)
+        window = self._since(self._limits().slippage_window_ms, state.resumed_ms)
         for symbol in sorted({one.own.fill.symbol for _, one in fresh}):
             found = slippage(
-                symbol, [o for o in window if o.own.fill.symbol == symbol], self._limits
+                symbol, [o for o in window if o.own.fill.symbol == symbol], self._limits()
             )
             if found is not None:
                 yield symbol, found
@@ -74,7 +74,7 @@ class FillReview:
     def _spent(self, state: Remembered, equity_usd: float) -> Found:
         since_ms = max(self._clock.now_ms() - DAY_MS, state.resumed_ms)
         funding = self._journal.funding_receipts(self._account, since_ms)
-        found = spending(self._since(DAY_MS, state.resumed_ms), funding, equity_usd, self._limits)
+        found = spending(self._since(DAY_MS, state.resumed_ms), funding, equity_usd, self._limits())
         if found is not None:
             yield "", found
 

@@ -53,12 +53,13 @@ class Guard:
         self._state = ControlState(journal, account)
         self._gate = LastGate()
         self._rate = MessageRate(self.limits, venue_per_second)
-        self._fills = FillReview(journal, clock, account, self.limits)
+        self._fills = FillReview(journal, clock, account, lambda: self.limits)
         self._slices: dict[str, int] = {}
         self._planned: dict[str, Decimal] = {}
         self._untold: list[Alert] = []
         self._held_since_ms: int | None = None
         self._held_why = ""
+        self._seen_switch: str | None = None
         self._in_force: Limits = {}
         self.clock_offset_ms: int | None = None
         self.under_way: dict[str, str] = {}
@@ -266,6 +267,7 @@ class Guard:
     def look(self, account: VenueAccount, marks: Mapping[str, float]) -> None:
         """The account as the cycle sees it: it can be seen, its modes, its distance from ruin."""
         self._show_latch()
+        self.saw_switch()
         self._held_since_ms = None
         self._clear("hold:")
         self._check_modes(account)
@@ -327,6 +329,36 @@ class Guard:
             self.resume(asked)
             requests.taken(folder, requests.RESUME_NAME)
 
+    def saw_switch(self) -> None:
+        """Records once that the file, not a control, is what halts."""
+        latched = self._state.now.everything is not None
+        by_file = None if self._switch is None or latched else self._switch.reason
+        if by_file is not None and by_file != self._seen_switch:
+            document = {"control": "kill_switch", "number": number_of("kill_switch")}
+            self._journal.record_event("halted", {**document, "reason": by_file})
+        self._seen_switch = by_file
+
+    @property
+    def flattens(self) -> bool:
+        """An operator wants every hedge closed."""
+        if self._switch is None:
+            return False
+        return requests.waiting(self._switch.folder, requests.FLATTEN_NAME) is not None
+
+    def flattened(self) -> None:
+        """Nothing of ours is held any more.
+
+        Raises:
+            JournalError: it cannot be recorded.
+        """
+        if self._switch is None:
+            return
+        asked = requests.waiting(self._switch.folder, requests.FLATTEN_NAME)
+        if asked is not None:
+            document = {"by": asked.by, "reason": asked.reason}
+            self._journal.record_event("flattened", document)
+            requests.taken(self._switch.folder, requests.FLATTEN_NAME)
+
     def acknowledge(self, asked: requests.Asked) -> None:
         """Somebody knows of every open alert."""
         keys = list(self._state.now.alerts)
@@ -357,8 +389,7 @@ class Guard:
         state.modes = {}
         state.resumed_ms = self._clock.now_ms()
         self._fills.forget(state)
-        if self._in_force:
-            state.limits = dict(self._in_force)
+        state.limits = dict(self._in_force)  # none: the next start takes its own as they are
         self._state.change("resumed", document)
         if self._switch is not None:
             self._switch.clear()

@@ -12,6 +12,8 @@ from bot.alerts import Alert
 from bot.journal.journal import Journal
 from bot.journal.reader import JournalReader
 
+_PREFIX = "controls:"
+
 
 @dataclass(frozen=True, slots=True)
 class Halt:
@@ -93,9 +95,15 @@ def recall(journal: JournalReader, account: str) -> Remembered:
     )
 
 
+def recall_all(journal: JournalReader) -> dict[str, Remembered]:
+    """What the journal holds, by account."""
+    accounts = (key.removeprefix(_PREFIX) for key in journal.meta_keys(_PREFIX))
+    return {account: recall(journal, account) for account in accounts}
+
+
 def state_key(account: str) -> str:
     """Under which the journal keeps it."""
-    return f"controls:{account}"
+    return f"{_PREFIX}{account}"
 
 
 class ControlState:

@@ -85,6 +85,13 @@ class JournalReader:
         rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
         return str(rows[0]["value"]) if rows else None
 
+    def meta_keys(self, prefix: str) -> list[str]:
+        """Names of the stored facts that begin so, sorted."""
+        rows = self._rows(
+            "SELECT key FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key", len(prefix), prefix
+        )
+        return [str(row["key"]) for row in rows]
+
     @property
     def epoch(self) -> int:
         """How many times an engine was started on this journal."""

@@ -95,6 +95,7 @@ class ExecutionContext:
         limits_hash, inputs: written into the journal with every intent.
         cap_use: use of the caps on what is held; asked when a plan does not go as planned.
         instruments_ms: when the instruments were read, UTC milliseconds.
+        closing: an operator wants everything closed, halted or not; only closes are sent then.
         looked_ms: when the plan's look at the bot ended; None: the plan does not grow old.
     """
 
@@ -107,6 +108,7 @@ class ExecutionContext:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     cap_use: CapUse | None = None
     instruments_ms: int | None = None
+    closing: bool = False
     looked_ms: int | None = None
 
 
@@ -203,6 +205,7 @@ class Executor:
 
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: _Run) -> None:
         request = planned.request
+        closes = context.closing and request.reduce_only
         if wait_ms := self.guard.wait_ms():
             await self._clock.sleep(wait_ms / 1000)
         try:
@@ -210,7 +213,10 @@ class Executor:
         except (UnreachableError, VenueError, DataError) as error:
             self._stop(run, request, str(error))
             return
-        halted = self._halted() or self.guard.halted
+        if outdated := self._outdated(context):  # the checks may have taken long themselves
+            self._stop(run, request, outdated)
+            return
+        halted = None if closes else self._halted() or self.guard.halted
         if halted is not None:
             run.halted = True
             self._stop(run, request, f"halted: {halted}")
@@ -291,7 +297,7 @@ class Executor:
         guard = self.guard
         return {
             "instruments_ms": context.instruments_ms,
-            "halted": guard.halted_symbols,
+            "halted": {} if context.closing and request.reduce_only else guard.halted_symbols,
             "recent": guard.recent(request.symbol),
             "slices": guard.slices(request.intent_id),
             "rest": guard.rest(request),

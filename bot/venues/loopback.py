@@ -19,7 +19,6 @@ _CLOSED = (
     "public",
     "private",
     "v1",
-    "sapi",
     "sapiV2",
     "sapiV3",
     "sapiV4",
@@ -79,6 +78,7 @@ def loopback_options(host: str) -> dict[str, Any]:
     http, stream = f"http://{host}", f"ws://{host}"
     api: dict[str, Any] = {name: f"{http}/fapi/{version}" for name, version in _VERSIONED.items()}
     api["fapiData"] = f"{http}/futures/data"
+    api["sapi"] = f"{http}/sapi/v1"
     for name in _CLOSED:
         api[name] = f"{http}/_forbidden/{name}"
     api["ws"] = {"linear": f"{stream}/ws", "ws-api": {"linear": f"{stream}/ws-fapi/v1"}}

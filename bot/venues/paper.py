@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from bot.controls.books import Income
+from bot.controls.permissions import KeyPermissions
 from bot.errors import VenueError
 from bot.ports import Clock, Quote, VenueAccount
 from bot.trading.ledger import FundingReceipt
@@ -100,6 +102,8 @@ class PaperVenue:
             },
             open_order_client_ids=frozenset(o.client_id for o in exchange.open_orders(account)),
             hedge_mode=account.hedge_mode,
+            open_order_symbols=frozenset(o.symbol for o in exchange.open_orders(account)),
+            margin_mode={s: m.value.lower() for s, m in account.margin_type.items()},
         )
 
     async def place(self, order: OrderRequest) -> OrderOutcome:
@@ -151,6 +155,44 @@ class PaperVenue:
         return [
             FundingReceipt(f"{e.symbol}#{e.transaction_id}", e.symbol, e.amount_usd, e.timestamp_ms)
             for e in paid
+        ]
+
+    @property
+    def self_trade_safe(self) -> bool:
+        """The exchange ends the order that comes later, which is ours."""
+        return True
+
+    async def key_permissions(self) -> KeyPermissions | None:
+        """As the account has them."""
+        account = self._account
+        return KeyPermissions(account.key_withdraws, account.key_transfers, account.key_ip_bound)
+
+    async def cancel(self, symbol: str, client_id: str) -> bool:
+        """Ends one order; True where it is over."""
+        try:
+            self.exchange.cancel(self._account, symbol, client_id=client_id)
+        except VenueReject as refusal:
+            return refusal.code in (Code.NO_SUCH_ORDER, Code.CANCEL_REJECTED)
+        return True
+
+    async def clock_offset_ms(self) -> int | None:
+        """It has the engine's own clock."""
+        return 0
+
+    async def income(self, since_ms: int) -> Sequence[Income]:
+        """Every change of the wallet since then."""
+        rows = self.exchange.income(
+            self._account, start_ms=since_ms, limit=max(1, len(self._account.income))
+        )
+        return [
+            Income(
+                str(row.transaction_id),
+                str(row.type),
+                row.symbol,
+                str(row.amount_usd),
+                row.timestamp_ms,
+            )
+            for row in rows
         ]
 
     async def close(self) -> None:

@@ -138,6 +138,25 @@ def order_rate_limit(_face: Face, _call: SignedCall) -> Json:
     return [dict(limit) for limit in RATE_LIMITS if limit["rateLimitType"] == "ORDERS"]
 
 
+def api_restrictions(face: Face, call: SignedCall) -> Json:
+    """GET sapi v1/account/apiRestrictions: what the key of the request may do."""
+    del face
+    account = call.account
+    return {
+        "ipRestrict": account.key_ip_bound,
+        "createTime": 0,
+        "enableReading": True,
+        "enableWithdrawals": account.key_withdraws,
+        "enableInternalTransfer": account.key_transfers,
+        "permitsUniversalTransfer": account.key_transfers,
+        "enableFutures": True,
+        "enableSpotAndMarginTrading": False,
+        "enableMargin": False,
+        "enableVanillaOptions": False,
+        "enablePortfolioMarginTrading": False,
+    }
+
+
 def trading_status(face: Face, call: SignedCall) -> Json:
     """GET v1/apiTradingStatus: no rule is ever found violated."""
     named = face.optional_market(call.params)

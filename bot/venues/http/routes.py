@@ -64,6 +64,7 @@ SIGNED: Final[Mapping[Route, SignedHandler]] = {
     ("GET", "/fapi/v1/commissionRate"): account_settings.commission_rate,
     ("GET", "/fapi/v1/rateLimit/order"): account_settings.order_rate_limit,
     ("GET", "/fapi/v1/apiTradingStatus"): account_settings.trading_status,
+    ("GET", "/sapi/v1/account/apiRestrictions"): account_settings.api_restrictions,
     ("POST", "/fapi/v1/order"): orders.place,
     ("POST", "/fapi/v1/order/test"): orders.test_place,
     ("PUT", "/fapi/v1/order"): orders.amend,

@@ -102,6 +102,7 @@ class SimAccount:
         leverage, margin_type: where set by the account; otherwise the exchange's default.
         orders: all, by id, oldest first; ``open_ids`` those that may still trade.
         countdowns: by symbol, when its orders are cancelled, UTC milliseconds.
+        key_withdraws, key_transfers, key_ip_bound: what its key may do, and from where.
     """
 
     name: str
@@ -119,6 +120,9 @@ class SimAccount:
     trades: list[SimTrade] = field(default_factory=list, repr=False)
     income: list[IncomeEntry] = field(default_factory=list, repr=False)
     countdowns: dict[str, int] = field(default_factory=dict)
+    key_withdraws: bool = False
+    key_transfers: bool = False
+    key_ip_bound: bool = True
 
     def position(self, symbol: str, side: PositionSide) -> PositionState:
         """The leg, flat when it was never touched."""

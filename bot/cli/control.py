@@ -1,0 +1,175 @@
+"""``perphedge halt``, ``resume``, ``ack`` and ``selftest``: the operator's hand on the controls."""
+
+import getpass
+import json as json_text
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.review import Config, Json, State, state_dir_of
+from bot.errors import UsageError
+
+if TYPE_CHECKING:
+    from bot.requests import Asked
+
+By = Annotated[str | None, typer.Option("--by", help="Who asks; else the user's name.")]
+
+
+def halt(
+    config: Config = None,
+    state: State = None,
+    reason: Annotated[str, typer.Option(help="Why, one line.")] = "the operator halts",
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Close our own hedges as well.")
+    ] = False,
+    by: By = None,
+    json: Json = False,
+) -> None:
+    """Stop sending at once; a running engine cancels its own open orders."""
+    from bot.halt import HaltSwitch
+    from bot.lock import lock_holder
+    from bot.requests import FLATTEN_NAME, ask
+
+    folder = state_dir_of(config, state)
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder}: there is no such state directory; name the right -c or --state"
+        )
+    asked = _asked(by, reason)
+    switch = HaltSwitch(folder)
+    switch.trip(f"{asked.reason} ({asked.by})")
+    if flatten:
+        ask(folder, FLATTEN_NAME, asked)
+    document = {
+        "halted": switch.reason,
+        "flatten": flatten,
+        "running_process": lock_holder(folder),
+    }
+    _print(document, f"Halted: {switch.reason}", as_json=json)
+
+
+def resume(
+    config: Config = None,
+    state: State = None,
+    reason: Annotated[str, typer.Option(help="Why it is safe to go on, one line.")] = "",
+    by: By = None,
+    json: Json = False,
+) -> None:
+    """Lift the halt of everything and of every symbol; recorded with name and reason."""
+    from bot.requests import RESUME_NAME
+
+    _request(RESUME_NAME, _folder(config, state), _asked(by, reason), as_json=json)
+
+
+def acknowledge(
+    config: Config = None,
+    state: State = None,
+    reason: Annotated[str, typer.Option(help="What is known of it, one line.")] = "seen",
+    by: By = None,
+    json: Json = False,
+) -> None:
+    """Acknowledge every open alert, so that none of them halts."""
+    from bot.requests import ACKNOWLEDGE_NAME
+
+    _request(ACKNOWLEDGE_NAME, _folder(config, state), _asked(by, reason), as_json=json)
+
+
+def selftest(json: Json = False) -> None:
+    """Trip every control on a simulated exchange; needs no configuration."""
+    import asyncio
+
+    from bot.errors import SafetyError
+    from bot.selftest.run import run_selftest
+
+    results = asyncio.run(run_selftest())
+    if json:
+        document = {"controls": [one.document() for one in results]}
+        print(json_text.dumps(document, allow_nan=False, indent=2))
+    else:
+        from rich.console import Console
+
+        from bot.selftest.show import table
+
+        Console().print(table(results))
+    failed = [one.number for one in results if not one.ok]
+    if failed:
+        numbers = ", ".join(map(str, failed))
+        raise SafetyError(f"selftest: control {numbers} did not act as it must; do not trade")
+
+
+def _request(name: str, folder: Path, asked: "Asked", *, as_json: bool) -> None:
+    """Leaves the request for the running engine, or carries it out where none runs."""
+    from bot.lock import lock_holder
+    from bot.requests import ask
+
+    path = ask(folder, name, asked)
+    running = lock_holder(folder)
+    if running is None:
+        _carry_out(folder)
+        text = f"Done and recorded: {asked.reason} ({asked.by})"
+    else:
+        text = f"Asked: the engine (process {running}) takes it up with its next cycle"
+    document = {"done": not path.exists(), "running_process": running}
+    _print({**document, "by": asked.by, "reason": asked.reason}, text, as_json=as_json)
+
+
+def _carry_out(folder: Path) -> None:
+    """Takes the engine's place for a moment.
+
+    Raises:
+        LockHeldError: an engine has started meanwhile; the request waits for it.
+    """
+    from bot.clock import SystemClock
+    from bot.controls.guard import Guard
+    from bot.controls.state import recall_all
+    from bot.halt import HaltSwitch
+    from bot.journal.journal import Journal
+    from bot.journal.reader import JOURNAL_NAME
+    from bot.lock import EngineLock
+    from bot.requests import ACKNOWLEDGE_NAME, RESUME_NAME, taken, waiting
+
+    clock, switch = SystemClock(), HaltSwitch(folder)
+    with EngineLock(folder), Journal.open(folder / JOURNAL_NAME, clock) as journal:
+        acknowledged, resumed = waiting(folder, ACKNOWLEDGE_NAME), waiting(folder, RESUME_NAME)
+        for account in list(recall_all(journal)) or [""]:
+            guard = Guard(journal, clock, account, switch=switch)
+            if acknowledged is not None:
+                guard.acknowledge(acknowledged)
+            if resumed is not None:
+                guard.resume(resumed)
+        taken(folder, ACKNOWLEDGE_NAME)
+        taken(folder, RESUME_NAME)
+
+
+def _folder(config: Path | None, state: Path | None) -> Path:
+    from bot.journal.reader import JOURNAL_NAME
+
+    folder = state_dir_of(config, state)
+    if not (folder / JOURNAL_NAME).exists():
+        raise UsageError(f"{folder}: no engine has run there; name the right -c or --state")
+    return folder
+
+
+def _asked(by: str | None, reason: str) -> "Asked":
+    from bot.requests import Asked
+
+    reason = " ".join(reason.split())
+    if not reason:
+        raise UsageError('--reason: say in one line why, for instance --reason "prices were wrong"')
+    name = " ".join((by if by is not None else _user()).split())
+    if not name:
+        raise UsageError("--by: name who asks")
+    return Asked(name, reason)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:
+        return "unknown user"
+
+
+def _print(document: Mapping[str, object], text: str, *, as_json: bool) -> None:
+    print(json_text.dumps(document, allow_nan=False, indent=2) if as_json else text)

@@ -1,0 +1,65 @@
+"""What controls ask the venue from time to time: its clock, and the kinds of its income."""
+
+from bot.controls.books import IncomeReader, unknown_kinds
+from bot.controls.guard import Guard
+from bot.controls.permissions import PermissionReader, require_harmless
+from bot.controls.venue_ports import ClockTeller
+from bot.journal.journal import Journal
+from bot.ports import Clock, Venue
+
+CLOCK_EVERY_MS = 60_000
+INCOME_EVERY_MS = 600_000
+_OVERLAP_MS = 3_600_000
+
+
+class VenueQuestions:
+    """Asks one venue, each question at its own pace."""
+
+    def __init__(self, venue: Venue, guard: Guard, clock: Clock) -> None:
+        self._venue = venue
+        self._guard = guard
+        self._clock = clock
+        self._clock_ms: int | None = None
+        self._income_ms: int | None = None
+
+    async def ask(self) -> None:
+        """Whatever is due.
+
+        Raises:
+            UnreachableError, VenueError, DataError: the venue does not answer.
+        """
+        now_ms, venue = self._clock.now_ms(), self._venue
+        if isinstance(venue, ClockTeller) and _due(self._clock_ms, now_ms, CLOCK_EVERY_MS):
+            self._guard.clock_offset_ms = await venue.clock_offset_ms()
+            self._clock_ms = now_ms
+        if isinstance(venue, IncomeReader) and _due(self._income_ms, now_ms, INCOME_EVERY_MS):
+            since_ms = max(0, (self._income_ms or now_ms) - _OVERLAP_MS)
+            for kind, row in unknown_kinds(await venue.income(since_ms)).items():
+                text = f"income of unknown kind {kind}: {row.amount_usd} USD {row.symbol}".strip()
+                self._guard.alert("unknown_income", kind, text)
+            self._income_ms = now_ms
+
+
+async def require_harmless_key(venue: Venue, journal: Journal) -> str:
+    """Refuses a key that can do more than trade; what was not told, in one line.
+
+    Raises:
+        SafetyError: it can.
+        UnreachableError, VenueError, DataError: the venue does not answer.
+    """
+    if not isinstance(venue, PermissionReader):
+        return ""
+    found = await venue.key_permissions()
+    try:
+        untold = require_harmless(venue.account_name, found)
+    except Exception as error:
+        document = {"control": "key_permissions", "number": 35, "reason": str(error)}
+        journal.record_event("refused", document)
+        raise
+    if untold:
+        journal.record_event("key_permissions_untold", {"reason": untold})
+    return untold
+
+
+def _due(last_ms: int | None, now_ms: int, every_ms: int) -> bool:
+    return last_ms is None or not 0 <= now_ms - last_ms < every_ms

@@ -1,0 +1,96 @@
+"""The kill switch beside the cycles: looks for the file all the time and cancels our own orders.
+
+It needs no journal: which orders may be open is known in memory as well. The switch itself blocks
+the next order without this watch, since it is asked right before each send. The same watch cancels
+orders of ours that stay open for too long, always one by one and by our own ids: an exchange's
+dead-man switch would take the bot's orders with ours.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from bot.controls.guard import Guard
+from bot.controls.venue_ports import Canceller
+from bot.errors import JournalError
+from bot.journal.journal import Journal
+from bot.logs import Logger
+from bot.ports import Clock, Venue
+
+LOOK_EVERY_S = 0.05
+CANCEL_WITHIN_S = 2.0
+TICK_EVERY_S = 1.0
+
+
+class KillWatch:
+    """Watches one engine's switch, open orders and unanswered alerts, on wall time."""
+
+    def __init__(
+        self, venue: Venue, guard: Guard, journal: Journal, clock: Clock, log: Logger
+    ) -> None:
+        self._venue = venue
+        self._guard = guard
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._cancelled = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ticks = 0
+        while True:
+            ticks += 1
+            try:
+                await self.look()
+                if ticks * LOOK_EVERY_S >= TICK_EVERY_S:
+                    ticks = 0
+                    await self.tick()
+            except Exception as error:  # noqa: BLE001 - a watch that ends is worse than any defect
+                self._log.error("defect", reason=f"kill watch: {type(error).__name__}")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Cancels our open orders once, when the switch goes on."""
+        if self._guard.halted is None:
+            self._cancelled = False
+        elif not self._cancelled:
+            self._cancelled = True
+            await self.cancel(self._guard.open_ids(), "kill_switch")
+
+    async def tick(self) -> None:
+        """Alerts that nobody has been told of, and orders that stay open for too long."""
+        # A journal that fails ends the engine where it trades; here it must not end the watch.
+        with contextlib.suppress(JournalError):
+            self._guard.tick()
+            await self._guard.tell()
+            await self.cancel(self.too_old(), "watchdog")
+
+    def too_old(self) -> dict[str, str]:
+        """Open orders of ours past their time."""
+        oldest_ms = self._clock.now_ms() - self._guard.limits.order_max_age_ms
+        rows = self._journal.unresolved_orders(self._venue.account_name)
+        return {
+            row.client_id: row.symbol
+            for row in rows
+            if row.state in ("live", "partial") and row.sent_ms < oldest_ms
+        }
+
+    async def cancel(self, orders: Mapping[str, str], control: str) -> dict[str, bool]:
+        """Cancels these orders, all at once and in time; which of them are surely over."""
+        if not orders or not isinstance(self._venue, Canceller):
+            return {}
+        venue = self._venue
+
+        async def one(client_id: str, symbol: str) -> bool:
+            try:
+                return await asyncio.wait_for(venue.cancel(symbol, client_id), CANCEL_WITHIN_S)
+            except TimeoutError:
+                return False
+
+        over = await asyncio.gather(*(one(*item) for item in orders.items()))
+        found = dict(zip(orders, over, strict=True))
+        document = {"control": control, "orders": found}
+        self._log.warning("cancelled_own", **document)
+        with contextlib.suppress(JournalError):
+            self._journal.record_event("cancelled_own", document)
+        return found

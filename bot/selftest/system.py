@@ -1,0 +1,233 @@
+"""Trips of the controls around the engine: switches, locks, keys, configuration, journal."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from bot import requests
+from bot.controls.asking import require_harmless_key
+from bot.errors import JournalError, LockHeldError, SafetyError
+from bot.faults.engine import settings
+from bot.kill import KillWatch
+from bot.lock import EngineLock
+from bot.logs import silent_log
+from bot.selftest.stage import NEAR, RENDER, Piece, Stage
+from bot.selftest.trip import Trip, must
+from bot.trading.orders import OrderState, Side
+from bot.wiring import Surroundings, open_engine
+from config.errors import ConfigError
+from config.load import settings_from
+
+_RESTING = {"styles": frozenset({"GTC"})}
+
+
+async def _consent(stage: Stage) -> str:
+    live = settings().model_copy(update={"mode": "live", "state_dir": stage.folder})
+    found = []
+    for typed in (None, "another"):
+        around = Surroundings(clock=stage.clock, simulated=True, live_account=typed)
+        try:
+            async with open_engine(live, around, silent_log(stage.clock)):
+                pass
+        except SafetyError as error:
+            found.append(str(error))
+    must(len(found) == 2, "live trading began without consent")
+    return found[0]
+
+
+async def _rest(stage: Stage) -> str:
+    """One order of ours and one of somebody else's rest in the book; the id of ours."""
+    report = await stage.send(
+        Piece(price="5.04", time_in_force="GTC"), executor=stage.executor(**_RESTING)
+    )
+    must(report.results[0].state is OrderState.LIVE, f"it does not rest: {report.results[0]}")
+    stage.world.other_places(NEAR, Side.BUY, Decimal(10), "h1-bots-own", Decimal("4.5"))
+    return report.results[0].request.client_id
+
+
+def _open_ids(stage: Stage) -> set[str]:
+    return {one.client_id for one in stage.world.hedge.open_orders()}
+
+
+def _watch(stage: Stage) -> KillWatch:
+    log = silent_log(stage.clock)
+    return KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+
+
+async def _kill(stage: Stage) -> str:
+    """With the journal gone as well."""
+    ours = await _rest(stage)
+    journal, watch = stage.journal, _watch(stage)
+    before = stage.orders_received
+    stage.switch.trip("the self-test says so")
+    started = time.perf_counter()
+    report = await stage.send(Piece(RENDER, quantity="50"))
+    blocked_ms = (time.perf_counter() - started) * 1000
+    must(report.halted and stage.orders_received == before, "an order left after the switch")
+    real, journal._connection = journal._connection, sqlite3.connect(":memory:")
+    try:
+        await watch.look()
+    finally:
+        journal._connection = real
+    cancelled_ms = (time.perf_counter() - started) * 1000
+    must(ours not in _open_ids(stage), "our order is still open")
+    must("h1-bots-own" in _open_ids(stage), "somebody else's order is gone")
+    must(blocked_ms < 100 and cancelled_ms < 2000, "too slow")
+    await stage.engine.cycle()
+    return "no order left; ours cancelled without the journal, the bot's stayed"
+
+
+async def _flattens(stage: Stage) -> str:
+    await stage.send(Piece())
+    stage.world.advance(3_000)
+    seen = await _kill(stage)
+    must(stage.world.hedge.held(NEAR), "closed without being told to")
+    requests.ask(stage.folder, requests.FLATTEN_NAME, requests.Asked("selftest", "flatten"))
+    stage.world.advance(3_000)
+    await stage.engine.cycle()
+    must(not stage.world.hedge.held(NEAR), "not closed although told to")
+    return seen + "; hedges closed only when told to"
+
+
+async def _watchdog(stage: Stage) -> str:
+    ours = await _rest(stage)
+    watch = _watch(stage)
+    stage.world.advance(59_000)
+    await watch.tick()
+    must(ours in _open_ids(stage), "cancelled too early")
+    stage.world.advance(2_000)
+    await watch.tick()
+    must(ours not in _open_ids(stage), "still open after a minute")
+    must("h1-bots-own" in _open_ids(stage), "somebody else's order is gone")
+    return "ours was cancelled after 60 s, the bot's stayed"
+
+
+async def _restart(stage: Stage) -> str:
+    stage.engine.guard.halt_all("still_halted", "the self-test says so")
+    stage.engine.guard.halt_symbol("slippage", NEAR, "the self-test says so")
+    stage.switch.clear()
+    fresh = await _again(stage)
+    must(fresh.engine.guard.halted, "removing the file was enough")
+    must(NEAR in fresh.engine.guard.halted_symbols, "the symbol was forgotten")
+    record = await fresh.engine.cycle()
+    must(record.status == "halted", f"it is {record.status}")
+    for asked in (requests.Asked("", "why not"), requests.Asked("somebody", "")):
+        requests.ask(stage.folder, requests.RESUME_NAME, asked)
+        must((await fresh.engine.cycle()).status == "halted", "resumed without name or reason")
+    requests.ask(stage.folder, requests.RESUME_NAME, requests.Asked("somebody", "looked"))
+    record = await fresh.engine.cycle()
+    must(record.status != "halted", "not resumed")
+    resumed = [e for e in stage.journal.events() if e.kind == "resumed"]
+    must(resumed and resumed[0].document["by"] == "somebody", "resumed without a record")
+    return "still halted without the file and after a new start; resumed by somebody: looked"
+
+
+async def _again(stage: Stage) -> Stage:
+    """A new engine on the same journal, as after a restart."""
+    from bot.faults.engine import Doors, build_engine
+
+    doors = Doors(
+        stage.venue,
+        stage.market,
+        stage.source,
+        stage.clock,
+        silent_log(stage.clock),
+        stage.folder,
+    )
+    stage.engine = build_engine(doors, stage.journal)
+    await stage.engine.start()
+    return stage
+
+
+async def _second(stage: Stage) -> str:
+    try:
+        EngineLock(stage.folder).acquire()
+    except LockHeldError as error:
+        return str(error).partition(";")[0]
+    must(False, "a second engine got the lock")
+    return ""
+
+
+async def _not_reconciled(stage: Stage) -> str:
+    stage.world.bot_trades("FET/USDT:USDT", 6_000)
+    record = await stage.engine.cycle()
+    must(record.status == "denied" and not stage.orders_received, f"it is {record.status}")
+    await stage.engine.start()
+    stage.world.advance(5_000)
+    must((await stage.engine.cycle()).status == "hedged", "not hedged after reconciliation")
+    return record.reason
+
+
+async def _key(stage: Stage) -> str:
+    account, seen = stage.world.hedge, []
+    for change in ({"key_withdraws": True}, {"key_transfers": True}, {"key_ip_bound": False}):
+        for name, value in change.items():
+            before = getattr(account, name)
+            setattr(account, name, value)
+            try:
+                await require_harmless_key(stage.venue, stage.journal)
+            except SafetyError as error:
+                seen.append(str(error))
+            setattr(account, name, before)
+    must(len(seen) == 3, "a key was taken")
+    must(await require_harmless_key(stage.venue, stage.journal) == "", "a harmless key is refused")
+    return seen[0]
+
+
+async def _raised(stage: Stage) -> str:
+    document = {"mode": "paper", "state_dir": "x", "venue": {"exchange": "binanceusdm"}}
+    bad = {**document, "controls": {"max_order_usdd": 1.0}}
+    refused = _config_error(lambda: settings_from(bad, where="selftest", base=Path()))
+    must("max_order_usdd" in refused, f"an unknown key was taken: {refused}")
+    guard = stage.engine.guard
+    limits = {"controls.max_order_usd": 2000.0, "controls.min_free_margin": 0.3}
+    guard.start(limits)
+    must(guard.halted is None, "the first start is halted")
+    guard.start({**limits, "controls.max_order_usd": 1000.0, "controls.min_free_margin": 0.4})
+    must(guard.halted is None, "lower limits are halted")
+    guard.start(limits)
+    must(guard.halted is not None, "raised limits went unseen")
+    return str(guard.halted)
+
+
+def _config_error(load: Callable[[], object]) -> str:
+    try:
+        load()
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+async def _journal(stage: Stage) -> str:
+    connection = stage.journal._connection
+    connection.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    )
+    try:
+        await stage.send(Piece())
+    except JournalError as error:
+        must(not stage.orders_received, "an order left without a record")
+        return str(error).partition(": ")[2]
+    must(False, "nobody noticed")
+    return ""
+
+
+async def _table(stage: Stage) -> str:
+    del stage
+    return "this table"
+
+
+TRIPS = (
+    Trip(1, "live mode without the flag, and with another name", _consent, ()),
+    Trip(30, "the halt file, with the journal gone", _flattens, ("kill_switch",)),
+    Trip(31, "an order of ours that rests for a minute", _watchdog, ("watchdog",)),
+    Trip(32, "a halt, the file removed, a new engine", _restart, ("still_halted",)),
+    Trip(33, "a second engine on the state directory", _second, ()),
+    Trip(34, "a cycle before reconciliation", _not_reconciled, ("not_reconciled",), started=False),
+    Trip(35, "keys that withdraw, transfer, or work anywhere", _key, ("key_permissions",)),
+    Trip(36, "an unknown setting; limits raised at a start", _raised, ("limits_raised",)),
+    Trip(37, "a journal that takes no order", _journal, ()),
+    Trip(38, "every control tripped", _table, ()),
+)

@@ -1,0 +1,101 @@
+"""The account behind ccxt with what controls need: cancels, the venue's clock, income, modes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from bot.controls.books import Income
+from bot.ports import VenueAccount
+from bot.trading.orders import OrderRequest
+from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.wire_ids import wire_id
+from risk.errors import DataError
+
+_PAGE: Final = 1000
+_SELF_TRADE: Final[Mapping[str, Mapping[str, str]]] = {
+    "binanceusdm": {"selfTradePreventionMode": "EXPIRE_TAKER"},
+    "bybit": {"smpType": "CancelTaker"},
+    "okx": {"stpMode": "cancel_taker"},
+    "bitget": {"stpMode": "cancel_taker"},
+}
+"""By ccxt's id: what makes our order end in place of one that it would meet in the account."""
+
+
+class ControlledVenue(CcxtVenue):
+    """A CcxtVenue that offers all that controls ask for."""
+
+    @property
+    def self_trade_safe(self) -> bool:
+        """Our order ends, not the bot's, where the two would meet."""
+        return self._wire.venue in _SELF_TRADE
+
+    @property
+    def messages_per_second(self) -> float | None:
+        """The exchange's own limit of requests, as ccxt knows it."""
+        pause_ms = self._exchange.rateLimit
+        return 1000 / pause_ms if isinstance(pause_ms, int | float) and pause_ms > 0 else None
+
+    async def _arguments(self, order: OrderRequest) -> dict[str, Any]:
+        arguments = await super()._arguments(order)
+        arguments["params"] |= _SELF_TRADE.get(self._wire.venue, {})
+        return arguments
+
+    async def account(self) -> VenueAccount:
+        """Positions and money now, with the margin modes of what is held."""
+        found = await super().account()
+        modes = {
+            symbol: str(row["marginMode"])
+            for symbol, row in self._leverages.items()
+            if row.get("marginMode")
+        }
+        return replace(found, margin_mode=modes)
+
+    async def cancel(self, symbol: str, client_id: str) -> bool:
+        """Ends one order; True where the venue says that it is over."""
+        venue = self._wire.venue
+        sent_id = wire_id(venue, client_id)
+        order_id, params = (sent_id, {}) if venue == "gate" else ("", {"clientOrderId": sent_id})
+        _, reply = await self._wire.observe(
+            lambda: self._exchange.cancel_order(order_id, symbol, params)
+        )
+        return reply is None or self._says_absent(reply)
+
+    async def clock_offset_ms(self) -> int | None:
+        """The exchange's clock less ours at the middle of the request.
+
+        Raises:
+            UnreachableError, VenueError, DataError: it cannot be read.
+        """
+        if not self._exchange.has.get("fetchTime"):
+            return None
+        before_ms = self._clock.now_ms()
+        told = await self._wire.read("time", self._exchange.fetch_time)
+        after_ms = self._clock.now_ms()
+        if not isinstance(told, int | float):
+            raise DataError(f"{self._wire.venue}: time is {told!r}, not a number")
+        middle_ms = (before_ms + after_ms) // 2
+        slack_ms = (after_ms - before_ms) // 2  # the answer may be from any moment in between
+        offset_ms = int(told) - middle_ms
+        return max(0, abs(offset_ms) - slack_ms) * (1 if offset_ms >= 0 else -1)
+
+    async def income(self, since_ms: int) -> Sequence[Income]:
+        """Changes of the wallet since then by the exchange's own kinds; Binance only."""
+        if not self._wire.venue.startswith("binance"):
+            return ()
+        rows = await self._rows(
+            "income", lambda: self._exchange.fapiprivate_get_income(_since(since_ms))
+        )
+        return [
+            Income(
+                income_id=str(row.get("tranId")),
+                kind=str(row.get("incomeType")),
+                symbol=str(row.get("symbol") or ""),
+                amount_usd=str(row.get("income")),
+                timestamp_ms=int(row.get("time") or 0),
+            )
+            for row in rows
+        ]
+
+
+def _since(since_ms: int) -> dict[str, Any]:
+    return {"startTime": max(1, since_ms), "limit": _PAGE}
