@@ -95,6 +95,7 @@ TABLE: Final = CodeTable(
     },
     exists={"-4116": "an order with this client id is open"},
     absent={"-2013": "there is no such order"},
+    over={"-2011": "there is no such open order to cancel"},
     left_unknown={
         "-1000": "no reason is told",
         "-1001": "lost inside the exchange",

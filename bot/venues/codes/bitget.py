@@ -68,12 +68,15 @@ TABLE: Final = CodeTable(
         "40109": "there is no such order",
         "43001": "there is no such order",
     },
+    over={
+        "22001": "there is no such open order to cancel",
+        "40768": "there is no such order to cancel",
+    },
     left_unknown={
         "1001": "throttled; at which place is not told",
         "40010": "described both as a wrong signature and as a timeout",
         "40015": "the system is not in order",
         "40200": "the server is being changed",
         "40604": "the server is busy",
-        "40768": "about a cancel, not about a new order",
     },
 )

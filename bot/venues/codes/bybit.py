@@ -66,6 +66,10 @@ TABLE: Final = CodeTable(
     },
     exists={"110072": "an order has this client id already"},
     absent={"110001": "there is no such order"},
+    over={
+        "110008": "it has ended",
+        "110010": "it is cancelled",
+    },
     left_unknown={
         "10000": "the server timed out",
         "10014": "a duplicate request, of which the first may have been taken",

@@ -68,6 +68,7 @@ TABLE: Final = CodeTable(
         "ORDER_NOT_FOUND": "there is no such order, or it ended a while ago",
         "CLIENT_ID_NOT_FOUND": "no order has this client id, or it ended a while ago",
     },
+    over={"ORDER_FINISHED": "it has ended"},
     left_unknown={
         "INTERNAL": "an error inside the exchange",
         "SERVER_ERROR": "an error inside the exchange",

@@ -26,6 +26,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "Order has zero size": "ZeroSize",
     "Order has invalid price": "InvalidPrice",
     "User or API Wallet": "UnknownWallet",
+    "Order was never placed, already canceled, or filled": "MissingOrder",
     "Too many cumulative requests sent": "TooManyRequests",
 }
 
@@ -78,6 +79,7 @@ TABLE: Final = CodeTable(
     },
     not_accepted={"TooManyRequests": "more requests than this account's volume allows"},
     absent={"unknownOid": "no order has this id"},
+    over={"MissingOrder": "it was never there, or has ended"},
     left_unknown={
         "unlisted": "any other sentence, a nonce that was used among them: the first request "
         "that used it may have been ours",

@@ -110,6 +110,11 @@ TABLE: Final = CodeTable(
     },
     exists={"51016": "an order has this client id already"},
     absent={"51603": "there is no such order"},
+    over={
+        "51400": "there is no such order to cancel",
+        "51401": "it is cancelled",
+        "51402": "it has ended",
+    },
     left_unknown={
         "1": "an order failed, and its own code is not there",
         "50001": "the matching engine is being changed; whether it was queued is not told",
@@ -118,6 +123,5 @@ TABLE: Final = CodeTable(
         "50013": "the system is busy",
         "50026": "an error inside the exchange",
         "51011": "a duplicate of the venue's own id, which proves nothing about ours",
-        "51400": "about a cancel, not about a new order",
     },
 )

@@ -17,6 +17,7 @@ class Meaning(Enum):
     NOT_ACCEPTED = auto()  # surely not taken, and the venue wants fewer or later requests
     EXISTS = auto()  # an order with this client id is there already
     ABSENT = auto()  # to a question: the venue has no such order
+    OVER = auto()  # to a cancel: nothing of it is open any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class CodeTable:
         venue: ccxt's exchange id.
         found_in: where in a reply the code stands, in words.
         find: takes it from there.
-        rejected, not_accepted, exists, absent: by code, what it says.
+        rejected, not_accepted, exists, absent, over: by code, what it says.
         left_unknown: codes that look like refusals and are none, by code, with the reason.
     """
 
@@ -41,6 +42,7 @@ class CodeTable:
     not_accepted: Mapping[str, str]
     exists: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
+    over: Mapping[str, str] = field(default_factory=dict)
     left_unknown: Mapping[str, str] = field(default_factory=dict)
 
     def meanings(self) -> dict[str, Meaning]:
@@ -50,6 +52,7 @@ class CodeTable:
             (Meaning.NOT_ACCEPTED, self.not_accepted),
             (Meaning.EXISTS, self.exists),
             (Meaning.ABSENT, self.absent),
+            (Meaning.OVER, self.over),
         )
         return {code: meaning for meaning, codes in groups for code in codes}
 
