@@ -29,7 +29,7 @@ class Hedge(Strict):
         "cheaply as possible.",
     )
     holding_days: Annotated[float, Field(ge=0.01, le=365), Note(unit="days")] = Field(
-        default=6.0,
+        default=7.0,
         description="How long a hedge is expected to be held, over which its cost is spread.",
     )
     horizon_days: Annotated[float, Field(ge=0.01, le=30), Note(unit="days")] = Field(

@@ -88,7 +88,7 @@ def test_choices_of_the_demo() -> None:
     assert isinstance(chosen, HedgeChoices)
     assert chosen.limits.hedge_gross_usd == 60_000
     assert chosen.limits.net_usd == load_settings(profile_path("demo")).caps.net_usd
-    assert (chosen.risk_aversion, chosen.holding_days, chosen.shorts_only) == (4.0, 6.0, True)
+    assert (chosen.risk_aversion, chosen.holding_days, chosen.shorts_only) == (4.0, 7.0, True)
 
 
 def test_choices_carry_every_tuning() -> None:
