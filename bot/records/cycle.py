@@ -1,6 +1,6 @@
 """What a cycle leaves behind: one plain document, the same for journal, log, report and CLI."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -165,7 +165,19 @@ class CycleRecord:
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""
-        return asdict(self)
+        found: dict[str, Any] = _plain(self)
+        return found
+
+
+def _plain(value: Any) -> Any:
+    """What ``dataclasses.asdict`` gives, without copying what is plain already."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if type(value) in (tuple, list):
+        return type(value)([_plain(one) for one in value])
+    if type(value) is dict:
+        return {key: _plain(one) for key, one in value.items()}
+    return value
 
 
 def iso_utc(timestamp_ms: int) -> str:
