@@ -25,7 +25,7 @@ _PEACE_MS = 5_000
 _OPERATOR_LOOKS = 25  # steps between two looks of the operator at what controls have halted
 _PEACE_LOOKS = 6  # cycles
 _STEPS = ("cycle", "tick", "advance", "bot", "operator", "others")
-_WEIGHTS = (26, 24, 24, 22, 2, 2)
+_WEIGHTS = (22, 24, 26, 24, 2, 2)
 _BOT_MOST_USD = 14_000.0
 
 
