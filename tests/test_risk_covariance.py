@@ -94,16 +94,23 @@ def test_one_half_life_equals_pandas() -> None:
 
 
 def test_gaps_equal_pandas_that_ignores_missing() -> None:
-    """A pair is updated only where both are there, with a normalisation of its own."""
+    """A pair is updated only where both are there; what they share tells its correlation alone."""
     returns = sample(3, 300, 2, missing=0.3)
     estimator = MeanEwmaCovariance(names(2), half_lives_days=[5.0], shrinkage=0.0)
     for row in returns:
         estimator.update(row)
     ours = estimator.estimate().covariance_daily
-    for i, j in ((0, 0), (0, 1), (1, 1)):
-        products = pd.Series(returns[:, i] * returns[:, j])
-        theirs = 24 * products.ewm(halflife=120, ignore_na=True).mean().iloc[-1]
-        assert ours[i, j] == pytest.approx(theirs, rel=1e-10)
+
+    def mean(values: FloatArray) -> float:
+        return float(24 * pd.Series(values).ewm(halflife=120, ignore_na=True).mean().iloc[-1])
+
+    x, y = returns.T
+    own, shared = [mean(x * x), mean(y * y)], ~np.isnan(x * y)
+    rho = mean(x * y) / np.sqrt(
+        mean(np.where(shared, x * x, np.nan)) * mean(np.where(shared, y * y, np.nan))
+    )
+    assert np.diag(ours) == pytest.approx(own, rel=1e-10)
+    assert ours[0, 1] == pytest.approx(rho * np.sqrt(own[0] * own[1]), rel=1e-10)
 
 
 @settings(max_examples=40, deadline=None)

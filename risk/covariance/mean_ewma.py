@@ -13,6 +13,7 @@ from risk.covariance.estimate import (
     estimate_from,
     shrunk_and_sound,
 )
+from risk.covariance.shared import SharedVariances, with_own_variances
 from risk.covariance.usable import (
     MIN_BARS,
     columns_of,
@@ -67,12 +68,21 @@ class MeanEwmaCovariance:
     For each half-life k with b_k = 2^(-1/(24·H_k)), at every bar where both i and j have a return:
 
         S_k,ij ← b_k S_k,ij + (1 - b_k) r_i r_j        W_k,ij ← b_k W_k,ij + (1 - b_k)
-        Σ_ij = 24 · mean_k S_k,ij / W_k,ij
+        A_ij = 24 · mean_k S_k,ij / W_k,ij
 
     Without gaps W_k = 1 - b_k^t, the usual start-up correction. A pair is left as it was where one
-    of the two is missing, so a gap neither decays it nor counts as a zero return. Then the
-    correlation is projected to positive definite (pairs with different histories may contradict
-    each other) and shrunk towards constant correlation; volatilities are untouched.
+    of the two is missing, so a gap neither decays it nor counts as a zero return. A pair thus rests
+    on the bars both have, which only tell how the two correlate: its covariance is that correlation
+    with each token's own volatility, from all its bars (``SharedVariances``),
+
+        Σ_ii = A_ii        Σ_ij = A_ij / √(V_ij V_ji) · √(A_ii A_jj)
+
+    where V_ij is i's variance over the bars shared with j, and A_ii where those are all its bars.
+    Otherwise a token listed in wild days would seem to correlate with its peers by as much more as
+    they were calmer before. A pair that shares fewer than ``min_bars`` counts as never met.
+
+    Then the correlation is projected to positive definite (pairs with different histories may
+    contradict each other) and shrunk towards constant correlation; volatilities are untouched.
 
     (Mean of half-lives after Johansson, Ogut, Pelger, Schmelzer, Boyd 2023, with equal weights;
     target of the shrinkage Ledoit, Wolf 2004.)
@@ -106,6 +116,7 @@ class MeanEwmaCovariance:
         self._sum = np.zeros((len(decay), n, n))
         self._weight = np.zeros((len(decay), n, n))
         self._observed = np.zeros(n)
+        self._shared = SharedVariances()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -126,6 +137,8 @@ class MeanEwmaCovariance:
         if not there.all():
             both = np.outer(there, there)
             decay = np.where(both, self._decay, 1.0)
+            self._shared.begin(self._sum, self._observed)
+        self._shared.update(filled, both, decay, 1 - self._decay)
         self._sum *= decay
         self._sum += (1 - self._decay) * np.outer(filled, filled)
         self._weight *= decay
@@ -145,17 +158,17 @@ class MeanEwmaCovariance:
         """
         chosen = self._symbols if symbols is None else tuple(symbols)
         total, weight, observed = self._sum, self._weight, self._observed
+        shared, bars = self._shared.sums, self._shared.bars
         if chosen != self._symbols:
             keep = columns_of(chosen, self._symbols)
             square = np.ix_(range(len(total)), keep, keep)
             total, weight, observed = total[square], weight[square], observed[keep]
-        known = weight[0] > 0
-        if known.all():
-            covariance = (total / weight).sum(axis=0)
-        else:
-            mean = np.divide(total, weight, out=np.zeros_like(weight), where=known)
-            covariance = np.where(known, mean.sum(axis=0), np.nan)
-        covariance *= BARS_PER_DAY / len(weight)
+            if shared is not None:
+                shared, bars = shared[square], bars[np.ix_(keep, keep)]
+        covariance = _mean_of(total, weight)
+        if shared is not None:
+            variance = _mean_of(shared, weight)
+            covariance = with_own_variances(covariance, variance, bars >= self._min_bars)
         return _finish(
             chosen,
             covariance,
@@ -193,11 +206,18 @@ def mean_ewma_covariance(
     there = ~np.isnan(returns)
     filled = np.where(there, returns, 0.0)
     covariance = np.full((len(symbols), len(symbols)), np.nan)
+    shared = covariance.copy()
     for one, other, age_weight in pair_weights(there, decay):
-        weights = age_weight / age_weight.sum(axis=1, keepdims=True)
-        block = (filled[:, one].T * weights.mean(axis=0)) @ filled[:, other]
+        weights = (age_weight / age_weight.sum(axis=1, keepdims=True)).mean(axis=0)
+        block = (filled[:, one].T * weights) @ filled[:, other]
         covariance[np.ix_(one, other)] = BARS_PER_DAY * block
         covariance[np.ix_(other, one)] = BARS_PER_DAY * block.T
+        for here, there_too in ((one, other), (other, one)):
+            variance = BARS_PER_DAY * (weights @ filled[:, here] ** 2)
+            shared[np.ix_(here, there_too)] = variance[:, None]
+    if not there.all():
+        met = there.astype(np.float64).T @ there >= min_bars
+        covariance = with_own_variances(covariance, shared, met)
     observed = there.sum(axis=0).astype(np.float64)
     return _finish(
         tuple(symbols), covariance, observed, decay=decay, shrinkage=shrinkage, min_bars=min_bars
@@ -263,6 +283,18 @@ def pair_weights(
                 later = both.sum() - np.cumsum(both)
                 ages = (1 - decay[:, None]) * decay[:, None] ** later
                 yield one, other, np.where(both, ages, 0.0)
+
+
+def _mean_of(total: FloatArray, weight: FloatArray) -> FloatArray:
+    """Of a day, (N, N), over the K half-lives; NaN where a pair never met."""
+    known = weight[0] > 0
+    if known.all():
+        mean: FloatArray = (total / weight).sum(axis=0)
+    else:
+        parts = np.divide(total, weight, out=np.zeros_like(weight), where=known)
+        mean = np.where(known, parts.sum(axis=0), np.nan)
+    mean *= BARS_PER_DAY / len(weight)
+    return mean
 
 
 def _finish(

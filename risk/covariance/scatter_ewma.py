@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate, estimate_from
@@ -16,6 +17,7 @@ from risk.covariance.mean_ewma import (
 )
 from risk.covariance.one_factor import shrink_to_one_factor
 from risk.covariance.scatter import ScatterWeights
+from risk.covariance.shared import SharedVariances, with_own_variances
 from risk.covariance.usable import (
     MIN_BARS,
     columns_of,
@@ -41,7 +43,8 @@ class ScatterEwmaCovariance:
     thus hardly moves its covariances. What its plain EWMA variance v_i has above A_ii stays its
     own, Σ_ii = max(A_ii, v_i): that is risk, though shared with nobody; no variance is clipped.
     Then correlations are projected to positive definite and shrunk towards one common factor.
-    Gaps are dealt with as in MeanEwmaCovariance.
+    Gaps are dealt with as in MeanEwmaCovariance: a pair's bars only tell its correlation, with the
+    same weights w in the variances over shared bars.
 
     A bar is judged by all symbols, so an estimate of some of them is not quite what it would be
     without the others.
@@ -79,6 +82,7 @@ class ScatterEwmaCovariance:
         self._weight = np.zeros((len(decay), n, n))
         self._observed = np.zeros(n)
         self._scatter = ScatterWeights(n, decay)
+        self._shared = SharedVariances()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -96,14 +100,14 @@ class ScatterEwmaCovariance:
         filled = np.where(there, returns, 0.0)
         share = self._scatter.update(returns) * (1 - self._decay)
         decay = self._decay
-        if there.all():
-            self._weight *= decay
-            self._weight += share
-        else:
+        both: NDArray[np.bool_] | float = 1.0
+        if not there.all():
             both = np.outer(there, there)
             decay = np.where(both, self._decay, 1.0)
-            self._weight *= decay
-            self._weight += share * both
+            self._shared.begin(self._sum, self._observed)
+        self._shared.update(filled, both, decay, share)
+        self._weight *= decay
+        self._weight += share * both
         self._sum *= decay
         self._sum += share * (filled[:, None] * filled)
         self._observed += there
@@ -119,13 +123,11 @@ class ScatterEwmaCovariance:
             MissingDataError: a symbol that was never asked for.
             EstimationError: no symbol has a usable variance.
         """
-        known = self._weight[0] > 0
-        scale = self._scatter.scale()[:, None, None] / len(self._sum)
-        if known.all():
-            weighted = (scale * self._sum / self._weight).sum(axis=0)
-        else:
-            mean = np.divide(self._sum, self._weight, out=np.zeros_like(self._sum), where=known)
-            weighted = np.where(known, (scale * mean).sum(axis=0), np.nan)
+        weighted = self._mean_of(self._sum)
+        if self._shared.sums is not None:
+            variance = self._mean_of(self._shared.sums)
+            met = self._shared.bars >= self._min_bars
+            weighted = with_own_variances(weighted, variance, met)
         covariance = _with_own(weighted, self._scatter.variance())
         chosen, observed = self._symbols, self._observed.copy()
         if symbols is not None and tuple(symbols) != chosen:
@@ -140,6 +142,16 @@ class ScatterEwmaCovariance:
             shrinkage=self._shrinkage,
             min_bars=self._min_bars,
         )
+
+    def _mean_of(self, total: FloatArray) -> FloatArray:
+        """Of an hour, (N, N), over the K half-lives; NaN where a pair never met."""
+        known = self._weight[0] > 0
+        scale = self._scatter.scale()[:, None, None] / len(total)
+        if known.all():
+            mean: FloatArray = (scale * total / self._weight).sum(axis=0)
+            return mean
+        parts = np.divide(total, self._weight, out=np.zeros_like(total), where=known)
+        return np.where(known, (scale * parts).sum(axis=0), np.nan)
 
 
 def scatter_ewma_covariance(
@@ -164,18 +176,25 @@ def scatter_ewma_covariance(
     returns = require_returns(log_returns, symbols, bars=-1)
     scatter = ScatterWeights(len(symbols), decay)
     bar_weight = np.array([scatter.update(row) for row in returns])
-    filled = np.nan_to_num(returns)
+    there, filled = ~np.isnan(returns), np.nan_to_num(returns)
     covariance = np.full((len(symbols), len(symbols)), np.nan)
-    for one, other, age_weight in pair_weights(~np.isnan(returns), decay):
-        weights = age_weight * bar_weight
-        weights *= scatter.scale()[:, None] / weights.sum(axis=1, keepdims=True)
-        block = (filled[:, one].T * weights.mean(axis=0)) @ filled[:, other]
+    shared = covariance.copy()
+    for one, other, age_weight in pair_weights(there, decay):
+        by_half_life = age_weight * bar_weight
+        by_half_life *= scatter.scale()[:, None] / by_half_life.sum(axis=1, keepdims=True)
+        weights = by_half_life.mean(axis=0)
+        block = (filled[:, one].T * weights) @ filled[:, other]
         covariance[np.ix_(one, other)] = block
         covariance[np.ix_(other, one)] = block.T
+        shared[np.ix_(one, other)] = (weights @ filled[:, one] ** 2)[:, None]
+        shared[np.ix_(other, one)] = (weights @ filled[:, other] ** 2)[:, None]
+    if not there.all():
+        met = there.astype(np.float64).T @ there >= min_bars
+        covariance = with_own_variances(covariance, shared, met)
     return _finish(
         tuple(symbols),
         _with_own(covariance, scatter.variance()),
-        (~np.isnan(returns)).sum(axis=0).astype(np.float64),
+        there.sum(axis=0).astype(np.float64),
         decay=decay,
         shrinkage=shrinkage,
         min_bars=min_bars,
