@@ -149,6 +149,7 @@ class Stage:
         self.switch = HaltSwitch(folder)
         self.journal: Journal
         self.engine: FaultEngine
+        self.elsewhere: set[str] = set()
         self._count = 0
 
     @asynccontextmanager
@@ -252,6 +253,8 @@ class Stage:
 
     def recorded(self, control: str) -> list[str]:
         """Kinds of the journal's events that name the control."""
+        if control in self.elsewhere:  # a trip found it in another journal
+            return ["refused"]
         return [e.kind for e in self.journal.events() if e.document.get("control") == control]
 
 

@@ -11,7 +11,7 @@ from bot.controls.asking import require_harmless_key
 from bot.errors import JournalError, LockHeldError, SafetyError
 from bot.faults.engine import settings
 from bot.kill import KillWatch
-from bot.lock import EngineLock
+from bot.lock import EngineLock, engine_state
 from bot.logs import silent_log
 from bot.selftest.stage import NEAR, RENDER, Piece, Stage
 from bot.selftest.trip import Trip, must
@@ -24,7 +24,10 @@ _RESTING = {"styles": frozenset({"GTC"})}
 
 
 async def _consent(stage: Stage) -> str:
-    live = settings().model_copy(update={"mode": "live", "state_dir": stage.folder})
+    folder = stage.folder / "live"
+    with engine_state(folder, stage.clock):
+        pass
+    live = settings().model_copy(update={"mode": "live", "state_dir": folder})
     found = []
     for typed in (None, "another"):
         around = Surroundings(clock=stage.clock, simulated=True, live_account=typed)
@@ -34,6 +37,8 @@ async def _consent(stage: Stage) -> str:
         except SafetyError as error:
             found.append(str(error))
     must(len(found) == 2, "live trading began without consent")
+    with engine_state(folder, stage.clock) as journal:
+        stage.elsewhere = {str(e.document["control"]) for e in journal.events(kind="refused")}
     return found[0]
 
 
@@ -220,7 +225,7 @@ async def _table(stage: Stage) -> str:
 
 
 TRIPS = (
-    Trip(1, "live mode without the flag, and with another name", _consent, ()),
+    Trip(1, "live mode without the flag, and with another name", _consent, ("live_consent",)),
     Trip(30, "the halt file, with the journal gone", _flattens, ("kill_switch",)),
     Trip(31, "an order of ours that rests for a minute", _watchdog, ("watchdog",)),
     Trip(32, "a halt, the file removed, a new engine", _restart, ("still_halted",)),

@@ -1,0 +1,64 @@
+"""Writes docs/controls.md from the table: ``python -m bot.controls.reference``."""
+
+import sys
+
+from bot.controls.table import TABLE, Control, Effect
+from config.controls import Controls
+
+_EFFECTS = {
+    Effect.DENY: "the order or the command is refused",
+    Effect.HALT_SYMBOL: "nothing more is sent in the symbol",
+    Effect.HALT_ALL: "nothing more is sent at all, also after a restart",
+    Effect.ALERT: "somebody is told",
+}
+
+_HEAD = """# Controls
+
+Every order passes all of these, and each of them leaves a record in the journal when it acts; those
+that act before there is a journal, or because there is none any more, say so on stderr (33, 37, an
+unknown setting). The settings are those of the section `controls` in [config.md](config.md).
+`perphedge selftest` trips every one of them on a simulated exchange.
+
+"""
+
+_TAIL = """
+## Halts
+
+`perphedge halt --reason TEXT`, or a file named `HALT` in the state directory, stops the next order;
+a running engine then cancels its own open orders by their ids and leaves all others alone. It works
+with the journal and the network down. `--flatten` closes the hedges as well.
+
+A halt by the engine is in the journal too, and removing the file does not lift it.
+`perphedge resume --reason TEXT` lifts every halt, of symbols as well, and is recorded with the name
+of who asked. A halt for position mode, margin mode or leverage ends by itself when they are again
+as they were.
+
+## Alerts
+
+An alert is in the journal and goes to the log; where that fails, to `alerts.jsonl` in the state
+directory. Those that do not end by themselves wait for `perphedge ack`. `perphedge status` shows
+halts, halted symbols and open alerts.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    effects = "".join(f"- **{effect.value}**: {text}\n" for effect, text in _EFFECTS.items())
+    rows = "".join(_row(control) for control in TABLE)
+    head = "| | What holds | Does | In the journal | Settings |\n|---|---|---|---|---|\n"
+    return _HEAD + effects + "\n" + head + rows + _TAIL
+
+
+def _row(control: Control) -> str:
+    names = ", ".join(f"`{name}`" for name in control.acts)
+    settings = ", ".join(f"`{key}` {_default(key)}" for key in control.settings)
+    says = control.says
+    return f"| {control.number} | {says} | {control.effects} | {names} | {settings} |\n"
+
+
+def _default(key: str) -> str:
+    return f"{Controls.model_fields[key].default:g}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
