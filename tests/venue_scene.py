@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
-from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.clients import make_client
 from bot.venues.loopback import client as loopback_client
 from bot.venues.wire_ids import wire_id
@@ -72,7 +72,7 @@ class Server:
         order: how it takes an order.
         answers: by "METHOD path", for hyperliquid "info TYPE".
         orders: bodies of the orders that came.
-        asked: every request, as in ``answers``.
+        asked: every request, as in ``answers``; ``bodies``: what came with it.
     """
 
     order_path: str
@@ -80,7 +80,7 @@ class Server:
     answers: dict[str, Handler] = field(default_factory=dict)
     orders: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
-    queries: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = (await request.read()).decode()
@@ -88,7 +88,7 @@ class Server:
         if request.path == "/info":
             name = f"info {json.loads(body)['type']}"
         self.asked.append(name)
-        self.queries.append(dict(request.query.items()))
+        self.bodies.append(request.query_string + body)
         if name == self.order_path:
             self.orders.append(body)
             return await self.order(request, body)
@@ -167,10 +167,10 @@ async def serving(play: Play) -> AsyncIterator[tuple[Server, str]]:
 
 
 @asynccontextmanager
-async def playing(venue: str, play: Play) -> AsyncIterator[tuple[Server, CcxtVenue]]:
+async def playing(venue: str, play: Play) -> AsyncIterator[tuple[Server, ControlledVenue]]:
     """The server, and the adapter on a real client of it."""
     async with serving(play) as (server, host):
-        adapter = CcxtVenue(
+        adapter = ControlledVenue(
             client(venue, host),
             "hedge",
             SystemClock(),

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bot.controls.books import Income
+from bot.errors import UnreachableError, VenueError
 from bot.ports import VenueAccount
-from bot.trading.orders import OrderRequest
+from bot.trading.orders import Acknowledged, OrderRequest
+from bot.venues.ccxt_reading import is_cancel_receipt, read_order
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.wire_ids import wire_id
 from risk.errors import DataError
@@ -51,14 +53,27 @@ class ControlledVenue(CcxtVenue):
         return replace(found, margin_mode=modes)
 
     async def cancel(self, symbol: str, client_id: str) -> bool:
-        """Ends one order; True where the venue says that it is over."""
+        """Ends one order; True where the venue says that it is over.
+
+        A reply of nonsense says nothing, and on most exchanges the receipt of a cancel does not
+        say either that the order has ended: then it is asked for.
+        """
         venue = self._wire.venue
-        sent_id = wire_id(venue, client_id)
+        try:
+            sent_id, size = wire_id(venue, client_id), await self._contract_size(symbol)
+        except (DataError, UnreachableError, VenueError):
+            return False
         order_id, params = (sent_id, {}) if venue == "gate" else ("", {"clientOrderId": sent_id})
-        _, reply = await self._wire.observe(
+        raw, reply = await self._wire.observe(
             lambda: self._exchange.cancel_order(order_id, symbol, params)
         )
-        return reply is None or self._says_absent(reply)
+        if reply is not None:
+            return self._says_over(reply)
+        known = read_order(raw, client_id, size, venue)
+        if known is None and is_cancel_receipt(raw, client_id, venue):
+            found = await self.find(symbol, client_id)
+            known = found if isinstance(found, Acknowledged) else None
+        return known is not None and known.state.final
 
     async def clock_offset_ms(self) -> int | None:
         """The exchange's clock less ours at the middle of the request.

@@ -75,6 +75,13 @@ def read_receipt(raw: object, client_id: str, venue: str) -> str:
     return str(raw["id"]) if proven else ""
 
 
+def is_cancel_receipt(raw: object, client_id: str, venue: str) -> bool:
+    """The reply says that the cancel was taken."""
+    if venue == "hyperliquid":  # of one order, which it does not name
+        return isinstance(raw, dict) and raw.get("status") == "success"
+    return bool(read_receipt(raw, client_id, venue))
+
+
 def _state(status: object, filled: Decimal, amount: Decimal) -> OrderState | None:
     if not isinstance(status, str):
         return None

@@ -69,7 +69,6 @@ class CcxtVenue:
         self._hedge_mode: bool | None = None
         self._margin_rate: dict[str, float] = {}
         self._leverages: Mapping[str, Mapping[str, Any]] = {}
-        self._leverages: Mapping[str, Mapping[str, Any]] = {}
         self._settings_ms: int | None = None
         self._open_orders: list[Mapping[str, Any]] = []
         self._open_orders_ms: int | None = None
@@ -180,7 +179,6 @@ class CcxtVenue:
             leverages = await self._read("leverages", self._exchange.fetch_leverages)
             self._margin_rate = margin_rates(leverages)
             self._leverages = leverages
-            self._leverages = leverages
         self._settings_ms = now_ms
 
     async def place(self, order: OrderRequest) -> OrderOutcome:
@@ -207,8 +205,7 @@ class CcxtVenue:
         if reply is None:
             return await self._taken(order, raw, size)
         self._note_wait(reply)
-        code, _ = reply_code(reply.body, self._wire.venue)
-        if meaning_of(self._wire.venue, code) is Meaning.EXISTS:
+        if self._meaning(reply) is Meaning.EXISTS:
             found = await self.find(order.symbol, order.client_id)
             reason = f"{describe(reply)}, yet it is not found"
             return found or UnknownOutcome(order.client_id, reason)
@@ -287,8 +284,14 @@ class CcxtVenue:
         return UnknownOutcome(client_id, describe(reply))
 
     def _says_absent(self, reply: Reply) -> bool:
+        return self._meaning(reply) is Meaning.ABSENT
+
+    def _says_over(self, reply: Reply) -> bool:
+        return self._meaning(reply) in (Meaning.ABSENT, Meaning.OVER)
+
+    def _meaning(self, reply: Reply) -> Meaning | None:
         code, _ = reply_code(reply.body, self._wire.venue)
-        return meaning_of(self._wire.venue, code) is Meaning.ABSENT
+        return meaning_of(self._wire.venue, code)
 
     async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
         """Executions in this account since then, oldest first, each once.
