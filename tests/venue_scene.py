@@ -157,7 +157,7 @@ async def serving(play: Play) -> AsyncIterator[tuple[Server, str]]:
     answers = {name: said(reply) for name, reply in {**play.markets, **play.setup}.items()}
     server = Server(play.order_path, said(play.taken), answers)
     server.answers[play.find_path] = said(play.found)
-    runner = web.ServerRunner(web.Server(server.handle), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

@@ -51,6 +51,8 @@ def harden(exchange: Any) -> None:
         value = getattr(exchange, name, None)
         if isinstance(value, str) and value:
             setattr(exchange, name, HiddenText(value))
+    for name in ("HttpResponse", "JsonResponse", "ResponseHeaders"):
+        setattr(exchange, f"enableLast{name}", False)  # a reply may repeat what it was asked
     exchange.log = _say_nothing  # what ``verbose`` prints with, should somebody switch it on
     if exchange.id == "hyperliquid":
         # Before its first order this client approves a fee for its makers and names a referrer.
