@@ -83,7 +83,8 @@ async def _play(play: _Play, documents: list[dict[str, Any]]) -> None:
 async def _step(
     stage: DemoStage, bot: DemoBot, engine: Engine, documents: list[dict[str, Any]]
 ) -> None:
-    stage.clock.advance_to(stage.clock.now_ms() + STEP_MS)
+    # A plan of many orders takes some seconds; the next cycle is on the hour all the same.
+    stage.clock.advance_to((stage.clock.now_ms() // STEP_MS + 1) * STEP_MS)
     stage.exchange.update_market(stage.tape.quotes(stage.clock.now_ms()))
     await bot.step()
     documents.append((await engine.cycle()).document())

@@ -1,0 +1,169 @@
+"""Halt, resume, ack and status from the command line, and the watch over the kill switch."""
+
+import asyncio
+import json
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli.main import _run
+from bot.clock import SystemClock
+from bot.controls.guard import Guard
+from bot.halt import HaltSwitch
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
+from bot.kill import KillWatch
+from bot.lock import EngineLock
+from bot.logs import silent_log
+from bot.selftest.stage import NEAR, Piece, open_stage
+from bot.trading.orders import Side
+from tests.execute_scene import ACCOUNT, FET
+
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory in which an engine has run and halted a symbol and everything."""
+    clock = SystemClock()
+    with Journal.open(tmp_path / JOURNAL_NAME, clock) as journal:
+        guard = Guard(journal, clock, ACCOUNT, switch=HaltSwitch(tmp_path))
+        guard.halt_symbol("slippage", FET, "fills were bad")
+        guard.halt_all("daily_cost", "too dear")
+    return tmp_path
+
+
+def document(capsys: Shown, *arguments: str) -> Any:
+    assert _run([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def events(state: Path, kind: str) -> list[Any]:
+    with Journal.open(state / JOURNAL_NAME, SystemClock()) as journal:
+        return [e.document for e in journal.events() if e.kind == kind]
+
+
+def test_status_shows_what_is_halted_and_who_should_know(state: Path, capsys: Shown) -> None:
+    told = document(capsys, "status", "--state", str(state))
+    assert told["halted"] == "control 23: too dear"
+    assert told["halted_symbols"][FET]["number"] == 5
+    assert [one["number"] for one in told["alerts"]] == [5, 23]
+    (state / "HALT").unlink()
+    assert document(capsys, "status", "--state", str(state))["halted"] == "too dear"
+    assert _run(["status", "--state", str(state)]) == 0
+    text = capsys.readouterr().out
+    assert "control 5: fills were bad" in text
+    assert "too dear" in text
+
+
+def test_resume_lifts_everything_and_is_recorded(state: Path, capsys: Shown) -> None:
+    told = document(
+        capsys, "resume", "--state", str(state), "--reason", "fees\nwere wrong", "--by", "ann"
+    )
+    assert told == {
+        "done": True,
+        "running_process": None,
+        "by": "ann",
+        "reason": "fees were wrong",
+    }
+    after = document(capsys, "status", "--state", str(state))
+    assert (after["halted"], after["halted_symbols"], after["alerts"]) == (None, {}, [])
+    [event] = events(state, "resumed")
+    assert (event["by"], event["symbols"]) == ("ann", [FET])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--reason", " "], ["--reason", "x", "--by", ""]])
+def test_resume_needs_a_reason_and_a_name(arguments: list[str], state: Path, capsys: Shown) -> None:
+    assert _run(["resume", "--state", str(state), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(("perphedge: --reason", "perphedge: --by"))
+    assert error.count("\n") == 1
+    assert (state / "HALT").exists()
+
+
+def test_beside_a_running_engine_it_only_asks(state: Path, capsys: Shown) -> None:
+    with EngineLock(state):
+        told = document(capsys, "resume", "--state", str(state), "--reason", "looked")
+        assert told["done"] is False
+        assert told["running_process"]
+    assert (state / "HALT").exists()
+    with Journal.open(state / JOURNAL_NAME, SystemClock()) as journal:
+        guard = Guard(journal, SystemClock(), ACCOUNT, switch=HaltSwitch(state))
+        assert guard.halted
+        guard.take_requests()
+        assert guard.halted is None
+        guard.take_requests()
+        assert len([e for e in journal.events() if e.kind == "resumed"]) == 1
+
+
+def test_ack_ends_alerts_and_no_halt(state: Path, capsys: Shown) -> None:
+    document(capsys, "ack", "--state", str(state), "--by", "ann")
+    after = document(capsys, "status", "--state", str(state))
+    assert after["alerts"] == []
+    assert after["halted"]
+    assert FET in after["halted_symbols"]
+    assert events(state, "acknowledged")[0]["by"] == "ann"
+
+
+def test_halt_needs_no_journal(tmp_path: Path, capsys: Shown) -> None:
+    (tmp_path / JOURNAL_NAME).write_text("this is no database")
+    told = document(capsys, "halt", "--state", str(tmp_path), "--reason", "news", "--by", "ann")
+    assert told == {"halted": "news (ann)", "flatten": False, "running_process": None}
+    assert HaltSwitch(tmp_path).reason == "news (ann)"
+    assert _run(["halt", "--state", str(tmp_path / "nowhere")]) == 2
+    assert "no such state directory" in capsys.readouterr().err
+
+
+async def test_the_watch_cancels_within_two_seconds_of_the_file() -> None:
+    """On wall time, with an exchange that takes its time."""
+    async with open_stage() as stage:
+        resting = Piece(price="5.04", time_in_force="GTC")
+        await stage.send(resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        stage.world.other_places(NEAR, Side.BUY, Decimal(10), "bots-own", Decimal("4.5"))
+        real = stage.venue.cancel
+
+        async def slow(symbol: str, client_id: str) -> bool:
+            await asyncio.sleep(0.2)
+            return await real(symbol, client_id)
+
+        stage.venue.cancel = slow  # type: ignore[method-assign]
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+        task = asyncio.create_task(watch.run())
+        try:
+            await asyncio.sleep(0.15)
+            assert len(stage.world.hedge.open_orders()) == 2
+            (stage.folder / "HALT").touch()
+            started = time.perf_counter()
+            while not stage.journal.events(kind="cancelled_own"):
+                assert time.perf_counter() - started < 2.0
+                await asyncio.sleep(0.01)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert [o.client_id for o in stage.world.hedge.open_orders()] == ["bots-own"]
+        [event] = stage.journal.events(kind="cancelled_own")
+        assert event.document["control"] == "kill_switch"
+
+
+async def test_a_cancel_that_hangs_does_not_keep_the_others() -> None:
+    async with open_stage() as stage:
+        done: list[str] = []
+
+        async def cancel(symbol: str, client_id: str) -> bool:
+            if client_id == "hangs":
+                await asyncio.sleep(60)
+            done.append(client_id)
+            return True
+
+        stage.venue.cancel = cancel  # type: ignore[method-assign]
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+        started = time.perf_counter()
+        found = await watch.cancel({"hangs": NEAR, "goes": NEAR}, "kill_switch")
+        assert found == {"hangs": False, "goes": True}
+        assert done == ["goes"]
+        assert time.perf_counter() - started < 4.0
