@@ -70,11 +70,11 @@ def _show(document: dict[str, Any], steps: int) -> None:
 
     console = Console()
     table = Table(title="Faults", box=None)
-    for title, justify in (("fault", "left"), ("fired", "right")) * 3:
-        table.add_column(title, justify="left" if justify == "left" else "right")
+    for title, justify in (("fault", "left"), ("fired", "right")) * 2:
+        table.add_column(title, justify="left" if justify == "left" else "right", no_wrap=True)
     cells = [str(cell) for pair in document["faults_fired"].items() for cell in pair]
-    for start in range(0, len(cells), 6):
-        table.add_row(*cells[start : start + 6])
+    for start in range(0, len(cells), 4):
+        table.add_row(*cells[start : start + 4])
     console.print(table)
     console.print(
         f"{document['schedules']} schedules, {document['steps']} steps "

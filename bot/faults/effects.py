@@ -25,9 +25,9 @@ from bot.faults.world import (
 from bot.journal.reader import JOURNAL_NAME
 from bot.trading.orders import Side
 from bot.venues.sim.errors import VenueReject
-from config.checked import checked
 from config.errors import ConfigError
-from config.settings import Settings
+from config.load import profile_path, settings_from
+from config.yaml_file import read_yaml
 
 Effect = Callable[[Play], None]
 _AROUND_A_SEND = ("network.place.before", "network.place.after", "journal.sync.after")
@@ -294,10 +294,10 @@ def _migration(play: Play, sql: str) -> bool:
 
 def _five_percent(play: Play) -> None:
     """An owner writes 5 where 5 % was meant: refused before anything runs."""
+    written = dict(read_yaml(profile_path("paper")))
+    written["controls"] = {"max_order_equity_fraction": 5}
     try:
-        checked(
-            Settings, {"controls": {"max_order_equity_fraction": 5}}, where="x", base=play.folder
-        )
+        settings_from(written, where="perphedge.yaml", base=play.folder)
     except ConfigError as error:
         if "max_order_equity_fraction" in str(error):
             play.faults.count("percent_as_number")

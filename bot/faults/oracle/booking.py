@@ -60,6 +60,17 @@ def no_fill_denied(evidence: Evidence) -> Iterator[str]:
             yield f"{arrival.request.client_id} is {state} and filled {filled}"
 
 
+def filled_as_told(evidence: Evidence) -> Iterator[str]:
+    """I5: of an order that the venue ended, the journal holds no less filled than is booked."""
+    sends = Counter(a.request.client_id for a in evidence.exchange.arrivals)
+    for row in evidence.journal.get("orders", ()):
+        ended = row["state"] in ("filled", "expired", "canceled") and not row["reason"]
+        copied = sends[row["client_id"]] > 1 or row["client_id"] in evidence.exchange.tampered
+        told, booked = Decimal(row["filled_quantity"]), Decimal(row["booked_quantity"])
+        if ended and not copied and told < booked:
+            yield f"{row['client_id']} ended with {told} filled, and {booked} is booked"
+
+
 def closes_are_real(evidence: Evidence) -> Iterator[str]:
     """I5: a close by others is booked only where others, or a delisting, closed that much."""
     closed: dict[str, Decimal] = defaultdict(Decimal)

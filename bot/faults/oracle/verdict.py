@@ -17,6 +17,7 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
         booking.fills_are_real,
         booking.booked_once,
         booking.no_fill_denied,
+        booking.filled_as_told,
         booking.closes_are_real,
     ),
     "I6": (sends.never_over_hedged,),
