@@ -50,11 +50,23 @@ async def test_the_tail_is_that_of_the_risk_report():
     assert expected_shortfall(loss, 0.95) == pytest.approx(told.es95_usd, rel=1e-9)
 
 
-async def test_a_token_that_is_too_new_leaves_the_tail_untold():
+async def test_peers_stand_in_for_the_tail_of_a_token_that_is_too_new():
     close = closes(HOURS)
     close[: HOURS - 5 * 24, 5] = np.nan
     view = await view_at(PanelMarket(close))
     facts = Past(PastSettings()).added(facts_of(await view_at(PanelMarket(closes(HOURS)))), view)
+    assert facts.tail_returns is not None
+    assert np.isfinite(facts.tail_returns).all()
+    whole = Past(PastSettings()).added(facts, await view_at(PanelMarket(closes(HOURS))))
+    assert whole.tail_returns is not None
+    old, made_up = whole.tail_returns[-200:], facts.tail_returns[-200:]
+    assert np.array_equal(made_up[:, :5], old[:, :5])
+    assert 0.3 < made_up[:, 5].std() / old[:, 5].std() < 3
+
+
+async def test_of_a_market_of_three_weeks_the_tail_is_untold():
+    view = await view_at(PanelMarket(closes(21 * 24)))
+    facts = Past(PastSettings()).added(facts_of(view), view)
     assert facts.tail_returns is None
     assert facts.stress is not None
 

@@ -60,8 +60,13 @@ def test_little_history_shows_in_every_error(run: Run, tmp_path: Path) -> None:
     assert widened("contributions_se", FET) < 2
     for figure in ("volatility_daily_se_usd", "cae_se_usd", "beta_net_se_usd"):
         assert widened(figure) > 1.2
-    # The past of three days says nothing of a bad day: no VaR rather than a flattering one.
-    assert young["var95_usd"] is None
-    assert TAO in young["tail"]["unknown"]
+    # Three days say nothing of a bad one: its peers stand in, on the cautious side, and it is told.
+    assert young["tail"]["stand_in"] == [TAO]
+    assert young["tail"]["stand_in_share"] == pytest.approx(6_000 / young["gross_usd"], rel=1e-4)
+    assert (old["tail"]["stand_in"], old["tail"]["stand_in_share"]) == ([], 0.0)
+    for figure in ("var95_usd", "es95_usd", "es99_usd"):
+        assert 0.9 < widened(figure) < 1.6
+    assert "made up" in text_of(seen.document)
+    assert "made up" not in text_of({**seen.document, "exposure": old})
     assert "Little is known of TAO: 3.0 days of bars" in text_of(seen.document)
     assert "Little is known" not in text_of({**seen.document, "exposure": old})

@@ -11,6 +11,7 @@ import numpy as np
 
 from bot.measuring.estimation import DAY_MS, MarketView
 from risk.book import FloatArray
+from risk.covariance.estimate import CovarianceEstimate
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import EstimationError
 from risk.limits.stresses import (
@@ -22,6 +23,7 @@ from risk.limits.stresses import (
 from risk.returns import BARS_PER_DAY, BarPanel, log_returns, without_faults
 from risk.tail.history import price_history
 from risk.tail.scenarios import filtered_scenarios
+from risk.tail.stand_in import with_stand_ins
 from risk.tail.var_es import MIN_INDEPENDENT, day_returns
 from strategies.inputs import HedgeFacts
 
@@ -107,7 +109,7 @@ class Past:
         returns = log_returns(panel)
         return _Told(
             key,
-            _tail(panel.symbols, returns, facts.symbols),
+            _tail(panel.symbols, returns, facts, view.estimate),
             self._weeks_of_day(panel, facts, view),
             self._windows(panel.symbols, returns, facts.symbols),
         )
@@ -143,10 +145,13 @@ class Past:
         return np.array([one.subset(symbols).covariance_daily for one in estimates])
 
 
-def _tail(known: Sequence[str], returns: FloatArray, symbols: tuple[str, ...]) -> FloatArray | None:
+def _tail(
+    known: Sequence[str], returns: FloatArray, facts: HedgeFacts, estimate: CovarianceEstimate
+) -> FloatArray | None:
+    symbols = facts.symbols
     if tuple(known) != symbols:
         return None
-    scenarios = filtered_scenarios(returns, symbols)
+    scenarios = with_stand_ins(filtered_scenarios(returns, symbols), estimate, facts.in_sector)
     try:
         days = day_returns(scenarios, symbols)
     except EstimationError:  # a token that is too new: nothing is said of the tail

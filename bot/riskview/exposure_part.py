@@ -84,6 +84,8 @@ def _tail(tail: TailRisk | None, found: Measured) -> Document:
         "independent": share(tail.independent, 1),
         "dropped": tail.dropped,
         "filled_by_symbol": dict(tail.filled_by_symbol),
+        "stand_in": list(tail.stand_in),
+        "stand_in_share": share(tail.stand_in_share),
         "history_days": share(found.history_days, 1),
     }
 

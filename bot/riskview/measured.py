@@ -32,6 +32,7 @@ from risk.signals.activity import listing_signals
 from risk.signals.episodes import Signal, SignalKind
 from risk.tail.history import price_history
 from risk.tail.scenarios import filtered_scenarios
+from risk.tail.stand_in import with_stand_ins
 from risk.tail.stress import (
     StressResult,
     auto_deleveraging,
@@ -185,7 +186,9 @@ def _tail(
     columns = [assessment.estimate.column(s) for s in symbols]
     try:
         scenarios = filtered_scenarios(log_returns(clean.subset(symbols)), symbols)
-        return tail_risk(x[columns], scenarios), None
+        in_sector = np.array([assessment.universe.in_sector(s) for s in symbols], dtype=np.bool_)
+        whole = with_stand_ins(scenarios, assessment.estimate, in_sector)
+        return tail_risk(x[columns], whole), None
     except PerphedgeError as error:
         return None, str(error)
 

@@ -72,6 +72,10 @@ def exposure_facts(document: Document) -> RenderableType:
                 f"{tail['scenarios']:,} days, {tail['independent']:.0f} of them independent",
             ),
         ]
+        if tail["stand_in"]:
+            tokens = ", ".join(words.base(symbol) for symbol in tail["stand_in"])
+            text = f"of {tokens}, {tail['stand_in_share']:.0%} of gross: too young, as its peers"
+            pairs.append(("made up", text))
     else:
         pairs.append(("VaR and shortfall", f"not known: {words.plain(tail['unknown'])}"))
     lines: list[RenderableType] = [facts(pairs)]

@@ -32,6 +32,7 @@ class Scenarios:
         volatility_daily: (N,) of today; NaN where the token has too few returns or stands still.
         horizon_bars: hours that one scenario covers.
         step_bars: hours from one scenario to the next.
+        stand_in: tokens of which scenarios are made up, see ``risk.tail.stand_in``.
     """
 
     symbols: tuple[str, ...]
@@ -39,6 +40,7 @@ class Scenarios:
     volatility_daily: FloatArray
     horizon_bars: int
     step_bars: int
+    stand_in: tuple[str, ...] = ()
 
 
 class FilteredScenarios:

@@ -43,6 +43,8 @@ class TailRisk:
         filled: used although a held token was missing, with a stand-in.
         filled_by_symbol: in how many scenarios each held token was filled; those never filled
             are left out.
+        stand_in: held tokens too young for scenarios of their own, which are made up.
+        stand_in_share: of the gross that those are, 0 to 1.
     """
 
     var95_usd: float
@@ -55,6 +57,8 @@ class TailRisk:
     dropped: int
     filled: int
     filled_by_symbol: Mapping[str, int] = field(default_factory=dict)
+    stand_in: tuple[str, ...] = ()
+    stand_in_share: float = 0.0
 
 
 def tail_risk(
@@ -76,7 +80,8 @@ def tail_risk(
     takes its place: b·m + e, where m is the mean of the other tokens' Z in that scenario, b its
     slope and e its remainder on days of its own, taken in turn from the newest back. So the token
     keeps its own volatility and tails and only its common part is borrowed; a hedge in its peers
-    is not flattered. A scenario in which nothing else is known is dropped even then.
+    is not flattered. A scenario in which nothing else is known is dropped even then. A token with
+    less than a week of its own is an error, unless ``with_stand_ins`` made up its scenarios.
 
     Args:
         x_usd: (N,) signed notionals in the order of ``scenarios.symbols``.
@@ -116,6 +121,7 @@ def tail_risk(
     if independent < min_independent:
         raise EstimationError(_too_few(scenarios, held, independent, min_independent))
     worst = _from_rank(loss, _rank(len(loss), _LOWEST_LEVEL))
+    made_up = [i for i in held.tolist() if symbols[i] in scenarios.stand_in]
     return TailRisk(
         var95_usd=_edge(worst, len(loss), 0.95),
         es95_usd=_mean_beyond(worst, len(loss), 0.95),
@@ -127,6 +133,8 @@ def tail_risk(
         dropped=days.shape[1] - len(loss),
         filled=filled_scenarios,
         filled_by_symbol=filled,
+        stand_in=tuple(symbols[i] for i in made_up),
+        stand_in_share=float(np.abs(x[made_up]).sum() / np.abs(x).sum()) if made_up else 0.0,
     )
 
 
@@ -297,8 +305,13 @@ def _filled(scenarios: Scenarios, held: NDArray[np.intp]) -> tuple[FloatArray, d
     return z, {symbol: n for symbol, n in filled.items() if n}
 
 
+def own_scenarios_needed(scenarios: Scenarios) -> float:
+    """Fewest scenarios that a token must have of its own before gaps are filled from them."""
+    return MIN_OWN_INDEPENDENT * scenarios.horizon_bars / scenarios.step_bars
+
+
 def _require_own(scenarios: Scenarios, i: int, own: int) -> None:
-    needs = MIN_OWN_INDEPENDENT * scenarios.horizon_bars / scenarios.step_bars
+    needs = own_scenarios_needed(scenarios)
     if own < needs:
         raise EstimationError(
             f"{scenarios.symbols[i]}: only {own} scenarios of its own, needs {needs:.0f}"
