@@ -37,6 +37,7 @@ from bot.sources.account import AccountSource
 from bot.sources.book import BookSource
 from bot.sources.file import FileSource
 from bot.trading.execution import Executor, OrderObserver
+from bot.venues.capabilities import require_tradable
 from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.clients import make_client
@@ -245,8 +246,11 @@ async def _market_and_venue(
     if settings.mode == "paper":
         return await _paper(settings, around, journal, feed, log)
     key = _credentials(settings, around)
-    venue = ControlledVenue(_client(settings, around, key), settings.venue.account, around.clock)
+    client = _client(settings, around, key)
+    venue = ControlledVenue(client, settings.venue.account, around.clock, markets_from=data_client)
     stack.push_async_callback(venue.close)
+    for line in require_tradable(client):
+        log.warning("exchange_lacks", exchange=settings.venue.exchange, capability=line)
     return feed, venue
 
 

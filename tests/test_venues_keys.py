@@ -329,7 +329,7 @@ async def test_no_tls_no_order() -> None:
     async with serving(PLAYS["okx"]) as (server, host):
         exchange = client("okx", host)
         adapter = CcxtVenue(exchange, "hedge", SystemClock())
-        await adapter._load_markets()
+        await adapter._markets.load()
         exchange.urls["api"] = client("okx", host, "https").urls["api"]
         outcome = await adapter.place(order(CLIENT_ID, symbol=SYMBOLS["okx"], price="0.5"))
         assert isinstance(outcome, UnknownOutcome)

@@ -24,6 +24,7 @@ from bot.trading.orders import (
 )
 from bot.venues.ccxt_find import NO_SUCH_ORDER, fetch_by_client_id
 from bot.venues.ccxt_history import AccountHistory
+from bot.venues.ccxt_markets import SharedMarkets
 from bot.venues.ccxt_money import Statement, read_money
 from bot.venues.ccxt_reading import (
     contract_size,
@@ -44,7 +45,6 @@ from bot.venues.wire_ids import own_id, wire_id
 from risk.errors import DataError
 
 _SETTINGS_MAX_AGE_MS = 60_000
-_MARKETS_MAX_AGE_MS = 3_600_000  # steps and listings change
 # On Binance one such request weighs as much as eight others. Asked for after each order of a plan
 # they would use up the minute's allowance in the middle of it.
 _OPEN_ORDERS_MAX_AGE_MS = 3_000
@@ -54,9 +54,22 @@ class CcxtVenue:
     """One account behind a ``ccxt.async_support`` client, which it takes over and closes."""
 
     def __init__(
-        self, exchange: Any, account_name: str, clock: Clock, *, currency: str = "USDT"
+        self,
+        exchange: Any,
+        account_name: str,
+        clock: Clock,
+        *,
+        currency: str = "USDT",
+        markets_from: Any | None = None,
     ) -> None:
         """Takes over ``exchange``, a client with the account's key.
+
+        Args:
+            exchange: it is closed with this venue.
+            account_name: as the config calls it.
+            clock: of the engine.
+            currency: in which the account is kept.
+            markets_from: a client of the same exchange whose list of markets is used.
 
         Raises:
             SafetyError: the client would repeat orders or print secrets.
@@ -72,8 +85,8 @@ class CcxtVenue:
         self._settings_ms: int | None = None
         self._open_orders: list[Mapping[str, Any]] = []
         self._open_orders_ms: int | None = None
-        self._markets_ms: int | None = None
         self._wait_until_ms = 0
+        self._markets = SharedMarkets(self._wire, clock, markets_from)
         self._history = AccountHistory(exchange, clock, self._rows, self._contract_size)
 
     @property
@@ -85,19 +98,8 @@ class CcxtVenue:
         """Gives back sockets."""
         await self._wire.close()
 
-    async def _load_markets(self) -> None:
-        # Without them ccxt guesses contract sizes.
-        read_ms, now_ms = self._markets_ms, self._clock.now_ms()
-        if read_ms is not None and now_ms - read_ms <= _MARKETS_MAX_AGE_MS:
-            return
-        again = bool(self._exchange.markets)
-        markets = await self._wire.read("markets", lambda: self._exchange.load_markets(again))
-        if not markets:
-            raise DataError(f"{self._wire.venue}: markets: an empty list")
-        self._markets_ms = now_ms
-
     async def _read(self, doing: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        await self._load_markets()
+        await self._markets.load()
         return await self._wire.read(f"{doing} of account {self._name}", call)
 
     async def _rows(
@@ -255,7 +257,7 @@ class CcxtVenue:
             DataError: there is no such linear market.
             UnreachableError, VenueError: the markets cannot be read.
         """
-        await self._load_markets()
+        await self._markets.load()
         if symbol not in self._exchange.markets:
             raise DataError(f"{symbol}: the venue lists no such market")
         return contract_size(self._exchange.markets[symbol])

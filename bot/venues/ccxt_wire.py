@@ -33,10 +33,6 @@ class _Traffic:
     retry_after_seconds: float | None = None
 
 
-class RefusedHereError(ValueError):
-    """A request that must not leave this process."""
-
-
 _current: ContextVar[_Traffic | None] = ContextVar("ccxt_traffic", default=None)
 
 
@@ -160,12 +156,12 @@ def _let_pass(traffic: _Traffic, *, changing: bool) -> None:
     """Notes the request.
 
     Raises:
-        RefusedHereError: it would change something in a call that may not, or a second time.
+        ValueError: it would change something in a call that may not, or a second time.
     """
     if changing and not traffic.may_change:
-        raise RefusedHereError("a read must not change anything")
+        raise ValueError("a read must not change anything")
     if changing and traffic.sent:
-        raise RefusedHereError("nothing is sent twice")
+        raise ValueError("nothing is sent twice")
     traffic.status, traffic.body, traffic.retry_after_seconds = None, "", None
     traffic.sent = traffic.sent or changing
 

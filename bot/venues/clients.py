@@ -65,7 +65,12 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "okx": {"fetchMarkets": {"types": ["swap"]}},
     "bitget": {"fetchMarkets": {"types": ["swap"]}, "uta": False},
     "gate": {"fetchMarkets": {"types": ["swap"]}, "unifiedAccount": False},
-    "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
+    "hyperliquid": {
+        "fetchMarkets": {"types": ["swap"]},
+        # Looked for when markets are shared, and missing where no such market was read.
+        "hip3TokensByName": {},
+        "cachedCurrenciesById": {},
+    },
 }
 
 
