@@ -51,6 +51,7 @@ class Guard:
         self._switch = switch
         self._channels = channels
         self._state = ControlState(journal, account)
+        self._kept_fill = self._state.now.reviewed_fill
         self._gate = LastGate()
         self._rate = MessageRate(self.limits, venue_per_second)
         self._fills = FillReview(journal, clock, account, lambda: self.limits)
@@ -256,11 +257,8 @@ class Guard:
     def review(self, equity_usd: float) -> None:
         """Looks at every fill that was booked since the last time, and at the day's cost."""
         state = self._state.now
-        before = state.reviewed_fill
         for symbol, found in self._fills.review(state, equity_usd):
             self.acted(found, symbol)
-        if state.reviewed_fill != before:
-            self._state.keep()
 
     # Once a cycle
 
@@ -283,6 +281,14 @@ class Guard:
                 self._clear(f"liquidation_near:{symbol}")
         self.review(account.state.equity_usd)
         self.tick()
+        self._keep_place()
+
+    def _keep_place(self) -> None:
+        """Stores how far fills were looked at, once a cycle; after a crash again."""
+        state = self._state.now
+        if state.reviewed_fill != self._kept_fill:
+            self._state.keep()
+            self._kept_fill = state.reviewed_fill
 
     def _check_modes(self, account: VenueAccount) -> None:
         state = self._state.now

@@ -4,7 +4,7 @@ Prices are judged against the mark price at the send where it is known, else at 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -21,24 +21,24 @@ class Reviewed:
 
     Attributes:
         reference: mark price at the send, or at the plan; None where nobody noted it.
+        notional_usd: quantity times price.
+        slippage_usd: paid more, or got less, than at the reference; negative: better.
     """
 
     own: OwnFill
     order: OrderRow
     reference: Decimal | None
+    notional_usd: Decimal = field(init=False)
+    slippage_usd: Decimal = field(init=False)
 
-    @property
-    def notional_usd(self) -> Decimal:
-        """Quantity times price."""
-        return self.own.fill.quantity * self.own.fill.price
-
-    @property
-    def slippage_usd(self) -> Decimal:
-        """Paid more, or got less, than at the reference; negative: better."""
-        if self.reference is None:
-            return _ZERO
-        fill = self.own.fill
-        return fill.side.sign * (fill.price - self.reference) * fill.quantity
+    def __post_init__(self) -> None:
+        fill, reference = self.own.fill, self.reference
+        slipped = _ZERO
+        if reference is not None:
+            slipped = fill.side.sign * (fill.price - reference) * fill.quantity
+        # Once: a day of them is added up at every order.
+        object.__setattr__(self, "notional_usd", fill.quantity * fill.price)
+        object.__setattr__(self, "slippage_usd", slipped)
 
 
 def reference_of(client_id: str, marks: Mapping[str, Decimal], inputs: Mapping[str, Any]) -> Any:

@@ -1,0 +1,143 @@
+"""What controls ask of a venue, through a real ccxt client and a real server."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.clock import SimulatedClock
+from bot.controls.asking import VenueQuestions, require_harmless_key
+from bot.controls.guard import Guard
+from bot.controls.permissions import KeyPermissions, require_harmless
+from bot.errors import SafetyError
+from bot.feeds.generated import generated_tape
+from bot.feeds.tape import DAY_MS
+from bot.journal.journal import Journal
+from bot.trading.orders import Acknowledged, OrderState
+from bot.venues.ccxt_controlled import ControlledVenue
+from bot.venues.http.server import serve_exchange
+from bot.venues.loopback import client
+from bot.venues.sim.account import SimAccount
+from bot.venues.sim.exchange import SimulatedExchange
+from bot.venues.sim.records import MarginType, SelfTradePrevention
+from tests.execute_scene import order
+
+FET = "FET/USDT:USDT"
+
+
+class Scene:
+    """A served exchange with one account, and the venue that reaches it."""
+
+    def __init__(self) -> None:
+        self.tape = generated_tape(11, 1_750_000_000_000)
+        self.clock = SimulatedClock(self.tape.start_ms + 20 * DAY_MS + 17 * 60_000)
+        self.exchange = SimulatedExchange(self.tape.instruments.values(), self.clock, 11)
+        self.account: SimAccount = self.exchange.open_account(
+            "hedge", "hedge-key", "hedge-secret", Decimal(100_000)
+        )
+        self.exchange.update_market(self.tape.quotes(self.clock.now_ms()))
+        self.venue: ControlledVenue
+        self.raw: Any
+
+    def resting(self, client_id: str) -> Any:
+        tick = self.tape.instruments[FET].tick
+        mark = Decimal(repr(self.tape.quotes(self.clock.now_ms())[FET].mark))
+        price = str((mark * Decimal("1.009") // tick) * tick)
+        return replace(order(client_id, quantity="100", price=price), time_in_force="GTC")
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    made = Scene()
+    async with serve_exchange(made.exchange, made.tape, made.clock) as server:
+        made.raw = client(
+            server.host, key="hedge-key", secret="hedge-secret", now_ms=made.clock.now_ms
+        )
+        made.raw.timeout_on_exit = 0
+        made.venue = ControlledVenue(made.raw, "hedge", made.clock)
+        yield made
+        await made.venue.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key_withdraws": True}, "its key can withdraw"),
+        ({"key_transfers": True}, "its key can transfer"),
+        ({"key_ip_bound": False}, "its key works from every address"),
+    ],
+)
+async def test_a_key_that_can_do_more_than_trade_is_refused(
+    scene: Scene, tmp_path: Path, change: dict[str, bool], words: str
+) -> None:
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        assert await require_harmless_key(scene.venue, journal) == ""
+        for name, value in change.items():
+            setattr(scene.account, name, value)
+        with pytest.raises(SafetyError, match=words) as error:
+            await require_harmless_key(scene.venue, journal)
+        assert "hedge-key" not in str(error.value)
+        [event] = journal.events(kind="refused")
+        assert event.document["number"] == 35
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (None, "does not tell what the key may do"),
+        (KeyPermissions(False, None, None), "transfer, ip"),
+        (KeyPermissions(False, False, True), ""),
+    ],
+)
+def test_what_is_not_told_is_said(found: KeyPermissions | None, words: str) -> None:
+    told = require_harmless("hedge", found)
+    assert words in told
+    assert bool(told) == bool(words)
+
+
+async def test_one_of_our_orders_is_cancelled_and_no_other(scene: Scene) -> None:
+    for name in ("h1one", "h1two"):
+        outcome = await scene.venue.place(scene.resting(name))
+        assert isinstance(outcome, Acknowledged)
+        assert outcome.state is OrderState.LIVE
+    assert await scene.venue.cancel(FET, "h1one")
+    assert [o.client_id for o in scene.account.open_orders()] == ["h1two"]
+    await scene.venue.cancel(FET, "h1one")  # again, and one that never was: nothing happens
+    await scene.venue.cancel(FET, "h1three")
+    assert [o.client_id for o in scene.account.open_orders()] == ["h1two"]
+
+
+async def test_our_order_ends_where_it_would_meet_another(scene: Scene) -> None:
+    await scene.venue.place(scene.resting("h1one"))
+    [found] = scene.account.open_orders()
+    assert found.self_trade_prevention is SelfTradePrevention.EXPIRE_TAKER
+    assert scene.venue.self_trade_safe
+
+
+async def test_clock_income_and_modes_are_read(scene: Scene, tmp_path: Path) -> None:
+    scene.account.margin_type[FET] = MarginType.ISOLATED
+    scene.exchange.transfer(scene.account, Decimal(5))
+    assert await scene.venue.clock_offset_ms() == 0
+    assert (await scene.venue.account()).margin_mode[FET] == "isolated"
+    assert scene.venue.messages_per_second == pytest.approx(1000 / scene.raw.rateLimit)
+    [row] = await scene.venue.income(scene.clock.now_ms() - 1)
+    assert (row.kind, Decimal(row.amount_usd)) == ("TRANSFER", Decimal(5))
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        guard = Guard(journal, scene.clock, "hedge")
+        await VenueQuestions(scene.venue, guard, scene.clock).ask()
+        assert guard.clock_offset_ms == 0
+        assert guard.alerts == ()
+
+
+@pytest.mark.parametrize("offset_ms", [-900, 499, 1200])
+async def test_a_clock_that_is_off_is_told(scene: Scene, offset_ms: int) -> None:
+    true = scene.raw.fetch_time
+
+    async def skewed(*arguments: Any) -> Any:
+        return await true(*arguments) + offset_ms
+
+    scene.raw.fetch_time = skewed
+    assert await scene.venue.clock_offset_ms() == offset_ms
