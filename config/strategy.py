@@ -3,12 +3,14 @@
 import difflib
 from importlib import import_module
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import Any
 
 from config.errors import ConfigError
 from config.show import printable, value_text
 from risk.covariance.estimators import ESTIMATORS
 from strategies.base import HedgeStrategy, estimator_of
+from strategies.own import OwnStrategy
 from strategies.registry import BUILT_IN
 
 GROUP = "perphedge.strategies"
@@ -18,8 +20,9 @@ GROUP = "perphedge.strategies"
 def new_strategy(name: str, field: str = "hedge.strategy") -> HedgeStrategy:
     """A new strategy by its name, its entry point, or ``package.module:Class``.
 
-    The owner's own code is imported and called without arguments; what it then does is its own
-    matter, as everywhere in Python.
+    The owner's own code is imported and called without arguments, with all rights of this process:
+    whoever may write the config may run code. Its answers are looked at before they are used
+    (``OwnStrategy``).
 
     Args:
         name: as the config has it.
@@ -31,14 +34,14 @@ def new_strategy(name: str, field: str = "hedge.strategy") -> HedgeStrategy:
     where = f"{field}: {value_text(name)}"
     module, _, attribute = _target(name, where).partition(":")
     try:
-        strategy = getattr(import_module(module), attribute)()
-    except Exception as error:  # the owner's code may raise anything
+        strategy = attrgetter(attribute)(import_module(module))()
+    except (Exception, SystemExit) as error:  # the owner's code may raise anything
         told = printable(f"{type(error).__name__}: {error}")
         raise ConfigError(f"{where} — cannot be made: {told}") from error
     if problem := _unfit(strategy):
         raise ConfigError(f"{where} — is no strategy: {problem}")
     fit: HedgeStrategy = strategy
-    return fit
+    return fit if name in BUILT_IN else OwnStrategy(fit)
 
 
 def strategy_names() -> tuple[str, ...]:
@@ -54,7 +57,7 @@ def _target(name: str, where: str) -> str:
     if ":" in name:
         return name
     for point in entry_points(group=GROUP, name=name):
-        return point.value
+        return f"{point.module}:{point.attr}"
     close = difflib.get_close_matches(name.lower(), strategy_names(), n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     known = ", ".join(strategy_names())

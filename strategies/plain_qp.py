@@ -18,19 +18,23 @@ class Nearest(Planner):
     """Rounds the solution to its nearest lots, where that keeps the caps."""
 
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
-        """One solve and no search: nothing here is worth more than a lot; else as Planner."""
-        limits = model.caps.limits
-        relaxed = self._hard_problem(shape_of(model)).solve(model, limits)
-        if isinstance(relaxed, Relaxed):
-            lots = nearest_lots(model, relaxed.hedge_usd)
-            if not np.any(excess(model.caps.values(lots), limits)):
-                found = Lots(lots, float(model.objective_usd(lots)))
-                return Plan(found, relaxed, relaxed.status)
+        """One solve and no search: nothing here is worth more than a lot; else as Planner.
+
+        Planner is asked where the nearest lots end too close to a cap or over it, where the caps
+        cannot be met, and where there may be only so many legs.
+        """
+        if model.most_legs is None:
+            relaxed = self._hard_problem(shape_of(model)).solve(model, model.aim)
+            if isinstance(relaxed, Relaxed):
+                lots = nearest_lots(model, relaxed.hedge_usd)
+                if not np.any(excess(model.caps.values(lots), model.aim)):
+                    found = Lots(lots, float(model.objective_usd(lots)))
+                    return Plan(found, relaxed, relaxed.status)
         return super().plan(model)
 
 
 class PlainQp(MinimumRisk):
-    """Minimises xᵀΣx within bounds and caps; trades, funding and crowding cost nothing.
+    """Minimises xᵀΣx within bounds and caps; trades, funding, crowding and the tail count nothing.
 
     What its trades do cost is told in the proposal all the same.
     """
@@ -48,22 +52,25 @@ class PlainQp(MinimumRisk):
     def _model(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         free = np.zeros(len(facts.symbols))
         model = super()._model(
-            replace(
-                facts,
-                taker_fee=free,
-                half_spread=free,
-                funding_daily=free,
-                funding_daily_se=free,
-                crowding=free,
-            ),
+            facts,
             replace(
                 choices,
                 risk_aversion=choices.risk_aversion or 1.0,
                 impact=0.0,
                 estimation_uncertainty=0.0,
+                tail_aversion=0.0,
+                worst_window=False,
             ),
         )
-        return replace(model, trade_worth_usd=0.0)
+        # Over an endless holding time a trade's cost weighs nothing, and is still known.
+        costs = replace(
+            model.costs,
+            holding_days=np.inf,
+            counted_daily=free,
+            funding_risk_daily=free,
+            squeeze=free,
+        )
+        return replace(model, costs=costs, trade_worth_usd=0.0)
 
 
 def sample() -> PlainQp:

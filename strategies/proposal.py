@@ -198,7 +198,7 @@ class NoHedgeReason(StrEnum):
     """Why nothing is proposed."""
 
     FLAT = "flat"  # the bot holds nothing and neither do we
-    NOT_WORTH_IT = "not_worth_it"  # every cap holds and no trade pays for itself
+    NOT_WORTH_IT = "not_worth_it"  # to the strategy, which may not trade for the sake of caps
     NOTHING_ALLOWED = "nothing_allowed"  # no symbol is left to hedge with
     INFEASIBLE = "infeasible"  # no allowed hedge meets or improves the caps
     SOLVER_FAILED = "solver_failed"  # held: a solver's failure is never acted on
