@@ -1,5 +1,8 @@
 """From a plan to a proposal: what the trades are, do, cost, and what else was weighed."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from risk.book import FloatArray
@@ -10,7 +13,18 @@ from strategies.cushion import passed_on
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel
 from strategies.plan import Plan
-from strategies.proposal import CapInConflict, Conflict, HedgeLeg, HedgeProposal, RiskState
+from strategies.proposal import (
+    Alternative,
+    CapInConflict,
+    Conflict,
+    CostEstimate,
+    Deleveraging,
+    HedgeLeg,
+    HedgeProposal,
+    RiskState,
+    StressLine,
+    VarianceSplit,
+)
 from strategies.sentence import proposal_sentence
 from strategies.state import risk_state
 from strategies.strain import deleveraging, stress_lines
@@ -19,54 +33,113 @@ from strategies.variance import variance_split
 _SAME_LIMIT = 2e-3  # of the unit of money
 
 
-def proposal(
-    strategy: str,
-    facts: HedgeFacts,
-    choices: HedgeChoices,
-    *,
-    model: HedgeModel,
-    plan: Plan,
-    before: RiskState,
-) -> HedgeProposal:
-    """The proposal that carries out ``plan``.
+class PlannedProposal(HedgeProposal):
+    """The proposal that carries out a plan; what it tells is worked out once, when asked for.
+
+    Orders need its legs alone. Equal to another where all that it tells is.
 
     Args:
         strategy: its name.
         facts: as they are; ``model`` may start from hedges that were closed beforehand.
-        before: risk as it stands.
+        choices: the owner's.
+        model, plan: what was decided.
     """
-    target = plan.lots.hedge_usd
-    after = risk_state(facts, choices, target)
-    cost = cost_model(facts, choices).estimate(target, target - facts.hedge_usd)
-    slacks = _slacks(facts, choices, model, target)
-    reasons = conflict(model, plan, before)
-    return HedgeProposal(
-        strategy=strategy,
-        timestamp_ms=facts.timestamp_ms,
-        legs=_legs(facts, target),
-        before=before,
-        after=after,
-        cost=cost,
-        shadow_prices=_shadow_prices(choices, model, plan),
-        slacks_usd=slacks,
-        objective_relaxed=plan.relaxed.objective_usd,
-        objective_lots=plan.lots.objective_usd,
-        solver_status=plan.status,
-        sentence=proposal_sentence(
-            facts,
-            target,
-            before=before,
-            after=after,
-            cost=cost,
-            slacks_usd=slacks,
-            conflict=reasons,
-        ),
-        alternatives=alternatives(facts, model, target, plan.relaxed.hedge_usd),
-        variance=variance_split(facts, target),
-        stresses=stress_lines(facts, target),
-        deleveraging=deleveraging(facts, target),
-        conflict=reasons,
-    )
+
+    def __init__(
+        self,
+        strategy: str,
+        facts: HedgeFacts,
+        choices: HedgeChoices,
+        *,
+        model: HedgeModel,
+        plan: Plan,
+    ) -> None:
+        # Not set by the class it comes from: that one is frozen, and has these as fields.
+        known = {
+            "strategy": strategy,
+            "timestamp_ms": facts.timestamp_ms,
+            "legs": _legs(facts, plan.lots.hedge_usd),
+            "objective_relaxed": plan.relaxed.objective_usd,
+            "objective_lots": plan.lots.objective_usd,
+            "solver_status": plan.status,
+        }
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
+        self.__dict__["_told"] = _Told(facts, choices, model, plan)
+
+    @property
+    def _of(self) -> "_Told":
+        told: _Told = self.__dict__["_told"]
+        return told
+
+    @cached_property
+    def before(self) -> RiskState:
+        return risk_state(self._of.facts, self._of.choices, self._of.facts.hedge_usd)
+
+    @cached_property
+    def after(self) -> RiskState:
+        return risk_state(self._of.facts, self._of.choices, self._of.target)
+
+    @cached_property
+    def cost(self) -> CostEstimate:
+        facts, target = self._of.facts, self._of.target
+        return cost_model(facts, self._of.choices).estimate(target, target - facts.hedge_usd)
+
+    @cached_property
+    def shadow_prices(self) -> dict[str, float]:
+        return _shadow_prices(self._of.choices, self._of.model, self._of.plan)
+
+    @cached_property
+    def slacks_usd(self) -> dict[str, float]:
+        return _slacks(self._of.facts, self._of.choices, self._of.model, self._of.target)
+
+    @cached_property
+    def sentence(self) -> str:
+        return proposal_sentence(
+            self._of.facts,
+            self._of.target,
+            before=self.before,
+            after=self.after,
+            cost=self.cost,
+            slacks_usd=self.slacks_usd,
+            conflict=self.conflict,
+        )
+
+    @cached_property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        relaxed = self._of.plan.relaxed.hedge_usd
+        return alternatives(self._of.facts, self._of.model, self._of.target, relaxed)
+
+    @cached_property
+    def variance(self) -> VarianceSplit:
+        return variance_split(self._of.facts, self._of.target)
+
+    @cached_property
+    def stresses(self) -> tuple[StressLine, ...]:
+        return stress_lines(self._of.facts, self._of.target)
+
+    @cached_property
+    def deleveraging(self) -> Deleveraging | None:
+        return deleveraging(self._of.facts, self._of.target)
+
+    @cached_property
+    def conflict(self) -> Conflict | None:
+        plan = self._of.plan
+        return None if plan.conflict is None else conflict(self._of.model, plan, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a proposal tells of."""
+
+    facts: HedgeFacts
+    choices: HedgeChoices
+    model: HedgeModel
+    plan: Plan
+
+    @property
+    def target(self) -> FloatArray:
+        return self.plan.lots.hedge_usd
 
 
 def conflict(model: HedgeModel, plan: Plan, before: RiskState) -> Conflict | None:

@@ -97,14 +97,14 @@ class CostModel:
             (...); NaN where an argument has one.
         """
         size = np.abs(trade_usd)
-        hedge, absolute, traded, signed, impact = self._weights
+        hedge, absolute, traded, signed, impact = self.weights
         cost: FloatArray = (
             hedge_usd @ hedge + np.abs(hedge_usd) @ absolute + size @ traded + trade_usd @ signed
         )
         return cost if impact is None else cost + (size * np.sqrt(size)) @ impact
 
     @cached_property
-    def _weights(
+    def weights(
         self,
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray | None]:
         """Coefficients of h, |h|, |z|, z and |z|^{3/2}, put together once for many hedges."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.model import HedgeModel
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import Relaxed, Solves
 
 _MOST_SOLVES = 400
 _OPEN = 1e-5  # of the unit of money: less than this is what a solver leaves of no hedge
@@ -40,7 +40,7 @@ class FewLegs:
 
 
 def limited_legs(
-    problem: HedgeProblem, model: HedgeModel, limits: FloatArray, relaxed: Relaxed, most: int
+    problem: Solves, model: HedgeModel, limits: FloatArray, relaxed: Relaxed, most: int
 ) -> FewLegs | None:
     """The best hedge with at most ``most`` legs within ``limits`` (C,) USD.
 
@@ -63,9 +63,7 @@ class _Node:
 
 
 class _Search:
-    def __init__(
-        self, problem: HedgeProblem, model: HedgeModel, limits: FloatArray, most: int
-    ) -> None:
+    def __init__(self, problem: Solves, model: HedgeModel, limits: FloatArray, most: int) -> None:
         self._problem, self._limits, self._most = problem, limits, most
         self._root = model
         self._same = _SAME * model.unit_usd

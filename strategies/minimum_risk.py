@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from risk.covariance.estimators import HEDGE_ESTIMATOR
-from strategies.answer import conflict, proposal
+from strategies.answer import PlannedProposal, conflict
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
@@ -46,30 +46,31 @@ class MinimumRisk:
         """
         check_facts(facts)
         check_choices(choices)
-        before = risk_state(facts, choices, facts.hedge_usd)
         bot_flat, hedges_flat = not np.any(facts.bot_usd), not np.any(facts.hedge_usd)
         if bot_flat and hedges_flat:
             detail = "the bot holds nothing and no hedge is open"
-            return self._none(facts, NoHedgeReason.FLAT, detail, before)
+            return self._none(facts, NoHedgeReason.FLAT, detail, _now(facts, choices))
         if bot_flat:
             model = self._model(facts, choices)
             plan = closed(model, unwound(facts, choices))
-            return proposal(self.name, facts, choices, model=model, plan=plan, before=before)
+            return PlannedProposal(self.name, facts, choices, model=model, plan=plan)
         start = _hands_taken_off(facts, choices)
         model = self._model(start, choices)
         found = self._planner.plan(model) if np.any(model.upper > model.lower) else None
         if isinstance(found, Unsolved) and not (found.infeasible and start is not facts):
-            return self._unsolved(facts, found, before)
+            return self._unsolved(facts, found, _now(facts, choices))
         if isinstance(found, Plan):
             plan = found
         elif start is facts:
             detail = "no symbol is left to hedge with: every one is hands-off or not eligible"
-            return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, before)
+            state = _now(facts, choices)
+            return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, state)
         else:
             plan = closed(model, start.hedge_usd)
         if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
+            before = _now(facts, choices)
             return self._standing_still(facts, before, conflict(model, plan, before))
-        return proposal(self.name, facts, choices, model=model, plan=plan, before=before)
+        return PlannedProposal(self.name, facts, choices, model=model, plan=plan)
 
     def _model(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         """What is to be solved; a strategy that leaves something out of account replaces it."""
@@ -100,6 +101,11 @@ class MinimumRisk:
         self, facts: HedgeFacts, reason: NoHedgeReason, detail: str, state: RiskState
     ) -> NoHedge:
         return NoHedge(self.name, facts.timestamp_ms, reason, detail, state)
+
+
+def _now(facts: HedgeFacts, choices: HedgeChoices) -> RiskState:
+    """The risk as it stands."""
+    return risk_state(facts, choices, facts.hedge_usd)
 
 
 def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:

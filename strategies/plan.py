@@ -15,11 +15,12 @@ from strategies.caps import excess
 from strategies.conflict import minimal_conflict
 from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
+from strategies.lean import LeanFirst
 from strategies.legs import limited_legs
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
 from strategies.nearby import near_starts, nearby
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.problem import Relaxed, Solves, Unsolved
 from strategies.standing import standing_prices
 from strategies.trifles import without_trifles
 
@@ -54,7 +55,7 @@ class Planner:
     """Finds plans; keeps compiled problems, so not to be shared by threads."""
 
     def __init__(self) -> None:
-        self._hard: dict[Shape, HedgeProblem] = {}
+        self._hard: dict[Shape, LeanFirst] = {}
         self._elastic: dict[Shape, ElasticProblem] = {}
 
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
@@ -96,10 +97,10 @@ class Planner:
         lots = best_lots(model, limits, starts)
         return Plan(lots, relaxed, relaxed.status + note + few, conflict)
 
-    def _hard_problem(self, shape: Shape) -> HedgeProblem:
+    def _hard_problem(self, shape: Shape) -> Solves:
         if shape not in self._hard:
             _make_room(self._hard)
-            self._hard[shape] = HedgeProblem(shape)
+            self._hard[shape] = LeanFirst(shape)
         return self._hard[shape]
 
     def _elastic_problem(self, shape: Shape) -> ElasticProblem:
@@ -153,7 +154,7 @@ class _Guarded:
     certain: bool
 
 
-def _within_caps(problem: HedgeProblem, model: HedgeModel) -> tuple[FloatArray, Relaxed | Unsolved]:
+def _within_caps(problem: Solves, model: HedgeModel) -> tuple[FloatArray, Relaxed | Unsolved]:
     """Limits (C,) USD and the solution within: a little inside the caps, else at the caps."""
     limits = model.aim
     solved = problem.solve(model, limits)
@@ -169,7 +170,7 @@ def _too_many_legs(model: HedgeModel) -> bool:
 
 
 def _few_legs(
-    problem: HedgeProblem, model: HedgeModel, limits: FloatArray, relaxed: Relaxed
+    problem: Solves, model: HedgeModel, limits: FloatArray, relaxed: Relaxed
 ) -> tuple[HedgeModel, Relaxed, str]:
     """The same with no more legs than may be, and what is to be said of it."""
     if model.most_legs is None:
@@ -181,7 +182,7 @@ def _few_legs(
     return few.model, few.relaxed, "" if sure else f", legs within {few.gap_usd:,.4f} USD of best"
 
 
-def _guarded(problem: HedgeProblem, model: HedgeModel, limits: FloatArray) -> _Guarded:
+def _guarded(problem: Solves, model: HedgeModel, limits: FloatArray) -> _Guarded:
     """Solve within tightened caps, with less margin where the whole margin leaves nothing."""
     for share in _MARGIN_SHARES:
         tight = tightened(model, limits, share)
@@ -191,7 +192,7 @@ def _guarded(problem: HedgeProblem, model: HedgeModel, limits: FloatArray) -> _G
     return _Guarded([], certain=False)
 
 
-def _make_room(compiled: dict[Shape, HedgeProblem] | dict[Shape, ElasticProblem]) -> None:
+def _make_room(compiled: dict[Shape, LeanFirst] | dict[Shape, ElasticProblem]) -> None:
     """Drop the oldest problem before one too many is kept."""
     if len(compiled) >= _MOST_COMPILED:
         del compiled[next(iter(compiled))]

@@ -10,6 +10,7 @@ the model's own unit, because conic solvers lose digits otherwise; 3/2 powers ar
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cvxpy as cp
 import numpy as np
@@ -40,6 +41,14 @@ class Unsolved:
 
     infeasible: bool
     status: str
+
+
+class Solves(Protocol):
+    """Anything that solves the problem of one shape."""
+
+    def solve(self, model: HedgeModel, limits: FloatArray) -> Relaxed | Unsolved:
+        """The least-cost hedge with every cap at or below ``limits`` (C,) USD."""
+        ...
 
 
 class HedgeProblem:

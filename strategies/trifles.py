@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.model import HedgeModel
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import Relaxed, Solves
 
 _NOTHING = 1e-6  # of the unit of money: what a solver leaves of no trade
 
 
 def without_trifles(
-    problem: HedgeProblem, model: HedgeModel, limits: FloatArray, relaxed: Relaxed
+    problem: Solves, model: HedgeModel, limits: FloatArray, relaxed: Relaxed
 ) -> tuple[HedgeModel, Relaxed]:
     """The problem in which as many of the smallest trades as can be are left out, and its solution.
 

@@ -10,72 +10,14 @@ import pytest
 
 from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
-from risk.limits.stresses import AccountStress
 from strategies.compiled import CompiledProblem
 from strategies.constraints import shape_of
 from strategies.elastic import ElasticProblem
-from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.inputs import HedgeChoices
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
-from tests.strategies_cases import random_facts, two_tokens
-
-CAPS = RiskLimits(
-    token_usd=18_000,
-    hedge_gross_usd=60_000,
-    net_usd=45_000,
-    sector_net_usd=55_000,
-    cluster_net_usd=60_000,
-    cluster_gross_usd=45_000,
-    beta_net_usd=60_000,
-    cae_usd=180_000,
-    turnover_daily_usd=70_000,
-    adv_share=0.01,
-    margin_use=0.5,
-    stress_use=0.6,
-)
-CHOICES = {
-    "no caps": HedgeChoices(RiskLimits()),
-    "caps": HedgeChoices(CAPS),
-    "cheapest": HedgeChoices(CAPS, risk_aversion=0.0),
-    "signed": HedgeChoices(CAPS, shorts_only=False),
-    "impact": HedgeChoices(RiskLimits(net_usd=40_000.0), impact=1.0),
-    "uncertainty": HedgeChoices(CAPS, estimation_uncertainty=0.05, carry_risk=1.0),
-    "doubt": HedgeChoices(CAPS, beta_uncertainty=1.0),
-    "windows": HedgeChoices(CAPS, worst_window=True),
-    "tail": HedgeChoices(CAPS, tail_aversion=0.05),
-    "everything": HedgeChoices(
-        CAPS,
-        impact=1.0,
-        estimation_uncertainty=0.05,
-        carry_risk=1.0,
-        crowding_charge=0.01,
-        beta_uncertainty=1.0,
-        tail_aversion=0.05,
-        worst_window=True,
-    ),
-}
-
-
-def facts_of(seed: int) -> HedgeFacts:
-    rng = np.random.default_rng(seed)
-    plain = random_facts(seed, n=10, held=3)
-    roots = np.linalg.cholesky(plain.covariance_daily)
-    held = np.where(rng.random(10) < 0.4, -rng.uniform(0, 2e4, 10), 0.0) * plain.may_hedge
-    return replace(
-        plain,
-        hedge_usd=held,
-        beta_btc_se=rng.uniform(0.05, 0.2, 10),
-        tail_returns=rng.standard_t(4, (40, 10)) @ roots.T,
-        covariance_windows_daily=np.array(
-            [plain.covariance_daily * f + 1e-4 * np.eye(10) for f in (0.7, 1.1)]
-        ),
-        stress=AccountStress(
-            names=("up", "down"),
-            returns=np.array([np.full(10, 0.2), np.full(10, -0.2)]),
-            margin_rate=np.full(10, 0.02),
-            shared=bool(seed % 2),
-        ),
-    )
+from tests.strategies_cases import two_tokens
+from tests.strategies_choices import CAPS, CHOICES, facts_of
 
 
 def both(problem: HedgeProblem, model: HedgeModel) -> tuple[Relaxed | Unsolved, Any, Any]:
