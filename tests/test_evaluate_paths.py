@@ -141,6 +141,21 @@ def test_quantities_are_kept_between_decisions_and_prices_move_them(ours: Decisi
     assert found.figures["effectiveness_daily_net"] == pytest.approx(1 - net.var() / before.var())
 
 
+def test_with_fixed_weights_a_hedge_keeps_its_notional_free_of_charge(ours: Decisions) -> None:
+    market, book = ours.market, steady_book(ours)
+    moments = moments_of(ours, estimates(ours, "rolling_30d", 0.0), 7.0)
+    path = hedge_path(Once(), CHOICES, moments, ours, book, fixed=True)
+    eth = market.symbols.index(symbol("ETH"))
+    price = market.close[ours.rows, eth]
+    lot = market.lot_base[eth]
+    assert price.max() / price.min() > 1.05  # so that keeping the quantity would show
+    # Each step may be off by half a lot of its own price, and the steps add up.
+    drift = np.cumsum(0.5 * lot * price)
+    assert np.all(np.abs(path.base[:, eth] * price - path.base[0, eth] * price[0]) <= drift)
+    np.testing.assert_allclose(path.base[:, eth] / lot, np.round(path.base[:, eth] / lot))
+    assert not np.any(path.traded_usd[1:])
+
+
 def test_funding_is_charged_at_its_hour_and_no_other(ours: Decisions) -> None:
     market = ours.market
     series = market.funding[symbol("ETH")]

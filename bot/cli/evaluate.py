@@ -33,8 +33,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Names the books.", min=0)] = 42,
     weights: Annotated[
         Literal["drifting", "fixed"],
-        typer.Option(help="fixed: books come back to their drawn weights at every decision."),
-    ] = "drifting",
+        typer.Option(
+            help="What stays from one decision to the next: notionals, or quantities (drifting)."
+        ),
+    ] = "fixed",
     strategies: Annotated[
         str | None, typer.Option(help="Names, module:Class too, with commas; all by default.")
     ] = None,
@@ -119,6 +121,7 @@ def _plan(
     names = tuple(BUILT_IN) if strategies is None else strategies
     for name in names:
         new_strategy(name, "--strategies")
+    _require_told(settings)
     market = evaluation_market(
         data,
         settings,
@@ -146,6 +149,18 @@ def _settings(config: Path | None) -> "Settings":
     from config.load import load_settings, profile_path
 
     return load_settings(config or profile_path("paper"))
+
+
+def _require_told(settings: "Settings") -> None:
+    """What decisions of an evaluation are not told of must not be weighed as if it were nothing."""
+    hedge = settings.hedge
+    for name, value in (
+        ("tail_aversion", hedge.tail_aversion),
+        ("worst_windows_days", hedge.worst_windows_days),
+        ("crowding_charge", hedge.crowding_charge),
+    ):
+        if value:
+            raise UsageError(f"hedge.{name}: not part of an evaluation; leave it out of the config")
 
 
 def _decide_every_hours(settings: "Settings") -> int:

@@ -45,11 +45,15 @@ def hedge_path(
     moments: Sequence[HedgeFacts],
     decisions: Decisions,
     book: BookPath,
+    *,
+    fixed: bool = False,
 ) -> HedgePath:
     """Let ``strategy`` decide with what is known each time, and hold what it asks for.
 
     Trades are made at the close of the last bar known. A hedge in a symbol that is eligible no
-    more is closed at its last price.
+    more is closed at its last price. In between a hedge keeps its quantity; or, where weights are
+    ``fixed``, comes back to the notional of its last decision before the next, to the nearest lot
+    and free of charge, as the books do.
 
     Args:
         moments: (D) facts without book and hedges, from ``moments_of``.
@@ -58,8 +62,11 @@ def hedge_path(
     base = np.zeros_like(book.base)
     traded, predicted = np.zeros(len(base)), np.zeros(len(base))
     now, held = np.zeros(len(market.symbols)), 0
+    decided_usd = np.zeros(len(market.symbols))
     for k, row in enumerate(decisions.rows.tolist()):
         price, here = market.close[row], decisions.eligible[k]
+        if fixed:
+            now = _at_notional(now, decided_usd, price, market.lot_base)
         gone = (now != 0) & ~here
         traded[k] = float(np.abs(now[gone]) @ price[gone])
         now = np.where(gone, 0.0, now)
@@ -69,11 +76,21 @@ def hedge_path(
         now[here] += trade_usd / price[here]
         now = np.where(np.abs(now) < _NOTHING * market.lot_base, 0.0, now)
         base[k] = now
+        decided_usd = np.where(now == 0, 0.0, now * price)
         traded[k] += float(np.abs(trade_usd).sum())
         exposed = (book.base[k, here] + now[here]) * price[here]
         predicted[k] = np.sqrt(max(float(exposed @ facts.covariance_daily @ exposed), 0.0))
         held += isinstance(answer, NoHedge) and answer.reason == NoHedgeReason.SOLVER_FAILED
     return HedgePath(base, traded, predicted, held)
+
+
+def _at_notional(
+    base: FloatArray, wanted_usd: FloatArray, price: FloatArray, lot_base: FloatArray
+) -> FloatArray:
+    """(N,) base units that are worth ``wanted_usd``, in whole lots; as it was without a price."""
+    kept = (base != 0) & np.isfinite(price)
+    lots = np.round(np.divide(wanted_usd, price * lot_base, where=kept, out=np.zeros_like(base)))
+    return np.where(kept, lots * lot_base, base)
 
 
 def moments_of(

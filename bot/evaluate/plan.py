@@ -26,7 +26,8 @@ class Plan:
         strategies: their names, ``hindsight`` among them or not.
         books: how many, from ``seed``.
         tokens: how many each holds.
-        fixed_weights: whether the bots come back to their drawn weights at every decision.
+        fixed_weights: whether books and hedges keep their notionals, not their quantities, from
+            one decision to the next.
         cost_bps: of every trade, of its notional.
         choices: tuning, without caps.
         shrinkage: of the estimators that have a choice of it, None for their own.
@@ -40,7 +41,7 @@ class Plan:
     cost_bps: float
     choices: HedgeChoices
     shrinkage: float | None
-    fixed_weights: bool = False
+    fixed_weights: bool = True
 
     @property
     def pieces(self) -> list[tuple[str, int]]:
@@ -68,7 +69,14 @@ class Worker:
         book = book_path(decisions, plan.tokens, plan.seed, number, fixed=plan.fixed_weights)
         strategy = self._strategy(name)
         source = HINDSIGHT if name == HINDSIGHT else estimator_of(strategy)
-        path = hedge_path(strategy, plan.choices, self._facts(source), decisions, book)
+        path = hedge_path(
+            strategy,
+            plan.choices,
+            self._facts(source),
+            decisions,
+            book,
+            fixed=plan.fixed_weights,
+        )
         return book_score(decisions, book, path, self._judges(), plan.cost_bps)
 
     def _strategy(self, name: str) -> HedgeStrategy:
