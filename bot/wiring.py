@@ -99,12 +99,12 @@ async def open_engine(
             engine_state(settings.state_dir, around.clock, install_key=around.install_key)
         )
         engine = await _engine(settings, around, journal, log, stack)
-        engine.guard.start(limits_of(settings))
-        await engine.start()
         if settings.mode != "paper":
             untold = await require_harmless_key(engine.venue, journal)
             if untold:
                 log.warning("key_permissions_untold", reason=untold)
+        engine.guard.start(limits_of(settings))
+        await engine.start()
         watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
         async with _watched(watch, simulated=around.simulated):
             yield engine

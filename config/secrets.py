@@ -24,7 +24,11 @@ _PARTS = ("api_key", "api_secret", "api_passphrase")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Key of one account; printing it shows asterisks. ``paradex``: wallet address, private key."""
+    """Key of one account; printing it shows asterisks.
+
+    ``paradex`` and ``hyperliquid``: the wallet's address and a private key, of hyperliquid that of
+    an agent, which cannot move money.
+    """
 
     api_key: SecretStr
     api_secret: SecretStr

@@ -14,8 +14,19 @@ from config.fields import (
     UrlsHost,
 )
 
-Exchange = Literal["binanceusdm", "bybit", "okx", "bitget", "kucoinfutures", "bingx", "paradex"]
-"""Exchanges, by ccxt's id, whose interface has everything that perphedge needs."""
+Exchange = Literal[
+    "binanceusdm",
+    "bybit",
+    "okx",
+    "hyperliquid",
+    "bitget",
+    "gate",
+    "kucoinfutures",
+    "bingx",
+    "paradex",
+]
+"""Exchanges, by ccxt's id, whose interface has everything that perphedge needs to read. Orders are
+sent to those only of which it is known what their codes mean."""
 
 WITH_PASSPHRASE = frozenset({"okx", "bitget", "kucoinfutures"})
 """Exchanges whose keys come with a third secret."""

@@ -15,7 +15,9 @@ GOOD = MODE + STATE + VENUE + SOURCES
 NO_SOURCES = MODE + STATE + VENUE
 NO_VENUE = MODE + STATE + SOURCES
 
-EXCHANGES = "one of: binanceusdm, bybit, okx, bitget, kucoinfutures, bingx, paradex"
+EXCHANGES = (
+    "one of: binanceusdm, bybit, okx, hyperliquid, bitget, gate, kucoinfutures, bingx, paradex"
+)
 USD_CAP = "a number from 10 to 1000000000 (USD), or null (no cap)"
 FRACTION = "(a fraction: 0.05 means 5 %)"
 NAME = "a name of 1 to 32 letters, digits, . _ - that begins with a letter or digit"

@@ -20,6 +20,12 @@ Live trading is for the exchanges of this page: of these it is known how they ta
 how one order is asked for by its client id, and what their codes say of an order. Everything else
 that the config takes can be used as a source of positions, and for paper trading.
 
+All of this is tested with replies in each exchange's own format through its real ccxt client, and
+whole runs against the simulated exchange, which speaks as binanceusdm does. No real account of any
+of them has been traded on yet. On hyperliquid perpetuals settle in USDC, so `universe.benchmarks`
+must name `BTC/USDC:USDC`; what bitget pays as funding is not booked, since ccxt lists it by symbol
+only.
+
 ## What a reply to an order means
 
 The exchange's own code decides, never the class of ccxt's exception and never the HTTP status
