@@ -233,6 +233,16 @@ CASES: dict[str, Case] = {
         replace(FACTS, own={("OLD/USDT:USDT", "BOTH"): Decimal(-1)}),
         LIMITS,
     ),
+    "gross not a number": (
+        "hedge_gross",
+        SELL,
+        replace(
+            FACTS,
+            own={(TAO, "BOTH"): Decimal(-1)},
+            quotes={**QUOTES, TAO: replace(QUOTES[TAO], mark=float("nan"))},
+        ),
+        LIMITS,
+    ),
     "book too thin": (
         "depth",
         SELL,

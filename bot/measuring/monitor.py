@@ -132,6 +132,9 @@ class Monitor:
         quotes |= await self._quotes(held - quotes.keys(), instruments)
         held |= {p.symbol for s in snapshots for p in s.positions}
         quotes = self._usable(quotes, held)
+        for source, snapshot in zip(self._sources, snapshots, strict=True):
+            # The machine may have slept since it was read.
+            self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
         positions = (
             *_account_positions(split.own, account, quotes, Owner.HEDGE, account.state.name),
             *self._external_positions(split.external, account, quotes),

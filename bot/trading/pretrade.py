@@ -207,7 +207,8 @@ def _hedge_gross(asked: Asked) -> str | None:
     symbols = {symbol for symbol, _ in asked.facts.own} | {
         o.symbol for o in asked.facts.open_orders
     }
-    unpriced = sorted(s for s in symbols if s not in asked.facts.quotes)
+    quotes = asked.facts.quotes
+    unpriced = sorted(s for s in symbols if s not in quotes or not math.isfinite(quotes[s].mark))
     if unpriced:
         return f"the gross of all hedges is not known: no price for {unpriced[0]}"
     cap_usd = exact(asked.limits.hedge_gross_equity_fraction * asked.equity_usd)
