@@ -1,6 +1,6 @@
 """The exchange's door for orders, and its log of what came through."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
@@ -17,7 +17,8 @@ from bot.venues.sim.records import (
     TimeInForce,
 )
 
-RESTS = ("partial_then_expiry", "amended_by_other", "cancelled_by_other")
+CANCELS = ("cancel_after_fill", "cancel_timeout")
+RESTS = ("partial_then_expiry", "amended_by_other", "cancelled_by_other", *CANCELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class OrderDoor:
         self.log: list[Arrival] = []
         self.tampered: set[str] = set()
         self.cancelled: list[str] = []
+        self.on_rest: Callable[[], None] = lambda: None
         self._world = world
         self._faults = faults
 
@@ -126,10 +128,31 @@ class OrderDoor:
         resting = replace(new, time_in_force=TimeInForce.GTC)
         order = world.exchange.place(world.hedge, resting)
         if order.status.open:
-            self._faults.count(kind)
             self.tampered.add(new.client_id)
+            if kind in CANCELS:  # they strike when the engine cancels, which a halt makes it do
+                self.on_rest()
+            else:
+                self._faults.count(kind)
             world.later(die.randint(500, 20_000), lambda: self._end(order.order_id, kind))
         return order
+
+    def cancel(self, symbol: str, client_id: str) -> bool:
+        """The engine ends one of its orders; True where it is over.
+
+        Raises:
+            VenueReject: there is no such open order.
+        """
+        world = self._world
+        self.cancelled.append(client_id)
+        world.note(f"cancel {client_id}")
+        if "cancel_after_fill" in self._faults.active:
+            order_id = world.hedge.ids_by_client_id.get((symbol, client_id))
+            if order_id is not None and world.hedge.orders[order_id].status.open:
+                self._faults.count("cancel_after_fill")
+                world.advance(300_000)  # the book is full again, and the order fills first
+                world.refresh()
+        world.exchange.cancel(world.hedge, symbol, client_id=client_id)
+        return True
 
     def _end(self, order_id: int, kind: str) -> None:
         world = self._world
@@ -151,7 +174,7 @@ class OrderDoor:
             except VenueReject as refusal:
                 world.note(f"amend refused: {refusal.code}")
             world.later(2_000, lambda: self._end(order_id, "cancelled"))
-        elif kind == "partial_then_expiry":
+        elif kind == "partial_then_expiry" or kind in CANCELS:
             world.exchange.expire(world.hedge, order_id)
         else:
             world.exchange.cancel(world.hedge, order.symbol, order_id=order_id)

@@ -129,6 +129,12 @@ class FaultEngine(Engine):
         return self._parts.journal
 
     @property
+    def watched(self) -> tuple[Venue, Guard, Journal, Clock, Logger]:
+        """What the watch beside the cycles works on."""
+        parts = self._parts
+        return parts.venue, self.guard, parts.journal, parts.clock, parts.log
+
+    @property
     def stopped_by(self) -> str:
         """What a control or somebody has halted; empty when nothing is."""
         guard = self._parts.executor.guard

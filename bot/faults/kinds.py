@@ -83,8 +83,7 @@ _ALL = (
         "cancelled_by_other",
         "foreign_order_with_prefix",
     ),
-    Kind("cancel_after_fill", Family.MEANING, playable=False),
-    Kind("cancel_timeout", Family.MEANING, playable=False),
+    *_kinds(Family.MEANING, "cancel_after_fill", "cancel_timeout"),
     *(
         Kind(name, Family.STREAM, playable=False)
         for name in (
@@ -135,6 +134,8 @@ CRASH_POINTS: tuple[str, ...] = (
     "journal.sync.after",
     "network.account.before",
     "network.account.after",
+    "network.cancel.before",
+    "network.cancel.after",
     "network.depth.before",
     "network.depth.after",
     "network.fills.before",

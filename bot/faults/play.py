@@ -21,6 +21,7 @@ from bot.faults.process import EngineClock, Process
 from bot.faults.venue import FaultyVenue
 from bot.faults.world import World
 from bot.halt import HALT_NAME
+from bot.kill import KillWatch
 from bot.lock import engine_state
 from risk.errors import PerphedgeError
 
@@ -51,6 +52,7 @@ class Play:
         down_reason: why it did not start, or ended; empty while it runs.
         second_started: a second engine got hold of the state directory.
         power_cut: the next death is a power loss.
+        halt_asked: the operator has just halted; somebody has to resume.
     """
 
     def __init__(self, seed: int, folder: Path, *, keep_trace: bool = False) -> None:
@@ -71,10 +73,13 @@ class Play:
         self.down_reason = ""
         self.second_started = False
         self.power_cut = False
+        self.halt_asked = False
+        self.door.on_rest = self._halt_on_open_order
         self.backup: dict[str, bytes] | None = None
         self.lives = 0
         self.outages: list[str] = []
         self.images: list[dict[str, bytes]] = []
+        self._watch: KillWatch | None = None
         self._stack = ExitStack()
 
     # The engine's process
@@ -125,12 +130,28 @@ class Play:
         try:
             record = self._run(self.engine.cycle())
             self.trace.note(f"cycle {record.status} {record.reason[:80]}")
+            self._run(self._watched(self.engine))
         except ProcessEndedError:
             self._gone("killed")
         except asyncio.CancelledError:
             self._gone("told to stop")
         except PerphedgeError as error:
             self._gone(f"{type(error).__name__}: {error}")
+
+    async def _watched(self, engine: FaultEngine) -> None:
+        """What the watch beside the cycles does meanwhile."""
+        if self._watch is None:
+            parts = engine.watched
+            self._watch = KillWatch(*parts)
+        await self._watch.look()
+        await self._watch.tick()
+
+    def _halt_on_open_order(self) -> None:
+        """The operator sees an order rest and halts, so that it is cancelled."""
+        if not self.halted and self.faults.die.random() < 0.5:
+            (self.folder / HALT_NAME).write_text("the operator says so\n", encoding="utf-8")
+            self.trace.note("operator halts on an open order")
+            self.halt_asked = True
 
     def kill(self, why: str) -> None:
         """End the process between two steps."""
@@ -166,7 +187,7 @@ class Play:
         self.trace.note(f"gone: {why}")
         self.down_reason = why
         self.outages.append(why)
-        self.engine = None
+        self.engine = self._watch = None
         try:
             self._stack.close()
         except (ProcessEndedError, PerphedgeError) as error:

@@ -97,6 +97,9 @@ class Schedule:
             else:
                 self._step()
             self._steps += 1
+            if self.play.halt_asked:
+                self.play.halt_asked = False
+                self._halt_ends = self._steps + self.play.die.randint(5, 20)
             flip_mode(self.play)
             if self._steps % _OPERATOR_LOOKS == 0:
                 self._look_after()

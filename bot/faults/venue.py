@@ -18,7 +18,7 @@ from bot.trading.orders import (
 )
 from bot.venues.outcomes import Meaning, Reply, classify, describe, meaning_of
 from bot.venues.paper import PaperVenue, acknowledged
-from bot.venues.sim.errors import VenueReject
+from bot.venues.sim.errors import Code, VenueReject
 from bot.venues.sim.records import SimOrder
 from risk.errors import DataError
 
@@ -164,6 +164,24 @@ class FaultyVenue:
                 found = None
         process.cross("network.find.after")
         return found
+
+    async def cancel(self, symbol: str, client_id: str) -> bool:
+        """Ends one order; True where it is surely over."""
+        process, faults, world = self._line.process, self._faults, self._world
+        process.cross("network.cancel.before")
+        world.advance(faults.die.randint(5, 60))
+        fault = self._line.post_fault()
+        arrives = fault is None or fault.taken in (Taken.ALWAYS, Taken.LATE)
+        over = False
+        if arrives:
+            try:
+                over = self._door.cancel(symbol, client_id)
+            except VenueReject as refusal:
+                over = refusal.code in (Code.NO_SUCH_ORDER, Code.CANCEL_REJECTED)
+        if fault is not None or (over and faults.strikes("cancel_timeout", 0.7)):
+            over = False  # nobody hears of it
+        process.cross("network.cancel.after")
+        return over
 
     def _read_fault(self) -> WireFault | None:
         kind = self._faults.one_of(READS, 0.3)

@@ -92,8 +92,8 @@ def closes_are_real(evidence: Evidence) -> Iterator[str]:
 
 
 def hands_off_others(evidence: Evidence) -> Iterator[str]:
-    """I7: the engine cancels nothing that it has not sent."""
-    ids = evidence.own_ids()
+    """I7: the engine cancels nothing that it has not sent, or written down to be sent."""
+    ids = evidence.own_ids() | {row["client_id"] for row in evidence.journal.get("orders", ())}
     for client_id in evidence.exchange.cancelled:
         if client_id not in ids:
             yield f"{client_id} was cancelled, which is not ours"
