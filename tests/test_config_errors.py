@@ -224,8 +224,8 @@ WRONG = {
         f"venue.exchange: missing — {EXCHANGES}",
     ),
     "unknown exchange": (
-        venue("shared_account: false", exchange="hyperliquid"),
-        f'venue.exchange: "hyperliquid" — {EXCHANGES}',
+        venue("shared_account: false", exchange="mexc"),
+        f'venue.exchange: "mexc" — {EXCHANGES}',
     ),
     "exchange by its other name": (
         venue("shared_account: false", exchange="binance"),
