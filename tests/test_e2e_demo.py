@@ -138,7 +138,8 @@ def test_the_log_has_one_event_a_cycle_and_one_an_order(runs: tuple[Run, Run]) -
     by_id = {c["cycle_id"]: c for c in cycles}
     for event in (e for e in events if e["event"] == "cycle"):
         cycle = by_id[event["cycle_id"]]
-        assert event["timestamp"] == cycle["timestamp"]
+        # It ends some seconds later: orders keep to a rate.
+        assert cycle["timestamp"] <= event["timestamp"] < cycle["timestamp"][:16] + ":59"
         assert event["status"] == cycle["status"]
         assert (event["orders"], event["fills"]) == (len(cycle["orders"]), len(cycle["fills"]))
 
