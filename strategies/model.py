@@ -182,9 +182,18 @@ def _factored(name: str, covariance: FloatArray) -> tuple[FloatArray, FloatArray
 
 
 def _other_roots(facts: HedgeFacts, choices: HedgeChoices) -> FloatArray:
+    """Those of the other windows; none where the worst of them is not asked for.
+
+    Raises:
+        OptimizationError: it is asked for and there are none, or one is not positive definite.
+    """
     n, windows = len(facts.symbols), facts.covariance_windows_daily
-    if not choices.worst_window or windows is None:
+    if not choices.worst_window:
         return np.empty((0, n, n))
+    if windows is None or not len(windows):
+        raise OptimizationError(
+            "covariance_windows_daily: there are none, and worst_window needs them"
+        )
     roots = [_factored(f"covariance_windows_daily[{k}]", s)[1].T for k, s in enumerate(windows)]
     return np.array(roots).reshape(len(windows), n, n)
 

@@ -9,6 +9,7 @@ from bot.evaluate.market import HISTORY_DAYS, EvaluationMarket
 from bot.measuring.assessment import LEAST_VOLUME_USD, UNKNOWN_FUNDING
 from bot.measuring.estimation import DAY_MS, FUNDING_DAYS
 from risk.book import FloatArray
+from risk.covariance.usable import MIN_BARS
 from risk.crowding.funding import funding_daily
 from risk.returns import BARS_PER_DAY
 
@@ -26,7 +27,7 @@ class Decisions:
         hours: from one to the next.
         history_days: bars that a token must have.
         rows: (D,) rows of the market; a decision knows its own row and those before.
-        eligible: (D, N) traded lately, with enough history.
+        eligible: (D, N) traded lately, with enough history, and moved in the last 30 days.
         adv_usd: (D, N) average daily volume over 30 days.
         funding_daily, funding_daily_se: (D, N) as expected from settled payments.
     """
@@ -47,6 +48,8 @@ def decisions_of(market: EvaluationMarket, hours: int) -> Decisions:
     seen = np.cumsum(~np.isnan(market.log_return), axis=0)
     lately = _over_last(market.there.astype(np.float64), STALE_BARS) > 0
     enough = seen >= HISTORY_DAYS * BARS_PER_DAY - 1  # so many bars have one return less
+    moves = (np.nan_to_num(market.log_return) != 0).astype(np.float64)
+    moved = _over_last(moves, HISTORY_DAYS * BARS_PER_DAY) >= MIN_BARS
     traded = _over_last(np.nan_to_num(market.volume_usd), ADV_DAYS * BARS_PER_DAY)
     bars = _over_last((~np.isnan(market.volume_usd)).astype(np.float64), ADV_DAYS * BARS_PER_DAY)
     adv_usd = BARS_PER_DAY * traded / np.maximum(bars, 1.0)
@@ -56,7 +59,7 @@ def decisions_of(market: EvaluationMarket, hours: int) -> Decisions:
         hours=hours,
         history_days=HISTORY_DAYS,
         rows=rows,
-        eligible=(enough & lately)[rows],
+        eligible=(enough & lately & moved)[rows],
         adv_usd=np.maximum(adv_usd, LEAST_VOLUME_USD)[rows],
         funding_daily=rate,
         funding_daily_se=error,

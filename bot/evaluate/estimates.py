@@ -5,17 +5,25 @@ import numpy as np
 from bot.evaluate.decisions import Decisions
 from risk.covariance.estimate import CovarianceEstimate
 from risk.covariance.estimators import new_estimator
-from risk.covariance.factors import FactorModel, factor_model
 from risk.covariance.sample import rolling_covariance
-from risk.returns import BARS_PER_DAY
+from risk.covariance.usable import MIN_BARS
+from risk.errors import EstimationError
+from risk.returns import BARS_PER_DAY, utc
 
 HINDSIGHT_DAYS = 30
+
+_BACK_BARS = (0, 2 * MIN_BARS, HINDSIGHT_DAYS * BARS_PER_DAY)
+"""How much earlier the window of hindsight begins, in turn, until every token has returns in it."""
 
 
 def estimates(
     decisions: Decisions, estimator: str, shrinkage: float | None
 ) -> list[CovarianceEstimate]:
-    """(D) estimates of the eligible symbols from the bars closed by each decision."""
+    """(D) estimates of the eligible symbols from the bars closed by each decision.
+
+    Raises:
+        EstimationError: an eligible symbol cannot be estimated.
+    """
     market = decisions.market
     stream = new_estimator(estimator, market.symbols, shrinkage=shrinkage)
     found, known = [], 0
@@ -23,29 +31,38 @@ def estimates(
         for returns in market.log_return[known : row + 1]:
             stream.update(returns)
         known = row + 1
-        found.append(stream.estimate(_eligible(decisions, k)))
+        found.append(_whole(stream.estimate(_eligible(decisions, k)), decisions, k))
     return found
 
 
 def coming_estimates(decisions: Decisions) -> list[CovarianceEstimate]:
     """(D) sample covariances of the 30 days after each decision, which nobody could know.
 
-    Near the end they are those of the last 30 days.
+    Near the end they are those of the last 30 days. Where a token stops trading too soon to have
+    one, the 30 days begin two days before the decision, or end with it.
     """
+    return [_coming(decisions, k) for k in range(len(decisions.rows))]
+
+
+def _coming(decisions: Decisions, k: int) -> CovarianceEstimate:
     market, bars = decisions.market, HINDSIGHT_DAYS * BARS_PER_DAY
-    found = []
-    for k, row in enumerate(decisions.rows.tolist()):
-        start = min(row + 1, max(market.end + 1 - bars, 0))
-        symbols = _eligible(decisions, k)
-        columns = np.flatnonzero(decisions.eligible[k])
+    after, last = int(decisions.rows[k]) + 1, market.end + 1 - bars
+    symbols, columns = _eligible(decisions, k), np.flatnonzero(decisions.eligible[k])
+    for back in _BACK_BARS:
+        start = max(min(after - back, last), 0)
         rows = market.log_return[start : start + bars, columns]
-        found.append(rolling_covariance(rows, symbols, HINDSIGHT_DAYS))
+        found = rolling_covariance(rows, symbols, HINDSIGHT_DAYS)
+        if found.symbols == symbols:
+            break
+    return _whole(found, decisions, k)
+
+
+def _whole(found: CovarianceEstimate, decisions: Decisions, k: int) -> CovarianceEstimate:
+    missing = [symbol for symbol in _eligible(decisions, k) if symbol not in found.symbols]
+    if missing:
+        when = utc(decisions.market.time_ms[decisions.rows[k]])
+        raise EstimationError(f"{missing[0]}: no covariance at {when}, though it is traded")
     return found
-
-
-def factors(estimate: CovarianceEstimate) -> FactorModel:
-    """BTC, ETH, the sector and two components."""
-    return factor_model(estimate)
 
 
 def _eligible(decisions: Decisions, k: int) -> tuple[str, ...]:

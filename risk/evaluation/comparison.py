@@ -39,8 +39,8 @@ def diebold_mariano(
         (γ_0 + 2 Σ_{k=1..L} (1 − k/(L + 1)) γ_k) / T
 
     with Bartlett weights, so that it is never negative and holds under autocorrelation and
-    changing variance; the statistic is compared with Student's t of T − 1 degrees.
-    (Diebold, Mariano 1995; Newey, West 1987; small sample as Harvey, Leybourne, Newbold 1997.)
+    changing variance; the statistic is compared with Student's t of T − 1 degrees, as Harvey,
+    Leybourne, Newbold 1997 advise for few periods. (Diebold, Mariano 1995; Newey, West 1987.)
 
     Args:
         loss, other_loss: (T,), at least ten, finite, the lower the better.
