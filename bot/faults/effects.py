@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from bot.faults.disk import SECTOR_BYTES, Disk, DiskFile, Mount
+from bot.faults.disk import SECTOR_BYTES, Disk, Mount
 from bot.faults.driver import connect
 from bot.faults.kinds import CRASH_POINTS
 from bot.faults.play import Play
@@ -246,21 +246,24 @@ def _rot(play: Play) -> None:
     file = play.disk.files.get(str(play.folder / JOURNAL_NAME))
     if file is None or len(file.content) < 2 * SECTOR_BYTES:
         return
-    play.backup = play.disk.image()
     page = play.die.randrange(len(file.content) // SECTOR_BYTES)
     start = page * SECTOR_BYTES
-    file.content[start : start + SECTOR_BYTES] = play.die.randbytes(SECTOR_BYTES)
+    rotten = play.die.randbytes(SECTOR_BYTES)
+    play.rot = start, bytes(file.content[start : start + SECTOR_BYTES]), rotten
+    file.content[start : start + SECTOR_BYTES] = rotten
     play.faults.count("corrupt_page")
 
 
 def _restore_copy(play: Play) -> None:
-    if play.backup is None:
+    """The page from a copy, unless the engine has written it anew."""
+    file = play.disk.files.get(str(play.folder / JOURNAL_NAME))
+    if play.rot is None or file is None:
         return
-    if play.engine is None:
-        play.disk.files = {
-            name: DiskFile(bytearray(content)) for name, content in play.backup.items()
-        }
-    play.backup = None
+    start, sound, rotten = play.rot
+    if bytes(file.content[start : start + SECTOR_BYTES]) == rotten:
+        play.kill("killed between two steps")
+        file.content[start : start + SECTOR_BYTES] = sound
+    play.rot = None
 
 
 def _newer(play: Play) -> None:

@@ -52,6 +52,7 @@ class Play:
         down_reason: why it did not start, or ended; empty while it runs.
         second_started: a second engine got hold of the state directory.
         power_cut: the next death is a power loss.
+        rot: where a page went bad, what it was and what it is.
         halt_asked: the operator has just halted; somebody has to resume.
     """
 
@@ -75,7 +76,7 @@ class Play:
         self.power_cut = False
         self.halt_asked = False
         self.door.on_rest = self._halt_on_open_order
-        self.backup: dict[str, bytes] | None = None
+        self.rot: tuple[int, bytes, bytes] | None = None
         self.lives = 0
         self.outages: list[str] = []
         self.images: list[dict[str, bytes]] = []

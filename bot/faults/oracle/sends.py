@@ -43,7 +43,7 @@ class _Book:
             if trade.timestamp_ms <= at_ms:
                 net[trade.symbol] += trade.side.sign * trade.quantity
         for close in self._closes:
-            if close["timestamp_ms"] <= at_ms:
+            if close["timestamp_ms"] <= at_ms + arrival.told.offset_ms:  # by the engine's clock
                 net[close["symbol"]] += Decimal(close["quantity_change"])
         pending: dict[str, Decimal] = defaultdict(Decimal)
         for other in self._arrivals:
