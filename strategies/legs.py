@@ -68,6 +68,7 @@ class _Search:
         self._root = model
         self._same = _SAME * model.unit_usd
         self._solves = 0
+        self._failed_at = np.inf
         self._queue: list[tuple[float, int, _Node]] = []
         self._pushed = 0
 
@@ -77,16 +78,21 @@ class _Search:
         while self._queue:
             bound, _, node = self._queue[0]
             if best is not None and bound >= best.relaxed.objective_usd - self._same:
-                return replace(best, gap_usd=0.0)
+                return self._proven(best)
             if self._solves >= _MOST_SOLVES:
-                gap = np.inf if best is None else best.relaxed.objective_usd - bound
-                return None if best is None else replace(best, gap_usd=float(gap))
+                return None if best is None else self._proven(best, bound)
             heapq.heappop(self._queue)
             legs = _legs(node.model, node.relaxed)
             if len(legs) <= self._most:
-                return FewLegs(_only(node.model, legs), node.relaxed, 0.0)
+                return self._proven(FewLegs(_only(node.model, legs), node.relaxed, 0.0))
             self._branch(node, legs)
-        return None if best is None else replace(best, gap_usd=0.0)
+        return None if best is None else self._proven(best)
+
+    def _proven(self, best: FewLegs, bound_usd: float = np.inf) -> FewLegs:
+        """With how far it can be from the best: from what is left above ``bound_usd``, and from
+        what came of nodes at which the solver failed, which proves nothing of them."""
+        gap = best.relaxed.objective_usd - min(bound_usd, self._failed_at)
+        return replace(best, gap_usd=float(gap) if gap > self._same else 0.0)
 
     def _branch(self, node: _Node, legs: NDArray[np.intp]) -> None:
         """Promise the largest leg that is not promised yet a place, or leave it out."""
@@ -97,7 +103,7 @@ class _Search:
         largest = max(open_legs, key=lambda i: float(size[i]))
         if _may_close(node.model, largest):
             out = _closed(node.model, [largest])
-            solved = self._solve(out)
+            solved = self._solve(out, node.relaxed.objective_usd)
             if solved is not None:
                 self._push(_Node(out, solved, node.promised))
         promised = node.promised | {largest}
@@ -105,7 +111,7 @@ class _Search:
             self._push(_Node(node.model, node.relaxed, promised))
         elif len(promised) == self._most:
             only = _only(node.model, np.array(sorted(promised)))
-            solved = self._solve(only)
+            solved = self._solve(only, node.relaxed.objective_usd)
             if solved is not None:
                 self._push(_Node(only, solved, promised))
 
@@ -126,10 +132,16 @@ class _Search:
                 return None
             here = solved
 
-    def _solve(self, model: HedgeModel) -> Relaxed | None:
+    def _solve(self, model: HedgeModel, bound_usd: float = np.inf) -> Relaxed | None:
+        """None where nothing is allowed, or where the solver fails: then ``bound_usd`` is all
+        that is known of what it might have found."""
         self._solves += 1
         solved = self._problem.solve(model, self._limits)
-        return solved if isinstance(solved, Relaxed) else None
+        if isinstance(solved, Relaxed):
+            return solved
+        if not solved.infeasible:
+            self._failed_at = min(self._failed_at, bound_usd)
+        return None
 
     def _push(self, node: _Node) -> None:
         self._pushed += 1

@@ -13,7 +13,7 @@ from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.legs import limited_legs
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem, Relaxed, Unsolved
 from strategies.proposal import HedgeProposal
 from tests.strategies_cases import random_facts, two_tokens
 
@@ -63,6 +63,32 @@ def test_what_the_search_leaves_open_is_told(monkeypatch: pytest.MonkeyPatch):
     assert few is not None
     assert few.relaxed.objective_usd >= best - 1e-3
     assert few.relaxed.objective_usd - few.gap_usd <= best + 1e-3
+
+
+class Failing:
+    """A real problem whose solver gives up at every so many solves."""
+
+    def __init__(self, problem: HedgeProblem, every: int) -> None:
+        self._problem, self._every, self.solves = problem, every, 0
+
+    def solve(self, model: HedgeModel, limits: np.ndarray) -> Relaxed | Unsolved:
+        self.solves += 1
+        if self.solves % self._every == 0:
+            return Unsolved(infeasible=False, status="solver_error")
+        return self._problem.solve(model, limits)
+
+
+@pytest.mark.parametrize("every", [3, 4, 5, 7])
+def test_a_solver_that_fails_proves_nothing(every: int):
+    proven = set[bool]()
+    for seed in (1, 2, 3):
+        problem, model, free = compiled(random_facts(seed, n=10, held=2))
+        best = best_by_enumeration(problem, model, 2)
+        few = limited_legs(Failing(problem, every), model, model.caps.limits, free, 2)
+        if few is not None:
+            assert few.relaxed.objective_usd - few.gap_usd <= best * (1 + 1e-6)
+            proven.add(few.gap_usd == 0.0)
+    assert False in proven, "nothing was left open"
 
 
 def test_hedges_that_are_open_count_and_are_closed():
