@@ -21,7 +21,8 @@ class Hedge(Strict):
         ),
     ] = Field(
         default=DEFAULT_STRATEGY,
-        description="Which strategy decides (docs/strategies.md tells of each).",
+        description="Which strategy decides (docs/strategies.md tells of each). One of your own is "
+        "code that runs with all rights of the engine.",
     )
     risk_aversion: Annotated[float, Field(ge=0, le=1000)] = Field(
         default=4.0,

@@ -58,6 +58,17 @@ class Idle:
     name = "idle"
 
 
+class Rooms:
+    half = Half
+
+
+class Clumsy(Half):
+    name = "clumsy"
+
+    def decide(self, facts, choices):
+        return {}["ETH"]
+
+
 class Picky(Half):
     def __init__(self, wanted):
         self.wanted = wanted
@@ -74,6 +85,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "own_hedges").mkdir(parents=True)
     (folder / "own_hedges" / "__init__.py").write_text("")
     (folder / "own_hedges" / "halves.py").write_text(OWN)
+    (folder / "own_hedges" / "quits.py").write_text("import sys\nsys.exit('no licence')")
     (folder / "own_hedges" / "broken.py").write_text("import numpy\nraise RuntimeError('no key')")
     about = folder / "own_hedges-1.0.dist-info"
     about.mkdir()
@@ -96,7 +108,7 @@ def config(folder: Path, strategy: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["half", "own_hedges.halves:Half"])
+@pytest.mark.parametrize("name", ["half", "own_hedges.halves:Half", "own_hedges.halves:Rooms.half"])
 def test_it_decides_like_any_other(package: Path, name: str) -> None:
     strategy = new_strategy(name)
     assert strategy.name == "half"
@@ -130,6 +142,7 @@ def test_the_config_takes_it_and_lists_it(package: Path, tmp_path: Path) -> None
         ("own_hedges.thirds:Third", "cannot be made: ModuleNotFoundError: No module named"),
         ("own_hedges.broken:Half", "cannot be made: RuntimeError: no key"),
         ("broken", "cannot be made: RuntimeError: no key"),
+        ("own_hedges.quits:Half", "cannot be made: SystemExit: no licence"),
         ("own_hedges.halves:Picky", "cannot be made: TypeError: .*wanted"),
         ("own_hedges.halves:A_NUMBER", "cannot be made: TypeError: 'int' object is not callable"),
         ("own_hedges.halves:Nameless", "is no strategy: it has no name"),
@@ -186,6 +199,21 @@ def test_the_engine_decides_by_what_the_config_names(
     if name == "basket":
         assert len(legs) == 6
         assert sum(legs.values()) == pytest.approx(-20_000, rel=0.01)
+
+
+def test_what_it_raises_is_told_in_one_line(package: Path, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "market", days=36)
+    name, said = "own_hedges.halves:Clumsy", "perphedge: strategy clumsy: KeyError: 'ETH'\n"
+    asked = ("--data", str(folder), "--books", "1", "--tokens", "3", "--processes", "1")
+    done = called("evaluate", *asked, "--strategies", name)
+    assert (done.code, done.err) == (1, said)
+    book = tmp_path / "book.json"
+    book.write_text('[{"symbol": "FET/USDT:USDT", "notional_usd": 20000}]')
+    done = called(
+        *("propose", "-c", str(config(tmp_path, name)), "--data", str(folder), "--json"),
+        *("--at", "2025-02-05T00:00:00Z", "--book", str(book)),
+    )
+    assert (done.code, done.err) == (1, said)
 
 
 def test_the_example_of_the_document_is_a_strategy(
