@@ -56,14 +56,14 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
         "are of the bot's gross. syst., spec.: systematic variance taken away, the hedges' own "
         "added. ±: standard error over the books drawn. hindsight knows the next 30 days."
     ]
-    ours = document["strategies"].get(_ABOVE)
-    if ours is not None:
-        notes += [
-            f"{_ABOVE} against {other}: Diebold-Mariano {test['statistic']:+.1f} "
-            f"(p {test['p_value']:.3f}), below 0 is less variance."
-            for other, test in ours["diebold_mariano"].items()
-            if test["statistic"] is not None
-        ]
+    ours = document["strategies"].get(_ABOVE, {}).get("diebold_mariano", {})
+    tests = [
+        f"{other} {test['statistic']:+.1f} (p {test['p_value']:.3f})"
+        for other, test in ours.items()
+        if test["statistic"] is not None
+    ]
+    if tests:
+        notes.append(f"Diebold-Mariano of {_ABOVE}, below 0 is less variance: {', '.join(tests)}.")
     held = {n: f["held_decisions"] for n, f in document["strategies"].items()}
     notes += [
         f"{name}: {count} decisions held, the solver failed."
