@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from risk.book import FloatArray
 from risk.correlation.clusters import beta
 from risk.covariance.estimate import CovarianceEstimate, estimate_from
-from risk.covariance.sample import rolling_covariance
+from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, EstimationError, MissingDataError
 from risk.exposure.uncertainty import (
     beta_net_error,
@@ -29,6 +29,11 @@ def estimate(bars: tuple[float, ...]) -> CovarianceEstimate:
     return estimate_from(SYMBOLS, SIGMA, CORRELATION, observed_bars=np.array(bars))
 
 
+def evenly_weighted(returns: FloatArray) -> CovarianceEstimate:
+    """Correlations of shared bars and volatilities of all bars, every bar counting alike."""
+    return mean_ewma_covariance(returns, SYMBOLS, [1e5], shrinkage=0.0)
+
+
 def drawn(seed: int, young_bars: int, freedom: int | None, bars: int = 480) -> FloatArray:
     """Hourly returns of that covariance, of A only the last ones; Student's t or normal."""
     rng = np.random.default_rng(seed)
@@ -47,7 +52,7 @@ def test_errors_are_as_wide_as_the_figures_scatter(young_bars: int, freedom: int
     x, draws = LONG_SHORT, 500
     figures, errors = np.empty((draws, 7)), np.empty((draws, 7))
     for k in range(draws):
-        found = rolling_covariance(drawn(k, young_bars, freedom), SYMBOLS)
+        found = evenly_weighted(drawn(k, young_bars, freedom))
         covariance = found.covariance_daily
         sigma = np.sqrt(x @ covariance @ x)
         betas, told = beta(found, "BTC"), uncertainty(x, found, "BTC", kurtosis)
@@ -78,7 +83,7 @@ def test_errors_are_as_wide_as_the_figures_scatter(young_bars: int, freedom: int
 def test_the_error_of_the_books_beta_scatters_like_it() -> None:
     x = np.array([1000.0, 800.0, 0.0, 0.0])
     for young in (480, 48):
-        found = [rolling_covariance(drawn(k, young, None), SYMBOLS) for k in range(500)]
+        found = [evenly_weighted(drawn(k, young, None)) for k in range(500)]
         nets = [float(beta(one, "BTC").value @ x) for one in found]
         told = np.array([beta_net_error(x, one, 3) for one in found])
         assert np.sqrt((told**2).mean()) == pytest.approx(np.std(nets), rel=0.1)
@@ -106,13 +111,16 @@ def test_two_histories_by_hand() -> None:
     young = estimate((30.0, 400.0, 400.0, 400.0))
     x = np.array([1000.0, -500.0, 0.0, 0.0])
     s = young.covariance_daily
-    whole, old = x @ s @ x, 500**2 * s[1, 1]
-    both = -500 * (s[1] @ x)
-    variance = 2 * whole**2 / 400 + (1 / 30 - 1 / 400) * 2 * (whole**2 - 2 * both**2 + old**2)
+    whole, both = x @ s @ x, np.outer(x, x)
+    # Of the pair only the correlation is of 30 bars; B's own variance is of 400 throughout.
+    recent = both.copy()
+    recent[1, 1] = -x[0] * x[1] * s[0, 1] / s[1, 1]
+    variance = 2 * np.trace(both @ s @ both @ s) / 400
+    variance += (1 / 30 - 1 / 400) * 2 * np.trace(recent @ s @ recent @ s)
     told = uncertainty(x, young, "BTC").volatility_daily_usd
     assert told == pytest.approx(np.sqrt(variance) / (2 * np.sqrt(whole)))
     assert told > 2.5 * uncertainty(x, estimate((400.0,) * 4), "BTC").volatility_daily_usd
-    expected = np.sqrt(1.49 / 29 - 2 * 0.49 / 399) * 3
+    expected = np.sqrt((1 - 0.49 / 2) / 29 - 0.49 / 2 / 399) * 3
     assert beta(young, "BTC").standard_error[0] == pytest.approx(expected)
     net = beta_net_error(np.array([1000.0, 0, 0, 0]), young, 3)
     assert net == pytest.approx(1000 * expected)

@@ -97,9 +97,6 @@ def test_errors_for_want_of_data(
         assert known["volatility_daily"] == pytest.approx(own, rel=1e-5)
         wide = own * math.sqrt((kurtosis - 1) / (4 * bars_known))
         assert known["volatility_daily_se"] == pytest.approx(wide, rel=1e-4)
-    apart = volatility**2 - (x @ sigma[b]) ** 2 / btc**2
-    net = math.sqrt(apart / (bars_known - 1)) / btc
-    assert exposure["beta_net_se_usd"] == pytest.approx(net, rel=1e-5)
 
 
 def test_effective_bets_by_the_papers_iteration(
@@ -231,16 +228,28 @@ def self_cure(
     return min(found, key=lambda one: one[1]) if found else None
 
 
-def test_beta_net(document: dict[str, Any], covariance: pd.DataFrame) -> None:
+def test_beta_net(document: dict[str, Any], covariance: pd.DataFrame, prices: pd.DataFrame) -> None:
     beta = covariance[BTC] / covariance.loc[BTC, BTC]
     net = sum(usd * beta[s] for s, usd in BOOK.items())
     assert document["exposure"]["beta_net_usd"] == pytest.approx(net, rel=1e-6)
+    # White's errors with weights, about the betas in use, which are shrunk.
+    weights = mean_weights(60 * 24 - 1)
+    bars_known = 1 / (weights**2).sum()
+    returns = prices[covariance.index].diff().iloc[-(60 * 24 - 1) :]
+    base = returns[BTC].to_numpy()
+
+    def error(moves: Array, slope: float) -> float:
+        pull = base * (moves - slope * base)
+        pull = weights * (pull - weights @ pull) / (weights @ base**2)
+        return math.sqrt(bars_known / (bars_known - 1) * (pull @ pull))
+
     for symbol in BOOK:
-        assert document["beta"][symbol]["hedge_btc"] == pytest.approx(beta[symbol], rel=1e-6)
-        rest = covariance.loc[symbol, symbol] - beta[symbol] ** 2 * covariance.loc[BTC, BTC]
-        bars_known = 1 / (mean_weights(60 * 24 - 1) ** 2).sum()
-        error = math.sqrt(rest / covariance.loc[BTC, BTC] / (bars_known - 1))
-        assert document["beta"][symbol]["hedge_btc_se"] == pytest.approx(error, rel=1e-5)
+        row = document["beta"][symbol]
+        assert row["hedge_btc"] == pytest.approx(beta[symbol], rel=1e-6)
+        wide = error(returns[symbol].to_numpy(), beta[symbol])
+        assert row["hedge_btc_se"] == pytest.approx(wide, rel=1e-5)
+    book = returns[list(BOOK)].to_numpy() @ np.array(list(BOOK.values()))
+    assert document["exposure"]["beta_net_se_usd"] == pytest.approx(error(book, net), rel=1e-5)
 
 
 @pytest.mark.parametrize(("key", "hours"), [("30d", 720), ("7d", 168)])

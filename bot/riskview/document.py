@@ -118,7 +118,7 @@ def _betas(look: Look, found: Measured) -> Document:
             row |= _beta(report.betas.get((benchmark, LONG_DAYS)), symbol, name)
         k = estimate.symbols.index(symbol) if symbol in estimate.symbols else None
         row["hedge_btc"] = None if k is None else share(hedge.value[k], 8)
-        row["hedge_btc_se"] = None if k is None else share(hedge.standard_error[k], 8)
+        row["hedge_btc_se"] = None if k is None else share(found.known.beta_error[k], 8)
         rows[symbol] = row
     return rows
 

@@ -117,11 +117,12 @@ def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
 
     With n effective observations of the benchmark, and n_i of the two together (the fewer of both),
 
-        se_i² = ((1 + ρ²) / (n_i - 1) - 2 ρ² / (n - 1)) σ_i² / σ_b²
+        se_i² = ((1 - ρ²/2) / (n_i - 1) - ρ²/2 / (n - 1)) σ_i² / σ_b²
 
-    by the delta method; for equal histories that of least squares, √((1 - ρ²)/(n - 1)) σ_i/σ_b.
-    A young token's is larger. It takes hours as independent and evenly volatile
-    within the weights, so in turbulent times it is a lower bound. β comes from the same shrunk
+    by the delta method for β = ρ_ib σ_i / σ_b, where ρ and σ_i rest on n_i bars and σ_b on n; for
+    equal histories that of least squares, √((1 - ρ²)/(n - 1)) σ_i/σ_b. A young token's is larger.
+    It takes hours as independent and evenly volatile within the weights, so in turbulent times it
+    is a lower bound; ``risk.exposure.beta_error`` is not. β comes from the same shrunk
     covariance as every other figure, so it is a little closer to the mean token than a plain
     regression.
 
@@ -136,7 +137,7 @@ def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
         short = estimate.symbols[int(np.argmin(bars))]
         raise EstimationError(f"{short}: fewer than two effective observations for a beta")
     value = estimate.covariance_daily[b] / estimate.covariance_daily[b, b]
-    share = (1 + rho**2) / (bars - 1) - 2 * rho**2 / (bars[b] - 1)
+    share = (1 - rho**2 / 2) / (bars - 1) - rho**2 / 2 / (bars[b] - 1)
     error = np.sqrt(np.clip(share, 0.0, None)) * sigma / sigma[b]
     error[b] = 0.0
     value[b] = 1.0

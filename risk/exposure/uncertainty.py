@@ -42,9 +42,14 @@ def uncertainty(
 
     (Muirhead 1982, section 1.5). A pair of tokens is known from the fewer bars of the two, and two
     pairs share the fewer bars of theirs, so with the numbers of effective bars n_1 > n_2 > … and
-    A_l the entries of A of pairs known from n_l bars or fewer,
+    A_l the part of the gradient that rests on n_l bars or fewer,
 
         Var g = Σ_l (1/n_l - 1/n_{l-1}) (2 (1 + κ) tr(A_l Σ A_l Σ) + κ tr(A_l Σ)²),   1/n_0 = 0.
+
+    A_l has the entries of A of those pairs. Of a young and an old token only the correlation comes
+    from shared bars, σ_j of the old one from all of its own, so that what A_l says of the old one's
+    variance over the shared bars is taken out: its diagonal is less by Σ_i A_ij Σ_ij / Σ_jj, over
+    the young i.
 
     A small position in a new token thus adds little, and a large one nearly all. It is the error
     of sampling alone: shrinkage, and volatility that is about to change, are not in it.
@@ -72,13 +77,15 @@ def uncertainty(
     held, base = x[needed], float(estimate.volatility_daily[b])
     unit = np.eye(len(held))
     column = int(np.flatnonzero(needed == b)[0])
-    cae = known.error(
-        np.stack([held, unit[column]]),
-        np.diag([1 / (2 * sigma * base), -sigma / (2 * base**3)]),
-    )
+    both, of_volatility = np.stack([held, unit[column]]), 1 / (2 * sigma)
+    forms = [
+        np.diag([of_volatility, 0.0]),
+        np.diag([of_volatility / base, -sigma / (2 * base**3)]),
+    ]
+    volatility, cae = known.error(np.stack([both, both]), np.stack(forms)).tolist()
     component = none.copy()
     component[needed] = known.component_errors(held, sigma)
-    return Uncertainty(known.error(held[None], np.array([[1 / (2 * sigma)]])), cae, component)
+    return Uncertainty(volatility, cae, component)
 
 
 def volatility_error_daily(
@@ -112,14 +119,15 @@ def pooled_kurtosis(log_returns: FloatArray, min_bars: int = 168) -> float:
 def beta_net_error(x_usd: FloatArray, estimate: CovarianceEstimate, benchmark: int) -> float:
     """Standard error of Σ β_i x_i, USD of the benchmark.
 
-    β_i = Σ_ib / Σ_bb with Σ_ib known from n_i bars, those that the token shares with the benchmark
-    b, and Σ_bb from n_b, has by the delta method
+    β_i = ρ_ib σ_i / σ_b with ρ_ib and σ_i known from n_i bars, those that the token shares with the
+    benchmark b, and σ_b from n_b, has by the delta method
 
-        se² = Σ_ij x_i x_j (Σ_ij + Σ_ib Σ_jb / Σ_bb) / (max(n_i, n_j) - 1) / Σ_bb - 2 β² / (n_b - 1)
+        se² Σ_bb = Σ_ij x_i x_j (Σ_ij - ½ Σ_ib Σ_jb / Σ_bb) / (max(n_i, n_j) - 1)
+                   - ½ β² Σ_bb / (n_b - 1)
 
     with β = Σ x_i β_i, which for equal histories is the error of regressing the book itself on the
-    benchmark. A token younger than the benchmark has a larger one than its own regression, since
-    its covariance does not know what the benchmark did before.
+    benchmark. It takes all hours as equally volatile: ``risk.exposure.beta_error`` does not, and
+    needs the returns for it.
     """
     held = np.flatnonzero(x_usd)
     if not len(held):
@@ -130,11 +138,11 @@ def beta_net_error(x_usd: FloatArray, estimate: CovarianceEstimate, benchmark: i
     freedom = np.maximum(estimate.effective_bars - 1.0, 1.0)
     own, whole = np.minimum(freedom[held], freedom[benchmark]), float(freedom[benchmark])
     if own.min() == own.max():  # spares the matrix of pairs, as nearly every book can
-        pairs = (float(x_usd @ sigma @ x_usd) + beta**2 * variance) / float(own[0])
+        pairs = (float(x_usd @ sigma @ x_usd) - beta**2 / 2 * variance) / float(own[0])
     else:
-        joint = sigma[np.ix_(held, held)] + np.outer(along, along) / variance
+        joint = sigma[np.ix_(held, held)] - np.outer(along, along) / (2 * variance)
         pairs = float(x @ (joint / np.maximum.outer(own, own)) @ x)
-    return float(np.sqrt(max(pairs / variance - 2 * beta**2 / whole, 0.0)))
+    return float(np.sqrt(max(pairs / variance - beta**2 / 2 / whole, 0.0)))
 
 
 class _Known:
@@ -145,46 +153,44 @@ class _Known:
         self._bars = np.maximum(estimate.effective_bars, 1.0)
         self._excess = kurtosis / 3 - 1
 
-    def error(self, vectors: FloatArray, form: FloatArray) -> float:
-        """Of a figure with the gradient Σ_kl D_kl u_k u_lᵀ; ``vectors`` u (K, N), ``form`` D."""
-        signed = np.kron(np.diag([1.0, -1.0]), form)
-        variance = 0.0
+    def error(self, vectors: FloatArray, form: FloatArray) -> FloatArray:
+        """(G,) of figures with the gradients Σ_kl D_kl u_k u_lᵀ.
+
+        Args:
+            vectors: u, (G, K, N).
+            form: D, (G, K, K), symmetric.
+        """
+        sigma, own = self._covariance, np.diag(self._covariance)
+        count = form.shape[-1]
+        signed = np.zeros((len(form), 2 * count, 2 * count))
+        signed[:, :count, :count], signed[:, count:, count:] = form, -form
+        along = vectors @ sigma
+        variance = np.zeros(len(form))
         for weight, old in self._layers():
             # Pairs of two old tokens are taken out: A_l = u D uᵀ - o D oᵀ.
-            both = np.vstack([vectors, vectors * old])
-            variance += weight * float(self._spread(signed @ (both @ self._covariance @ both.T)))
-        return float(np.sqrt(max(variance, 0.0)))
+            held = vectors * old
+            near = held @ sigma
+            both, moved = np.concatenate([vectors, held], 1), np.concatenate([along, near], 1)
+            product = signed @ (both @ moved.swapaxes(1, 2))
+            whole = np.trace(product, axis1=1, axis2=2)
+            square = np.trace(product @ product, axis1=1, axis2=2)
+            # Old tokens' variances over the bars shared with young ones: A_l - diag(d).
+            shared = old / own * (vectors * (form @ (along - near))).sum(axis=1)
+            curve = (moved * (signed @ moved)).sum(axis=1)
+            whole = whole - shared @ own
+            square = square + (shared * (shared @ sigma**2 - 2 * curve)).sum(axis=1)
+            variance += weight * (2 * (1 + self._excess) * square + self._excess * whole**2)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     def component_errors(self, x: FloatArray, sigma: float) -> FloatArray:
         """(N,) of C_i = x_i (Σx)_i / σ, with the gradients
-        x_i (e_i xᵀ + x e_iᵀ) / 2σ - C_i x xᵀ / 2σ²; as ``error`` for all tokens at once."""
-        along, own = self._covariance @ x, np.diag(self._covariance)
-        signed = np.zeros((len(x), 4, 4))
-        signed[:, 0, 1] = signed[:, 1, 0] = x / (2 * sigma)
-        signed[:, 1, 1] = -x * along / (2 * sigma**3)
-        signed[:, 2:, 2:] = -signed[:, :2, :2]
-        variance = np.zeros(len(x))
-        for weight, old in self._layers():
-            held = x * old
-            near = self._covariance @ held
-            # Σ between e_i, x, and their parts in old tokens.
-            products = [
-                [own, along, own * old, near],
-                [along, x @ along, along * old, x @ near],
-                [own * old, along * old, own * old, near * old],
-                [near, x @ near, near * old, held @ near],
-            ]
-            inner = np.empty((len(x), 4, 4))
-            for i, j in np.ndindex(4, 4):
-                inner[:, i, j] = products[i][j]
-            variance += weight * self._spread(signed @ inner)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
-
-    def _spread(self, inner: FloatArray) -> FloatArray:
-        """2 (1 + κ) tr(M²) + κ tr(M)² of matrices (..., K, K)."""
-        whole = np.trace(inner, axis1=-2, axis2=-1)
-        square = np.trace(inner @ inner, axis1=-2, axis2=-1)
-        return np.asarray(2 * (1 + self._excess) * square + self._excess * whole**2)
+        x_i (e_i xᵀ + x e_iᵀ) / 2σ - C_i x xᵀ / 2σ²."""
+        n = len(x)
+        vectors = np.stack([np.eye(n), np.broadcast_to(x, (n, n))], axis=1)
+        form = np.zeros((n, 2, 2))
+        form[:, 0, 1] = form[:, 1, 0] = x / (2 * sigma)
+        form[:, 1, 1] = -x * (self._covariance @ x) / (2 * sigma**3)
+        return self.error(vectors, form)
 
     def _layers(self) -> Iterator[tuple[float, FloatArray]]:
         """1/n_l - 1/n_{l-1} and 1 for the tokens known from more than n_l bars, else 0."""
