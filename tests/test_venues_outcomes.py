@@ -1,4 +1,7 @@
-"""Every kind of outcome, of every exchange, over a socket through its real client."""
+"""Every kind of outcome, of every exchange, over a socket through its real client.
+
+Some 90 servers and clients are started, which takes a while on a busy machine.
+"""
 
 import dataclasses
 import json
@@ -194,6 +197,42 @@ async def test_quantities_reach_the_exchange_in_its_own_unit(venue: str) -> None
         }[venue]
         for part in wanted:
             assert part in sent, sent
+
+
+async def test_where_long_and_short_are_held_apart_the_order_names_its_side(venue: str) -> None:
+    """Opening a short by a sell, then closing a part of it by a buy."""
+    wanted = {
+        "binanceusdm": (("side=SELL&", "positionSide=SHORT"), ("side=BUY&", "positionSide=SHORT")),
+        "bybit": (
+            ('"side":"Sell"', '"positionIdx":2', '"reduceOnly":false'),
+            ('"side":"Buy"', '"positionIdx":2'),
+        ),
+        "okx": (('"side":"sell"', '"posSide":"short"'), ('"side":"buy"', '"posSide":"short"')),
+        "bitget": (
+            ('"side":"sell"', '"tradeSide":"Open"'),
+            # bitget's side is that of the position which is closed
+            ('"side":"sell"', '"tradeSide":"Close"'),
+        ),
+        "gate": (
+            ('"size":-100', '"reduce_only":false'),
+            ('"size":100', '"reduce_only":true'),
+        ),
+    }
+    async with playing(venue, PLAYS[venue]) as (server, adapter):
+        opening = the_order(venue, position_side="SHORT")
+        closing = the_order(venue, side=Side.BUY, position_side="SHORT", reduce_only=True)
+        if venue == "hyperliquid":
+            outcome = await adapter.place(opening)
+            assert isinstance(outcome, Rejected)
+            assert outcome.code == "not-sent"
+            assert server.orders == []
+            return
+        for request, parts in zip((opening, closing), wanted[venue], strict=True):
+            await adapter.place(request)
+            for part in parts:
+                assert part in server.orders[-1], server.orders[-1]
+            if venue == "binanceusdm":
+                assert "reduceOnly" not in server.orders[-1], "it takes none beside the side"
 
 
 async def test_half_a_contract_or_a_foreign_id_is_never_sent(venue: str) -> None:

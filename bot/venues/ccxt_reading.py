@@ -241,7 +241,7 @@ def order_arguments(order: OrderRequest, size: Decimal, venue: str) -> dict[str,
     """Arguments of ccxt's ``create_order`` for a limit order.
 
     Raises:
-        DataError: its client id does not fit the venue.
+        DataError: its client id does not fit the venue, or its position side.
     """
     params: dict[str, Any] = {"clientOrderId": wire_id(venue, order.client_id)}
     if order.time_in_force == "GTX":
@@ -252,6 +252,8 @@ def order_arguments(order: OrderRequest, size: Decimal, venue: str) -> dict[str,
         params["reduceOnly"] = order.reduce_only
     elif venue.startswith("binance"):
         params["positionSide"] = order.position_side  # the venue takes no reduceOnly beside it
+    elif venue == "hyperliquid":
+        raise DataError(f"{order.symbol}: {venue} holds no long and short apart")
     elif venue == "gate":  # the sign of the order and reduce-only name the side
         params["reduceOnly"] = order.reduce_only
     else:
