@@ -22,6 +22,7 @@ from risk.correlation.clusters import beta, cluster
 from risk.returns import BARS_PER_DAY
 from strategies.inputs import HedgeFacts
 from strategies.minimum_risk import MinimumRisk
+from strategies.model import hedge_model
 from strategies.proposal import HedgeProposal, NoHedge
 
 SIZES = (18, 50, 200)
@@ -59,7 +60,16 @@ class _Case:
 
     def decide_only(self) -> Decided:
         """Without the bar: from facts to the answer."""
-        return self.strategy.decide(self._facts(np.zeros(len(self.bot))), self.choices)
+        return self.strategy.decide(self.facts_only(), self.choices)
+
+    def facts_only(self) -> HedgeFacts:
+        """Without crowding."""
+        return self._facts(np.zeros(len(self.bot)))
+
+    def explain_only(self) -> object:
+        """The same, and all that a record tells of it."""
+        answer = self.decide_only()
+        return [getattr(answer, field) for field in type(self.first).__dataclass_fields__]
 
     def trade(self, answer: Decided) -> None:
         """The hedges become those of the proposal."""
@@ -114,13 +124,16 @@ def _against_solvers(case: _Case, n: int, rounds: int) -> Iterator[Line]:
     solve = captured(case.decide_only)[0]
     title = f"{n} tokens, one bar and a trade"
     before = case.market.step
-    difference = _difference(solve)
+    difference = _difference(case, solve)
     require_close(f"decision, {n} tokens: optimum", difference, _TOLERANCE)
     told = f"optimal values differ by {difference:.0e}"
     facts = {
         # Without what others take of a busy machine.
         "processor alone, bar and decision": _processor(case.decide, rounds),
         "processor alone, from facts on": _processor(case.decide_only, rounds),
+        "processor alone, from facts on, with all that is told": _processor(
+            case.explain_only, rounds
+        ),
         "processor alone, Clarabel, as cvxpy writes it": _processor(solve.with_clarabel, rounds),
         "processor alone, Clarabel, as handed over": _processor(solve.straight, rounds),
         "peers left out, not installed": ", ".join(missing_peers()) or "none",
@@ -171,10 +184,13 @@ def _standing(case: _Case, n: int, rounds: int) -> Line:
     )
 
 
-def _difference(solve: Solve) -> float:
+def _difference(case: _Case, solve: Solve) -> float:
     """Between the optimum that a decision found and the solver's of the whole problem."""
-    value = solve.value_of(solve.with_clarabel())
-    return abs(value - solve.value) / abs(solve.value)
+    answer = case.decide_only()
+    assert isinstance(answer, HedgeProposal), answer
+    unit = hedge_model(case.facts_only(), case.choices).unit_usd
+    value = unit * solve.value_of(solve.with_clarabel())
+    return abs(value - answer.objective_relaxed) / abs(value)
 
 
 def _processor(work: Callable[[], object], rounds: int) -> str:

@@ -98,7 +98,7 @@ class CapTable:
     @property
     def tiers(self) -> NDArray[np.int64]:
         """(C,) tier of each row."""
-        return np.array([TIERS[name] for name in self.names], dtype=np.int64)
+        return _tiers(self.names)
 
     def values(self, hedge_usd: FloatArray) -> FloatArray:
         """What every row measures when the hedges are ``hedge_usd`` (..., N): (..., C), USD."""
@@ -148,6 +148,13 @@ class CapTable:
 
 
 _BLOCKS = ("token", "book", "hedge", "stress", "cae", "turnover", "trade")
+
+
+@lru_cache(maxsize=64)
+def _tiers(names: tuple[str, ...]) -> NDArray[np.int64]:
+    tiers = np.array([TIERS[name] for name in names], dtype=np.int64)
+    tiers.setflags(write=False)
+    return tiers
 
 
 @lru_cache(maxsize=64)

@@ -113,6 +113,8 @@ def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:
 
     They come back unchanged where there is no such hedge.
     """
+    if not facts.hands_off:
+        return facts
     off = np.array([symbol in facts.hands_off for symbol in facts.symbols])
     left = unwound(facts, choices, off)
     traded = float(np.sum(np.abs(left - facts.hedge_usd)))

@@ -19,6 +19,7 @@ from strategies.model import HedgeModel, smallest_trade_usd
 from strategies.problem import Relaxed
 
 _NOTHING = 1e-6  # of the unit of money: what a solver leaves of no trade
+_TURNS = 8
 _SOFT = 1e-9  # keeps caps that say the same from making the system singular
 
 
@@ -71,6 +72,20 @@ class Nearby:
         model = self.model
         moved: FloatArray = np.clip(model.current + trade, model.lower, model.upper)
         return moved
+
+    def without(self, trades: NDArray[np.int64]) -> tuple[FloatArray, NDArray[np.int64]] | None:
+        """Hedges (N,) without ``trades``, and without those that would turn round for it."""
+        gone, flush = trades, np.zeros(len(self.rows))
+        for _ in range(_TURNS):
+            hedge = self.stepped(gone, flush)
+            if hedge is None:
+                return None
+            turned = np.flatnonzero((self.trade != 0) & (hedge == self.model.current))
+            more = np.union1d(gone, turned)
+            if len(more) == len(gone):
+                return hedge, gone
+            gone = more
+        return None
 
     def charged_usd(self, hedge_usd: FloatArray) -> float:
         """``cost_usd`` and what its trades must be worth."""
@@ -130,30 +145,68 @@ def _slopes(
 
 
 def near_starts(near: Nearby) -> list[FloatArray]:
-    """Hedges (N,) to round to lots: the solution, it without trifles, and that inside the caps.
+    """Hedges (N,) to round to lots: the solution, it without trifles, and that inside the caps
+    where some bind.
 
     Left out are as many of the smallest trades as raise the cost by no more than those trades must
-    be worth, found by halving.
+    be worth.
     """
     model, relaxed = near.model, near.relaxed
     size = np.abs(near.trade)
     small_first = np.argsort(size, kind="stable")
-    small_first = small_first[size[small_first] > 0]
     may_stay = (model.lower <= model.current) & (model.current <= model.upper)
-    small_first = small_first[may_stay[small_first]]
-    flush = np.zeros(len(near.rows))
+    small_first = small_first[((size > 0) & may_stay)[small_first]]
     without, left_out = relaxed.hedge_usd, small_first[:0]
-    least, most = 1, len(small_first) - 1
-    while least <= most:
-        count = (least + most + 1) // 2
-        trial = near.stepped(small_first[:count], flush)
-        allowed = relaxed.objective_usd + count * model.trade_worth_usd
-        if trial is not None and near.cost_usd(trial) <= allowed:
-            without, left_out, least = trial, small_first[:count], count + 1
-        else:
-            most = count - 1
+    count = _trifles(near, small_first[:-1])
+    while count:
+        found = near.without(small_first[:count])
+        if found is not None:
+            trial, gone = found
+            allowed = relaxed.objective_usd + len(gone) * model.trade_worth_usd
+            if near.cost_usd(trial) <= allowed:
+                without, left_out = trial, gone
+                break
+        count = count * 3 // 4
+    if not len(near.rows):
+        return [relaxed.hedge_usd, without]
     inside = near.stepped(left_out, _rounding(near, left_out))
     return [relaxed.hedge_usd, without, without if inside is None else inside]
+
+
+def _trifles(near: Nearby, small_first: NDArray[np.int64]) -> int:
+    """How many of ``small_first`` can go before they cost more than they must be worth.
+
+    Without the first k of trades t, with the others doing their work, J rises by ½·‖(L⁻¹t)_{≤k}‖²,
+    where LLᵀ is the inverse Hessian, along the caps that bind, in this order: for every k at once.
+    """
+    held = np.flatnonzero(~near.free[small_first])
+    order = small_first[: held[0]] if len(held) else small_first
+    if not len(order):
+        return 0
+    try:
+        lower = np.linalg.cholesky(_responses(near, order))
+    except np.linalg.LinAlgError:
+        return 0
+    rise = 0.5 * np.cumsum(np.linalg.solve(lower, near.trade[order]) ** 2)
+    worth = near.model.trade_worth_usd * np.arange(1, len(order) + 1)
+    pays = np.flatnonzero(rise <= worth)
+    return int(pays[-1]) + 1 if len(pays) else 0
+
+
+def _responses(near: Nearby, order: NDArray[np.int64]) -> FloatArray:
+    """The inverse Hessian along the caps that bind, of free trades in ``order``; made regular."""
+    free = np.flatnonzero(near.free)
+    inverse = np.asarray(np.linalg.inv(near.hessian[free[:, None], free]), dtype=np.float64)
+    if len(near.rows):
+        slopes = near.slopes[:, free]
+        across = inverse @ slopes.T
+        inner = slopes @ across
+        inner.flat[:: len(inner) + 1] += _SOFT * float(np.trace(inner)) / len(inner)
+        inverse -= across @ np.linalg.solve(inner, across.T)
+    at = np.searchsorted(free, order)
+    own: FloatArray = inverse[at[:, None], at]
+    own.flat[:: len(own) + 1] += _SOFT * float(np.trace(inverse)) / len(free)
+    return own
 
 
 def _rounding(near: Nearby, left_out: NDArray[np.int64]) -> FloatArray:

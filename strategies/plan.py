@@ -133,10 +133,10 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     near = nearby(model, limits, relaxed)
     if near is None:
         return None
-    plain, sparse, inside = near_starts(near)
-    starts = [nearest_lots(model, hedge) for hedge in (plain, sparse, inside)]
+    hedges = near_starts(near)
+    starts = [nearest_lots(model, hedge) for hedge in hedges]
     # Rounding that costs less than half of what a trade must be worth leaves nothing to search for.
-    enough = near.charged_usd(sparse) + 0.5 * model.trade_worth_usd
+    enough = near.charged_usd(hedges[1]) + 0.5 * model.trade_worth_usd
     lots = best_lots(model, limits, starts, enough_usd=enough)
     if np.any(excess(model.caps.values(lots.hedge_usd), limits) > 0):
         return None

@@ -109,10 +109,11 @@ class _Sides:
 
     def certain(self, slope: FloatArray, charged_usd: float) -> bool:
         """No trades in lots gain what they must be worth, even with ``charged_usd`` on top."""
-        size = np.clip(self.size(slope), self.least, self.most)
-        lost = self.rise(slope, size) + self.worth
-        lost = lost[self.most > 0]
-        fewest = np.sum(np.minimum(lost, 0.0)) if np.any(lost < 0) else np.min(lost, initial=np.inf)
+        size = np.minimum(np.maximum(self.size(slope), self.least), self.most)
+        lost = (self.rise(slope, size) + self.worth)[self.most > 0]
+        fewest = lost.min(initial=np.inf)
+        if fewest < 0:
+            fewest = np.minimum(lost, 0.0).sum()
         return bool(fewest > charged_usd)
 
 
@@ -185,34 +186,39 @@ class _Charges:
 
 
 def _prices(sides: _Sides, charges: _Charges) -> FloatArray:
-    """Prices (P,) that prove most.
+    """Prices (P,) that prove it, or that prove most.
 
     Minimises what trades of any size could gain plus what the prices charge, a convex function, by
-    Newton steps; any prices are good for a proof, so that it may stop anywhere.
+    Newton steps; any prices are good for a proof, so that it may stop as soon as there is one.
     """
     rows = charges.rows
     price = best = np.zeros(len(rows))
     least = np.inf
     for _ in range(_ROUNDS):
         slope = sides.slope + price @ rows
+        charged = charges.usd(price)
+        if sides.certain(slope, charged):
+            return price
         size = sides.size(slope)
-        gain = charges.usd(price) - float(np.sum(sides.rise(slope, size)))
+        gain = charged - float(sides.rise(slope, size).sum())
         if gain < least:
             best, least = price, gain
         downhill = rows @ size - charges.room - 2.0 * charges.square * price
         bending = (size > 0) & (sides.curve > 0)
         moved = rows[:, bending]
-        hessian = (moved / (2.0 * sides.curve[bending])) @ moved.T + np.diag(2.0 * charges.square)
+        hessian = (moved / (2.0 * sides.curve[bending])) @ moved.T
+        hessian.flat[:: len(price) + 1] += 2.0 * charges.square
         free = (price > 0) | (downhill > 0)
         free[charges.caps :] = True
-        inner = hessian[np.ix_(free, free)]
-        if not np.any(np.diag(inner) > 0):
+        inner = hessian[free][:, free]
+        steepest = inner.diagonal().max(initial=0.0)
+        if not steepest > 0:
             break
-        inner = inner + 1e-9 * np.trace(inner) * np.eye(len(inner))
+        inner.flat[:: len(inner) + 1] += 1e-9 * inner.trace()
         following = price.copy()
         following[free] += np.linalg.solve(inner, downhill[free])
         following[: charges.caps] = np.maximum(following[: charges.caps], 0.0)
-        if np.allclose(following, price, rtol=1e-9, atol=0.0):
+        if (np.abs(following - price) <= 1e-9 * np.abs(price)).all():
             break
         price = following
     return best
