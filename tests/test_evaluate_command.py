@@ -109,6 +109,10 @@ def test_the_table_fits_and_names_all(finished: Finished) -> None:
     line = next(one for one in text.splitlines() if one.startswith("minimum_risk "))
     assert f"{found['effectiveness_daily']:.3f}" in line
     assert f"{found['cost_bps_per_day']:.2f}" in line
+    told = " ".join(text.split())
+    test = found["diebold_mariano"]["basket"]
+    assert "Diebold-Mariano of minimum_risk, below 0 is less variance: none -" in told
+    assert f"basket {test['statistic']:+.1f} (p {test['p_value']:.3f})" in told
 
 
 @pytest.mark.parametrize(
@@ -124,6 +128,7 @@ def test_the_table_fits_and_names_all(finished: Finished) -> None:
         (("--symbols", ","), "no name in it"),
         (("--strategies", "magic"), '--strategies: "magic" — one of: none, pair'),
         (("--plot", "/no/such/folder/plot.png"), "no such folder"),
+        (("--plot", "/"), "--plot /: is a folder"),
         (("--books", "0"), "Invalid value for '--books'"),
     ],
 )

@@ -64,8 +64,9 @@ def evaluate(
     """Compare hedge strategies out of sample on recorded data."""
     from bot.cli.startup import quick_imports
 
-    if plot is not None and not plot.parent.is_dir():
-        raise UsageError(f"--plot {plot}: no such folder")
+    if plot is not None and (plot.is_dir() or not plot.parent.is_dir()):
+        told = "is a folder" if plot.is_dir() else "no such folder"
+        raise UsageError(f"--plot {plot}: {told}")
     with quick_imports():
         from bot.evaluate.document import evaluation_document
         from bot.evaluate.run import evaluate as worked_out
