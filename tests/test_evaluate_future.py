@@ -31,17 +31,21 @@ def shortened(found: Decisions) -> Decisions:
     return replace(found, rows=found.rows[:60], eligible=found.eligible[:60])
 
 
-def path(of: Decisions, name: str) -> HedgePath:
+def path(of: Decisions, name: str, *, fixed: bool) -> HedgePath:
     strategy = new_strategy(name)
     moments = moments_of(of, estimates(of, estimator_of(strategy), 0.2), 7.0)
-    return hedge_path(strategy, CHOICES, moments, of, book_path(of, 3, 1, 0))
+    book = book_path(of, 3, 1, 0, fixed=fixed)
+    return hedge_path(strategy, CHOICES, moments, of, book, fixed=fixed)
 
 
+@pytest.mark.parametrize("fixed", [True, False])
 @pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "none"])
-def test_decisions_are_the_same_whatever_comes_after_them(past: Decisions, name: str) -> None:
+def test_decisions_are_the_same_whatever_comes_after_them(
+    past: Decisions, name: str, fixed: bool
+) -> None:
     row = int(past.rows[SPLIT])
     other = shortened(decisions_of(with_another_future(past.market, row, seed=9), past.hours))
-    known, changed = path(past, name), path(other, name)
+    known, changed = path(past, name, fixed=fixed), path(other, name, fixed=fixed)
     np.testing.assert_array_equal(changed.base[: SPLIT + 1], known.base[: SPLIT + 1])
     np.testing.assert_array_equal(changed.predicted_usd[:SPLIT], known.predicted_usd[:SPLIT])
     assert np.any(known.base[: SPLIT + 1]), "nothing was decided"
