@@ -135,6 +135,7 @@ def _against_solvers(case: _Case, n: int, rounds: int) -> Iterator[Line]:
             case.explain_only, rounds
         ),
         "processor alone, Clarabel, as cvxpy writes it": _processor(solve.with_clarabel, rounds),
+        "processor alone, cvxpy solving it again": _processor(solve.with_cvxpy, rounds),
         "processor alone, Clarabel, as handed over": _processor(solve.straight, rounds),
         "peers left out, not installed": ", ".join(missing_peers()) or "none",
     }
@@ -162,7 +163,7 @@ def _standing(case: _Case, n: int, rounds: int) -> Line:
     """No trade, where the hedges are those of the decision before."""
     case.hedge = np.zeros(n)
     solve = captured(case.decide_only)[0]
-    told = "the solver was asked"
+    told = "not certified: solved"
     for _ in range(_MOST_TRIES):
         case.trade(case.decide_only())
         if not captured(case.decide_only):

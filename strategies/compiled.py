@@ -2,17 +2,13 @@
 
 The modelling layer translates the problem once. It leaves a linear map from all parameters to the
 numbers of a cone program (Agrawal et al. 2019); from then on that map, the rules that make the
-program smaller and the solver are all that a new set of parameters passes. Which entries of the
-solver's answer belong to which variable and which dual is read off once, too, by translating back
-an answer made of nothing but its own positions.
+program smaller and the solver are all that a new set of parameters passes.
 
 The solver starts from nothing every time: its scaling would otherwise remember the first numbers,
 and the same question would be answered a little differently each time it is asked.
 """
 
 import warnings
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import clarabel
@@ -24,6 +20,7 @@ from scipy import sparse
 
 from risk.book import FloatArray
 from risk.errors import OptimizationError
+from strategies.canonical import NotDirectError, parameter_columns, slots, split, upper
 from strategies.presolve import Numbers, Pattern, Presolve
 
 _DECIDED = {cp.OPTIMAL, cp.INFEASIBLE, cp.UNBOUNDED}
@@ -57,7 +54,7 @@ class CompiledProblem:
         if self._direct is None and not self.note:
             try:
                 self._direct = _Direct(self.problem)
-            except _NotDirectError as error:
+            except NotDirectError as error:
                 self.note = f", through cvxpy: {error}"
         status = "" if self._direct is None else self._direct.solve()
         return status if status in _DECIDED else _through_cvxpy(self.problem)
@@ -67,22 +64,6 @@ def require_dpp(problem: cp.Problem) -> None:
     """Raise OptimizationError unless new numbers need no new compilation."""
     if not problem.is_dpp():
         raise OptimizationError("hedge problem: not in disciplined parametrised form")
-
-
-class _NotDirectError(Exception):
-    """The solver's numbers cannot be had as a linear map of the parameters; says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A variable or dual variable and its places in the solver's answer, with their signs."""
-
-    holder: Any
-    places: NDArray[np.int64]
-    signs: FloatArray
-
-    def fill(self, answer: FloatArray) -> None:
-        self.holder.save_value(self.signs * answer[self.places])
 
 
 class _Direct:
@@ -95,19 +76,19 @@ class _Direct:
                 cp.CLARABEL, enforce_dpp=True, solver_opts={}
             )
         program = data[cp.settings.PARAM_PROB]
-        self._columns = _parameter_columns(program, problem)
+        self._columns = parameter_columns(program, problem)
         self._nonneg = np.zeros(program.total_param_size + 1, dtype=np.bool_)
         for parameter, where in self._columns:
             self._nonneg[where] = parameter.is_nonneg()
         pattern, fixed = self._linear_map(program, data)
         self._presolve = Presolve(pattern, fixed)
         self._cones = _cones(data["dims"], self._presolve.small)
-        self._slots = _slots(problem, chain, inverse, pattern)
+        self._slots = slots(problem, chain, inverse, pattern)
         self._matrices = _Matrices(self._presolve.small)
 
     def _linear_map(self, program: Any, data: dict[str, Any]) -> tuple[Pattern, FloatArray]:
         """Find the map to P, q, A and b as one matrix, and which entries of A never change."""
-        matrix, right = _split(program.reduced_A, program.x.size)
+        matrix, right = split(program.reduced_A, program.x.size)
         m, n = len(data["b"]), program.x.size
         rows_a, columns_a, map_a = matrix
         right_rows, map_b = right
@@ -115,7 +96,7 @@ class _Direct:
             (np.ones(len(right_rows)), (right_rows, np.arange(len(right_rows)))),
             shape=(m, len(right_rows)),
         )
-        rows_p, columns_p, map_p = _upper(program)
+        rows_p, columns_p, map_p = upper(program)
         map_q = sparse.csr_array(program.q)[:n]
         parts = [map_p, map_q, -map_a, spread @ map_b]
         self._map = sparse.csr_array(sparse.vstack(parts))
@@ -191,44 +172,6 @@ def _through_cvxpy(problem: cp.Problem) -> str:
     return str(problem.status)
 
 
-def _parameter_columns(program: Any, problem: cp.Problem) -> list[tuple[Any, slice]]:
-    own = {parameter.id for parameter in problem.parameters()}
-    if any(parameter.id not in own for parameter in program.parameters):
-        raise _NotDirectError("its parameters are rewritten before they are used")
-    if program.lower_bounds is not None or program.upper_bounds is not None:
-        raise _NotDirectError("its variables have bounds of their own")
-    return [
-        (parameter, slice(start, start + parameter.size))
-        for parameter in program.parameters
-        for start in [program.param_id_to_col[parameter.id]]
-    ]
-
-
-def _split(reduced: Any, n: int) -> tuple[tuple[Any, Any, Any], tuple[Any, Any]]:
-    """Rows, columns and maps of the entries of [A b], as A and b."""
-    reduced.cache(False)
-    rows, starts, _ = reduced.problem_data_index
-    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    full = sparse.csr_array(reduced.reduced_mat)
-    of_a = np.flatnonzero(columns < n)
-    of_b = np.flatnonzero(columns == n)
-    rows = np.asarray(rows, dtype=np.int64)
-    return (rows[of_a], columns[of_a], full[of_a]), (rows[of_b], full[of_b])
-
-
-def _upper(program: Any) -> tuple[Any, Any, Any]:
-    """Rows, columns and maps of the entries of P on and above the diagonal."""
-    if program.P is None:
-        none = np.zeros(0, dtype=np.int64)
-        return none, none, sparse.csr_array((0, program.total_param_size + 1))
-    program.reduced_P.cache(False)
-    rows, starts, _ = program.reduced_P.problem_data_index
-    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    rows = np.asarray(rows, dtype=np.int64)
-    above = np.flatnonzero(rows <= columns)
-    return rows[above], columns[above], sparse.csr_array(program.reduced_P.reduced_mat)[above]
-
-
 def _cones(dims: Any, small: Pattern) -> list[Any]:
     """The solver's cones: fewer equations and inequalities, the others as they were."""
     cones = dims_to_solver_cones(dims)
@@ -239,45 +182,6 @@ def _cones(dims: Any, small: Pattern) -> list[Any]:
     if small.inequalities:
         plain.append(clarabel.NonnegativeConeT(small.inequalities))
     return plain + others
-
-
-def _slots(
-    problem: cp.Problem, chain: Any, inverse: Any, pattern: Pattern
-) -> tuple[list[_Slot], list[_Slot]]:
-    """Where each variable, and each dual variable, stands in the solver's answer."""
-
-    def back(x: FloatArray, z: FloatArray) -> Any:
-        answer = SimpleNamespace(
-            status="Solved", x=x, z=z, obj_val=0.0, solve_time=0.0, iterations=0
-        )
-        return chain.invert(answer, inverse)
-
-    x, z = np.arange(1.0, pattern.variables + 1), np.arange(1.0, pattern.rows + 1)
-    holders = [*problem.variables(), *(d for c in problem.constraints for d in c.dual_variables)]
-    found, halved = (_values(problem, back(f * x, f * z), holders) for f in (1.0, 0.5))
-    count = len(problem.variables())
-    sizes = [pattern.variables] * count + [pattern.rows] * (len(holders) - count)
-    slots = [_slot(*parts) for parts in zip(holders, found, halved, sizes, strict=True)]
-    return slots[:count], slots[count:]
-
-
-def _values(problem: cp.Problem, answer: Any, holders: list[Any]) -> list[FloatArray]:
-    """What variables and duals hold once they are given an answer."""
-    for variable in problem.variables():
-        variable.save_value(answer.primal_vars[variable.id])
-    for constraint in problem.constraints:
-        if constraint.id not in answer.dual_vars:
-            raise _NotDirectError("a dual is not part of the answer")
-        constraint.save_dual_value(answer.dual_vars[constraint.id])
-    return [np.array(holder.value, dtype=np.float64) for holder in holders]
-
-
-def _slot(holder: Any, value: FloatArray, half: FloatArray, size: int) -> _Slot:
-    places = np.rint(np.abs(value)).astype(np.int64) - 1
-    plain = np.array_equal(np.abs(value), places + 1.0) and np.array_equal(half, 0.5 * value)
-    if not (plain and np.all((places >= 0) & (places < size))):
-        raise _NotDirectError("a variable is more than entries of the answer")
-    return _Slot(holder, places, np.sign(value))
 
 
 def _csc(rows: Any, columns: Any, shape: tuple[int, int]) -> tuple[Any, NDArray[np.int64]]:
