@@ -52,8 +52,8 @@ def hedge_path(
 
     Trades are made at the close of the last bar known. A hedge in a symbol that is eligible no
     more is closed at its last price. In between a hedge keeps its quantity; or, where weights are
-    ``fixed``, comes back to the notional of its last decision before the next, to the nearest lot
-    and free of charge, as the books do.
+    ``fixed``, comes back to the notional of its last trade before the next decision, to the
+    nearest lot and free of charge, as the books do.
 
     Args:
         moments: (D) facts without book and hedges, from ``moments_of``.
@@ -76,7 +76,9 @@ def hedge_path(
         now[here] += trade_usd / price[here]
         now = np.where(np.abs(now) < _NOTHING * market.lot_base, 0.0, now)
         base[k] = now
-        decided_usd = np.where(now == 0, 0.0, now * price)
+        moved = gone.copy()
+        moved[here] |= trade_usd != 0
+        decided_usd = np.where(moved, np.where(now == 0, 0.0, now * price), decided_usd)
         traded[k] += float(np.abs(trade_usd).sum())
         exposed = (book.base[k, here] + now[here]) * price[here]
         predicted[k] = np.sqrt(max(float(exposed @ facts.covariance_daily @ exposed), 0.0))

@@ -56,7 +56,10 @@ def _drawn(document: Mapping[str, Any]) -> "Figure":
             ha="right",
             color=BOUND_COLOUR,
         )
-    axes.set_xlabel(f"cost, bp of the bot's gross a day ({document['cost_bps']:g} bp a trade)")
+    axes.set_xlabel(
+        f"cost, bp of the bot's gross a day ({document['cost_bps']:g} bp a trade)\n"
+        "whiskers: standard errors over the books drawn"
+    )
     axes.set_ylabel("share of daily variance taken away")
     axes.set_title(
         f"Hedges of random books ({document['books']}), {document['from'][:10]} to "
