@@ -1,5 +1,7 @@
 """A strategy that the owner brought along, kept from doing harm by what it gets wrong."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from risk.book import FloatArray
@@ -15,10 +17,11 @@ _SAME = 1e-9
 class OwnStrategy:
     """Asks another strategy, and takes from it nothing but an answer that can be acted on.
 
-    What it raises is told as one line. A proposal must speak of these facts: its hedges now are
-    those that are, its trades lead to its targets, hedges only shrink where ``may_hedge`` is
-    False, and are never long where only shorts are allowed. Caps and lots are not looked at here:
-    an owner may mean to exceed a cap, and orders are rounded and checked before they are sent.
+    It is given facts of its own, which it may spoil. What it raises is told as one line. A
+    proposal must speak of these facts: its hedges now are those that are, its trades lead to its
+    targets, hedges only shrink where ``may_hedge`` is False, and are never long where only shorts
+    are allowed. Caps and lots are not looked at here: an owner may mean to exceed a cap, and orders
+    are rounded and checked before they are sent.
     """
 
     def __init__(self, strategy: HedgeStrategy) -> None:
@@ -41,7 +44,7 @@ class OwnStrategy:
             OptimizationError: it raised something, or its answer is none; names the strategy.
         """
         try:
-            answer = self._strategy.decide(facts, choices)
+            answer = self._strategy.decide(deepcopy(facts), choices)  # arrays can be written to
             if isinstance(answer, HedgeProposal):
                 _require_sound(answer, facts, choices)
         except PerphedgeError:

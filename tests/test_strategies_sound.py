@@ -200,3 +200,19 @@ def test_what_is_no_answer_is_told_in_one_line(answer: object, said: str) -> Non
     with pytest.raises(OptimizationError) as told:
         OwnStrategy(Fixed(answer)).decide(random_facts(18), FREE)
     assert str(told.value) == said
+
+
+class Spoiling:
+    name = "spoiling"
+
+    def decide(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeProposal | NoHedge:
+        facts.bot_usd[:] = 0.0
+        facts.may_hedge[:] = True
+        return proposed(facts, (BOTS, 0.0, -10.0, -10.0))
+
+
+def test_facts_are_not_spoilt_for_those_who_use_them_next() -> None:
+    facts = random_facts(19)
+    with pytest.raises(OptimizationError, match="hands-off"):
+        OwnStrategy(Spoiling()).decide(facts, FREE)
+    np.testing.assert_array_equal(facts.bot_usd, random_facts(19).bot_usd)
