@@ -4,7 +4,8 @@ A folder holds ``hourly.parquet`` and ``funding.parquet``, and may hold ``instru
 and ``open_interest.parquet``. Without the third, contracts are guessed from the data:
 
     tick          the finest decimal place that any price of the symbol uses (at most 8 places)
-    lot           a power of ten worth between about 0.1 and 10 USD, at least 0.001, at most 1
+    lot           a power of ten worth between about 0.1 and 10 USD on the first recorded day (what
+                  comes later must not be known before), at least 0.001, at most 1
     min notional  5 USD; ETH 20, BTC 50
     fees          0.02 % maker, 0.05 % taker
     funding       interval of the last payment of its own venue, else of the last payment
@@ -49,6 +50,7 @@ MAKER_FEE = 0.0002
 TAKER_FEE = 0.0005
 MOST_DECIMALS = 8
 DEFAULT_FUNDING_HOURS = 8.0
+_FIRST_DAY_BARS = 24
 
 _NO_PAYMENTS = FundingTrack(
     np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0, dtype=np.bool_)
@@ -164,16 +166,16 @@ def _instrument(
 ) -> Instrument:
     base, _, rest = symbol.partition("/")
     first_ms = int(rows.time_ms[0])
-    usual_price = float(np.median(rows.close))
+    first_price = float(np.median(rows.close[:_FIRST_DAY_BARS]))
     guessed = Instrument(
         symbol=symbol,
         base=base,
         quote=rest.partition(":")[0],
         venue=VENUE_ID,
         contract_size=Decimal(1),
-        tick=_tick(rows, usual_price),
-        lot=_lot(usual_price),
-        min_quantity=_lot(usual_price),
+        tick=_tick(rows, first_price),
+        lot=_lot(first_price),
+        min_quantity=_lot(first_price),
         min_notional_usd=MIN_NOTIONAL_USD.get(base, OTHER_MIN_NOTIONAL_USD),
         maker_fee=MAKER_FEE,
         taker_fee=TAKER_FEE,
@@ -202,17 +204,17 @@ def _decimal(value: float) -> Decimal:
     return Decimal(format(Decimal(repr(value)).normalize(), "f"))
 
 
-def _tick(rows: BarRows, usual_price: float) -> Decimal:
+def _tick(rows: BarRows, first_price: float) -> Decimal:
     prices: FloatArray = np.concatenate([rows.open, rows.high, rows.low, rows.close])
     for places in range(MOST_DECIMALS + 1):
         if np.all(np.abs(np.round(prices, places) - prices) <= 1e-9 * prices):
             return Decimal(1).scaleb(-places) if places else Decimal(1)
-    places = min(max(4 - math.floor(math.log10(usual_price)), 0), MOST_DECIMALS)
+    places = min(max(4 - math.floor(math.log10(first_price)), 0), MOST_DECIMALS)
     return Decimal(1).scaleb(-places)
 
 
-def _lot(usual_price: float) -> Decimal:
-    places = min(max(math.floor(math.log10(usual_price)), 0), 3)
+def _lot(first_price: float) -> Decimal:
+    places = min(max(math.floor(math.log10(first_price)), 0), 3)
     return Decimal(1).scaleb(-places)
 
 
