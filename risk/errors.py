@@ -7,6 +7,8 @@
     │   └── StaleDataError        it is there, but older than its stated age
     ├── EstimationError           a figure cannot be computed from the data given  (exit 2)
     ├── OptimizationError         the problem is malformed (infeasible is a value)  (exit 1)
+    │   └── NotDirectError        strategies/canonical.py: a problem's numbers are no linear map of
+    │                             its parameters; it is solved another way  (exit 1)
     ├── ConfigError               config/errors.py: a field, its value, what is allowed  (exit 2)
     ├── VenueReject               bot/venues/sim/errors.py: the simulated exchange's refusal, an
     │                             answer to its client rather than an error of ours  (exit 1)
@@ -17,7 +19,11 @@
         ├── UnreachableError      a venue or a position source does not answer  (exit 5)
         ├── VenueError            the venue answered, but with an error  (exit 5)
         ├── SafetyError           refused for safety  (exit 6)
-        └── JournalError          the journal cannot be read or written  (exit 6)
+        ├── JournalError          the journal cannot be read or written  (exit 6)
+        └── UntrippedError        bot/selftest: a control did not act as it must  (exit 1)
+
+Outside of it stands ProcessEndedError (bot/faults/errors.py), by which a simulated process dies:
+nothing in that process may catch it.
 
 Messages say what was wrong, with its value, and what to do about it.
 """

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from risk.book import FloatArray
+from risk.errors import OptimizationError
 from strategies.presolve import Pattern
 
 
-class NotDirectError(Exception):
+class NotDirectError(OptimizationError):
     """The solver's numbers cannot be had as a linear map of the parameters; says why."""
 
 

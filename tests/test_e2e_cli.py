@@ -94,8 +94,13 @@ def test_status_and_log_read_the_same_journal(state: Path) -> None:
     records = document("log", "--state", str(state))["records"]
     cycles = [r for r in records if "event" not in r]
     assert [c["cycle_id"] for c in cycles] == [FIRST, SECOND]
-    times = [r["timestamp_ms"] for r in records]
-    assert times == sorted(times)
+    # A cycle is told after its own events, with the time at which it began.
+    for told in (cycles, [r for r in records if "event" in r]):
+        times = [r["timestamp_ms"] for r in told]
+        assert times == sorted(times)
+    assert records.index(cycles[0]) > max(
+        i for i, r in enumerate(records) if r.get("cycle_id") == FIRST and "event" in r
+    )
     [*events, whole] = document("log", "--state", str(state), "--cycle", FIRST)["records"]
     assert whole == cycles[0]
     assert events

@@ -13,7 +13,7 @@ from tests.face_market import Market, open_market
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 EXAMPLES = SHARED / "venue_examples" / "binance_usdm_official.json"
-NO_EXAMPLE = {("GET", "/fapi/v1/ping")}
+NO_EXAMPLE = {("GET", "/fapi/v1/ping"), ("GET", "/sapi/v1/account/apiRestrictions")}
 # What the examples fold into one row: an order and a refusal, one filter of each type.
 REFUSAL = ("code", "msg")
 BATCHES = {"PlaceMultipleOrders", "ModifyMultipleOrders", "CancelMultipleOrders"}

@@ -4,6 +4,7 @@ from bot.controls.books import IncomeReader, unknown_kinds
 from bot.controls.guard import Guard
 from bot.controls.permissions import PermissionReader, require_harmless
 from bot.controls.venue_ports import ClockTeller
+from bot.errors import SafetyError
 from bot.journal.journal import Journal
 from bot.ports import Clock, Venue
 
@@ -52,7 +53,7 @@ async def require_harmless_key(venue: Venue, journal: Journal) -> str:
     found = await venue.key_permissions()
     try:
         untold = require_harmless(venue.account_name, found)
-    except Exception as error:
+    except SafetyError as error:
         document = {"control": "key_permissions", "number": 35, "reason": str(error)}
         journal.record_event("refused", document)
         raise
