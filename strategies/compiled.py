@@ -26,6 +26,17 @@ from strategies.presolve import Numbers, Pattern, Presolve
 _DECIDED = {cp.OPTIMAL, cp.INFEASIBLE, cp.UNBOUNDED}
 _PANIC = "PanicException"
 
+_CAREFUL: tuple[dict[str, Any], ...] = (
+    {"max_step_fraction": 0.95},
+    {"max_step_fraction": 0.9},
+    {"min_switch_step_length": 1e-3},
+)
+"""Settings to try in turn, with refinement, on what the quick ones cannot decide.
+
+Beside 3/2 powers a step nearly to the edge of the cones can leave the method where no direction
+allows another one. Shorter steps stay away from there, and so does a scaling kept for longer.
+"""
+
 
 class CompiledProblem:
     """A problem to be solved again and again with new parameters. Not to be shared by threads.
@@ -46,7 +57,8 @@ class CompiledProblem:
     def solve(self) -> str:
         """Solve with the parameters as they are, leave the answer in variables and duals.
 
-        What the solver cannot decide straight away is left to cvxpy's own way, with its settings.
+        What the solver cannot decide straight away it tries again with care, and what is then left
+        is for cvxpy's own way, with its settings.
 
         Returns:
             The status, ``solver_error`` when the solver gave up or broke.
@@ -118,7 +130,7 @@ class _Direct:
             raise OptimizationError("hedge problem: a parameter is not finite, or negative")
         numbers = Numbers(*np.split(self._map @ theta, self._ends))
         small, way = self._presolve.reduced(numbers)
-        answer, status = self._matrices.solved(small, self._cones)
+        answer, status = self._matrices.decided(small, self._cones)
         if status == cp.OPTIMAL:
             x, z = way.back(np.array(answer.x), np.array(answer.z))
             for slot in self._slots[0]:
@@ -135,26 +147,42 @@ class _Matrices:
         n, m = pattern.variables, pattern.rows
         self._p, self._p_order = _csc(pattern.quadratic_rows, pattern.quadratic_columns, (n, n))
         self._a, self._a_order = _csc(pattern.matrix_rows, pattern.matrix_columns, (m, n))
-        self._settings = clarabel.DefaultSettings()
-        self._settings.verbose = False
-        self._settings.presolve_enable = False
         # Refining every linear solve costs a third of the time and is seldom needed to reach the
-        # same tolerances; where it is, cvxpy is asked, which refines.
-        self._settings.iterative_refinement_enable = False
+        # same tolerances.
+        self._quick = _settings(iterative_refinement_enable=False)
+        self._careful = [_settings(**chosen) for chosen in _CAREFUL]
 
-    def solved(self, numbers: Numbers, cones: list[Any]) -> tuple[Any, str]:
-        """The solver's answer and its status, in words that cvxpy uses."""
+    def decided(self, numbers: Numbers, cones: list[Any]) -> tuple[Any, str]:
+        """The first answer that is certain, else the last, and its status, in cvxpy's words."""
         self._p.data = numbers.quadratic[self._p_order]
         self._a.data = numbers.matrix[self._a_order]
+        answer, status = self._solved(numbers, cones, self._quick)
+        for settings in self._careful:
+            if status in _DECIDED:
+                break
+            answer, status = self._solved(numbers, cones, settings)
+        return answer, status
+
+    def _solved(self, numbers: Numbers, cones: list[Any], settings: Any) -> tuple[Any, str]:
         try:
             answer = clarabel.DefaultSolver(
-                self._p, numbers.linear, self._a, numbers.right, cones, self._settings
+                self._p, numbers.linear, self._a, numbers.right, cones, settings
             ).solve()
         except BaseException as error:
             if type(error).__name__ != _PANIC:
                 raise
             return None, str(cp.SOLVER_ERROR)
         return answer, str(CLARABEL.STATUS_MAP.get(str(answer.status), cp.SOLVER_ERROR))
+
+
+def _settings(**chosen: Any) -> Any:
+    """The solver's own settings but for these."""
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.presolve_enable = False
+    for name, value in chosen.items():
+        setattr(settings, name, value)
+    return settings
 
 
 def _through_cvxpy(problem: cp.Problem) -> str:
