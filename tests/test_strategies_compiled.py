@@ -16,8 +16,10 @@ from strategies.elastic import ElasticProblem
 from strategies.inputs import HedgeChoices
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
-from tests.strategies_cases import two_tokens
+from tests.strategies_cases import random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
+
+_power = cp.power
 
 
 def both(problem: HedgeProblem, model: HedgeModel) -> tuple[Relaxed | Unsolved, Any, Any]:
@@ -52,6 +54,36 @@ def test_the_straight_way_and_cvxpy_agree(name: str):
             assert straight.hedge_usd == pytest.approx(hedge, abs=2e-5 * book)
             assert straight.duals == pytest.approx(body.duals(model), abs=1e-5)
     assert solved >= 6
+
+
+@pytest.mark.parametrize("seed", [61, 130, 224, 236])
+def test_a_long_step_beside_power_cones_does_not_end_in_no_answer(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Found where the solver's usual steps get stuck; 3/2 powers as second-order cones do not."""
+    facts, rng = random_facts(seed, n=6, held=2), np.random.default_rng(seed)
+    normal = rng.standard_normal((60, 6)) @ np.linalg.cholesky(facts.covariance_daily).T
+    facts = replace(
+        facts,
+        tail_returns=np.expm1(normal),
+        covariance_windows_daily=1.2 * facts.covariance_daily[None],
+    )
+    choices = HedgeChoices(
+        RiskLimits(net_usd=60_000.0, beta_net_usd=90_000.0, adv_share=0.01),
+        risk_aversion=0.0,
+        impact=1.0,
+        tail_aversion=0.05,
+        worst_window=True,
+    )
+    model = hedge_model(facts, choices)
+    found = HedgeProblem(shape_of(model)).solve(model, model.caps.limits)
+    with monkeypatch.context() as patch:
+        patch.setattr(cp, "power", lambda x, p, approx: _power(x, p, approx=True))
+        other = HedgeProblem(shape_of(model)).solve(model, model.caps.limits)
+    assert isinstance(found, Relaxed), found
+    assert isinstance(other, Relaxed), other
+    assert found.status == "optimal"
+    assert found.objective_usd == pytest.approx(other.objective_usd, abs=1e-6 * model.unit_usd)
 
 
 def _duals(constraint: cp.Constraint) -> np.ndarray:
