@@ -39,13 +39,21 @@ class FewLegs:
     gap_usd: float
 
 
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """No hedge of so few legs was found; ``proven`` where there is none.
+
+    There is none where closing the others takes more trading than the caps on trades allow, or so
+    few cannot meet the caps. Nothing is proven where the search or the solver gave up.
+    """
+
+    proven: bool
+
+
 def limited_legs(
     problem: Solves, model: HedgeModel, limits: FloatArray, relaxed: Relaxed, most: int
-) -> FewLegs | None:
+) -> FewLegs | NotFound:
     """The best hedge with at most ``most`` legs within ``limits`` (C,) USD.
-
-    None where there is none: closing the others takes more trading than the caps on trades allow,
-    or so few cannot meet the caps.
 
     Args:
         relaxed: the solution with any number of legs.
@@ -72,7 +80,7 @@ class _Search:
         self._queue: list[tuple[float, int, _Node]] = []
         self._pushed = 0
 
-    def best(self, relaxed: Relaxed) -> FewLegs | None:
+    def best(self, relaxed: Relaxed) -> FewLegs | NotFound:
         best = self._eliminated(relaxed)
         self._push(_Node(self._root, relaxed, frozenset()))
         while self._queue:
@@ -80,13 +88,15 @@ class _Search:
             if best is not None and bound >= best.relaxed.objective_usd - self._same:
                 return self._proven(best)
             if self._solves >= _MOST_SOLVES:
-                return None if best is None else self._proven(best, bound)
+                return NotFound(proven=False) if best is None else self._proven(best, bound)
             heapq.heappop(self._queue)
             legs = _legs(node.model, node.relaxed)
             if len(legs) <= self._most:
                 return self._proven(FewLegs(_only(node.model, legs), node.relaxed, 0.0))
             self._branch(node, legs)
-        return None if best is None else self._proven(best)
+        if best is None:
+            return NotFound(proven=not np.isfinite(self._failed_at))
+        return self._proven(best)
 
     def _proven(self, best: FewLegs, bound_usd: float = np.inf) -> FewLegs:
         """With how far it can be from the best: from what is left above ``bound_usd``, and from

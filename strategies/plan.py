@@ -16,7 +16,7 @@ from strategies.conflict import minimal_conflict
 from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
 from strategies.lean import LeanFirst
-from strategies.legs import limited_legs
+from strategies.legs import NotFound, limited_legs
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
 from strategies.nearby import near_starts, nearby
@@ -176,8 +176,9 @@ def _few_legs(
     if model.most_legs is None:
         return model, relaxed, ""
     few = limited_legs(problem, model, limits, relaxed, model.most_legs)
-    if few is None:
-        return model, relaxed, f", more than {model.most_legs} legs needed"
+    if isinstance(few, NotFound):
+        why = "needed" if few.proven else "used: none of so few was found before the search ended"
+        return model, relaxed, f", more than {model.most_legs} legs {why}"
     sure = few.gap_usd <= 0.0
     return few.model, few.relaxed, "" if sure else f", legs within {few.gap_usd:,.4f} USD of best"
 

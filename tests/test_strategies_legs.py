@@ -10,7 +10,7 @@ import strategies.legs
 from risk.limits.caps import RiskLimits
 from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
-from strategies.legs import limited_legs
+from strategies.legs import FewLegs, NotFound, limited_legs
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
@@ -47,7 +47,8 @@ def test_no_choice_of_so_few_legs_is_better(seed: int, most: int):
     problem, model, free = compiled(random_facts(seed, n=10, held=2))
     few = limited_legs(problem, model, model.caps.limits, free, most)
     best = best_by_enumeration(problem, model, most)
-    if few is None:
+    if isinstance(few, NotFound):
+        assert few.proven
         assert best == np.inf
         return
     assert np.count_nonzero(np.abs(few.relaxed.hedge_usd) > 0.1) <= most
@@ -60,7 +61,7 @@ def test_what_the_search_leaves_open_is_told(monkeypatch: pytest.MonkeyPatch):
     best = best_by_enumeration(problem, model, 2)
     monkeypatch.setattr(strategies.legs, "_MOST_SOLVES", 0)  # backward elimination alone
     few = limited_legs(problem, model, model.caps.limits, free, 2)
-    assert few is not None
+    assert isinstance(few, FewLegs)
     assert few.relaxed.objective_usd >= best - 1e-3
     assert few.relaxed.objective_usd - few.gap_usd <= best + 1e-3
 
@@ -85,10 +86,28 @@ def test_a_solver_that_fails_proves_nothing(every: int):
         problem, model, free = compiled(random_facts(seed, n=10, held=2))
         best = best_by_enumeration(problem, model, 2)
         few = limited_legs(Failing(problem, every), model, model.caps.limits, free, 2)
-        if few is not None:
+        if isinstance(few, FewLegs):
             assert few.relaxed.objective_usd - few.gap_usd <= best * (1 + 1e-6)
             proven.add(few.gap_usd == 0.0)
     assert False in proven, "nothing was left open"
+
+
+def test_none_found_is_no_proof_that_there_is_none(monkeypatch: pytest.MonkeyPatch):
+    limits = RiskLimits(net_usd=10_000.0, token_usd=25_000.0, hedge_gross_usd=60_000.0)
+    choices = HedgeChoices(limits, largest_hedge_usd=25_000.0)
+    model = hedge_model(two_tokens(50_000.0, 0.0, 0.0), choices)
+    problem = HedgeProblem(shape_of(model))
+    free = problem.solve(model, model.caps.limits)
+    assert isinstance(free, Relaxed)
+    arguments = (model, model.caps.limits, free, 1)
+    assert limited_legs(problem, *arguments) == NotFound(proven=True)
+    assert limited_legs(Failing(problem, 1), *arguments) == NotFound(proven=False)
+    monkeypatch.setattr(strategies.legs, "_MOST_SOLVES", 0)
+    assert limited_legs(problem, *arguments) == NotFound(proven=False)
+    answer = MinimumRisk().decide(two_tokens(50_000.0, 0.0, 0.0), replace(choices, most_legs=1))
+    assert isinstance(answer, HedgeProposal)
+    assert "needed" not in answer.solver_status
+    assert "more than 1 legs used" in answer.solver_status
 
 
 def test_hedges_that_are_open_count_and_are_closed():
@@ -118,5 +137,5 @@ def test_no_leg_at_all():
     problem, model, free = compiled(facts)
     loose = np.full_like(model.caps.limits, np.inf)
     few = limited_legs(problem, model, loose, free, 0)
-    assert few is not None
+    assert isinstance(few, FewLegs)
     assert np.all(few.relaxed.hedge_usd == 0)

@@ -102,7 +102,7 @@ def test_lots_exceed_no_cap_that_can_be_met_and_make_none_worse(
         assert np.all(values[over] <= now[over] + 1e-3)
     else:
         assert answer.conflict is not None
-    if choices.most_legs is not None and "legs needed" not in answer.solver_status:
+    if choices.most_legs is not None and "more than" not in answer.solver_status:
         assert np.count_nonzero(target) <= choices.most_legs
     # Whole lots, on the allowed side, and hands off stays hands off.
     lots = (target - facts.hedge_usd) / facts.lot_usd
