@@ -97,9 +97,10 @@ class _Ruled(MinimumRisk):
 
     def _standing_still(
         self,
+        model: HedgeModel,  # noqa: ARG002 - as the strategy that it stands in for
         facts: HedgeFacts,
         before: RiskState,
-        reasons: Conflict | None,  # noqa: ARG002 - of the caps, as the strategy that it stands in for
+        reasons: Conflict | None,  # noqa: ARG002 - of the caps, likewise
     ) -> NoHedge:
         """A rule weighs neither costs nor caps, so that neither can be the reason."""
         detail = f"the rule {self.name} asks for no trade that the caps allow"

@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import replace
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -92,6 +93,30 @@ def test_nobody_holds_anything():
 def test_a_trade_that_does_not_pay_is_not_proposed():
     answer = refused(two_tokens(taker_fee=np.full(2, 0.1)), HedgeChoices(RiskLimits()))
     assert answer.reason is NoHedgeReason.NOT_WORTH_IT
+    assert "no trade takes away more risk than it costs" in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("facts", "limits", "under"),
+    [
+        ({"turnover_used_usd": 1e5}, {"turnover_daily_usd": 1e5}, "turnover_daily_usd"),
+        ({"turnover_used_usd": 99_996.0}, {"turnover_daily_usd": 1e5}, "turnover_daily_usd"),
+        ({"adv_usd": np.full(2, 100.0)}, {"adv_share": 0.01}, "adv_share"),
+    ],
+)
+def test_a_trade_that_would_pay_is_not_called_too_dear_where_none_is_allowed(
+    facts: dict[str, Any], limits: dict[str, float], under: str
+):
+    assert proposed(two_tokens(), HedgeChoices(RiskLimits())).trades
+    answer = refused(two_tokens(**facts), HedgeChoices(RiskLimits(**limits)))
+    assert answer.reason is NoHedgeReason.NOT_WORTH_IT
+    assert answer.detail == f"every cap holds and there is no room for a trade under {under}"
+
+
+def test_a_small_hedge_that_may_be_closed_leaves_room_for_a_trade():
+    facts = two_tokens(50_000.0, -3.0, turnover_used_usd=99_996.0)
+    answer = refused(facts, HedgeChoices(RiskLimits(turnover_daily_usd=1e5)))
+    assert "no trade takes away more risk than it costs" in answer.detail
 
 
 def test_no_symbol_is_left():
