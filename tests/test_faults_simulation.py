@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, getcontext, localcontext
 
 import pytest
+from ccxt.base.decimal_to_precision import decimal_to_precision
 
 from bot.faults.kinds import CRASH_POINTS, KINDS, PLAYABLE
 from bot.faults.phases import Phase, all_pairs, phases
@@ -62,6 +64,16 @@ def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:
         )
         assert there.stdout.strip() == here.digest
     assert len(here.lines) > 50
+
+
+def test_a_rounding_that_ccxt_leaves_behind_changes_nothing() -> None:
+    with localcontext() as context:
+        context.rounding = ROUND_HALF_EVEN
+        before = run_seed(77, STEPS).digest
+        decimal_to_precision("1.25", precision=1)
+        assert getcontext().rounding == ROUND_HALF_UP  # what this test is about
+        assert run_seed(77, STEPS).digest == before
+        assert getcontext().rounding == ROUND_HALF_UP  # and left as it was found
 
 
 def test_other_seeds_give_other_traces() -> None:

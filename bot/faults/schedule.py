@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
 
 from bot.faults.collecting import evidence_of
@@ -246,9 +246,14 @@ def run_seed(
     keep_trace: bool = False,
     stretches: Sequence[Phase] | None = None,
 ) -> Outcome:
-    """One schedule in a folder of its own, which goes with it."""
+    """One schedule in a folder of its own, which goes with it.
+
+    Decimals round as in a fresh process: ccxt, once it has formatted a number, leaves another
+    rounding behind for all that comes after it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="perphedge-faults-"))
     try:
-        return Schedule(seed, steps, folder, keep_trace=keep_trace, stretches=stretches).run()
+        with localcontext(Context()):
+            return Schedule(seed, steps, folder, keep_trace=keep_trace, stretches=stretches).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
