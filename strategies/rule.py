@@ -29,8 +29,8 @@ Rule = Callable[[HedgeFacts], FloatArray]
 _PARTS = np.linspace(1.0, 0.0, 65)
 """How much of a trade is made, tried in this order; the last part is none."""
 
-LEFT_ALONE = 0.1
-"""A leg within this part of its target stays: prices move it away and back again, at a cost."""
+LEFT_ALONE = 0.01
+"""A leg within this part of its target stays; what is nearer is noise of the estimate."""
 
 
 class RuleStrategy:
