@@ -29,7 +29,7 @@ Rule = Callable[[HedgeFacts], FloatArray]
 _PARTS = np.linspace(1.0, 0.0, 65)
 """How much of a trade is made, tried in this order; the last part is none."""
 
-LEFT_ALONE = 0.01
+LEFT_ALONE = 0.001
 """A leg within this part of its target stays; what is nearer is noise of the estimate."""
 
 

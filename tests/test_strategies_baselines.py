@@ -119,7 +119,7 @@ def test_what_is_hedged_already_is_left_alone(name: str) -> None:
 def test_a_rule_waits_until_prices_have_moved_a_leg_far_enough(name: str) -> None:
     facts = random_facts(10)
     there = hedges(KEPT[name].decide(facts, FREE), facts)
-    near = replace(facts, hedge_usd=np.round(there * 0.995 / facts.lot_usd) * facts.lot_usd)
+    near = replace(facts, hedge_usd=np.round(there * 0.9995 / facts.lot_usd) * facts.lot_usd)
     assert isinstance(KEPT[name].decide(near, FREE), NoHedge)
     far = replace(facts, hedge_usd=np.round(there * 0.97 / facts.lot_usd) * facts.lot_usd)
     moved = hedges(KEPT[name].decide(far, FREE), far)
