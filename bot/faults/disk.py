@@ -202,6 +202,7 @@ class _OpenFile:
 
 def _error(kind: type[apsw.Error], extended: int) -> apsw.Error:
     error = kind()
+    # Apsw reads this attribute; its stubs do not know that it may be set.
     error.extendedresult = extended  # type: ignore[attr-defined]
     return error
 
@@ -213,6 +214,7 @@ class DiskVfs(apsw.VFS):
         self.mounted: Mount | None = None
         super().__init__(VFS_NAME, "")
 
+    # The stub is narrower than what apsw calls.
     def xOpen(  # type: ignore[override]
         self, name: object, _flags: list[int]
     ) -> _OpenFile:

@@ -29,6 +29,7 @@ class Row:
         self._values = values
 
     def __getitem__(self, key: str | int) -> Any:
+        # Mypy does not narrow by `type(...) is`.
         return self._values[key if type(key) is int else self._places[key]]  # type: ignore[index]
 
     def keys(self) -> list[str]:

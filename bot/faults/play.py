@@ -102,6 +102,7 @@ class Play:
                     self.folder,
                     clock,
                     install_key=INSTALL_KEY,
+                    # The driver has sqlite3's interface without being its class.
                     opener=lambda path, _ms: connect(mount, path, clock.wait_ms),  # type: ignore[arg-type,return-value]
                 )
             )
@@ -111,6 +112,7 @@ class Play:
                 FaultyMarket(line),
                 FaultySource(line),
                 clock,
+                # The trace has the logger's methods without being one.
                 self.log,  # type: ignore[arg-type]
                 self.folder,
             )
