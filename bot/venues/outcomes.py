@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.trading.orders import NotAccepted, OrderOutcome, Rejected, UnknownOutcome
-from bot.venues.codes import binanceusdm, bitget, bybit, gate, hyperliquid, okx
-from bot.venues.codes.table import CodeTable, Meaning, clean_text
+from bot.venues.codes.finders import FINDERS
+from bot.venues.codes.table import CodeTable, Meaning, clean_text, read_table
 
 __all__ = [
     "MEANINGS",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 TABLES: Mapping[str, CodeTable] = {
-    one.TABLE.venue: one.TABLE for one in (binanceusdm, bybit, okx, hyperliquid, bitget, gate)
+    venue: read_table(venue, find) for venue, find in FINDERS.items()
 }
 """By ccxt's exchange id. A venue without a table leaves all unknown."""
 

@@ -1,9 +1,11 @@
 """The form of a table of codes, and how a code is found in a reply."""
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from importlib.resources import files
 from typing import Any
 
 Finder = Callable[[Mapping[str, Any]], tuple[str, str]]
@@ -55,6 +57,12 @@ class CodeTable:
             (Meaning.OVER, self.over),
         )
         return {code: meaning for meaning, codes in groups for code in codes}
+
+
+def read_table(venue: str, find: Finder) -> CodeTable:
+    """The exchange's table, from the file of its name beside this one."""
+    text = (files(__package__) / f"{venue}.toml").read_text(encoding="utf-8")
+    return CodeTable(venue=venue, find=find, **tomllib.loads(text))
 
 
 def fields(code_name: str, text_name: str) -> Finder:

@@ -1,13 +1,32 @@
-"""Hyperliquid, which writes sentences where others have codes.
-
-A sentence counts by its beginning; what may follow (an asset, a price) does not matter. The names
-are those of the exchange's own list of errors where it has one.
-"""
+"""Where in a reply each exchange's code stands."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.venues.codes.table import CodeTable, clean_text
+from bot.venues.codes.table import Finder, clean_text, fields
+
+_code_and_msg = fields("code", "msg")
+_inner = fields("sCode", "sMsg")
+
+
+def _okx(document: Mapping[str, Any]) -> tuple[str, str]:
+    """The one order's own code where there is one: the outer one is 1 whatever went wrong."""
+    code, text = _code_and_msg(document)
+    rows = document.get("data")
+    if code not in ("1", "2") or not isinstance(rows, list) or not rows:
+        return code, text
+    first = rows[0]
+    if len(rows) != 1 or not isinstance(first, dict):
+        return code, clean_text(text or "an answer about several orders")
+    return _inner(first) if "sCode" in first else (code, text)
+
+
+def _gate(document: Mapping[str, Any]) -> tuple[str, str]:
+    label = document.get("label")
+    if not isinstance(label, str) or not label:
+        return "", ""
+    return label, clean_text(str(document.get("message") or document.get("detail") or ""))
+
 
 _SENTENCES: Final[Mapping[str, str]] = {
     "Price must be divisible by tick size": "Tick",
@@ -29,9 +48,11 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "Order was never placed, already canceled, or filled": "MissingOrder",
     "Too many cumulative requests sent": "TooManyRequests",
 }
+"""Hyperliquid's names, of its own list of errors where it has one, by how the sentence begins;
+what may follow (an asset, a price) does not matter."""
 
 
-def _find(document: Mapping[str, Any]) -> tuple[str, str]:
+def _hyperliquid(document: Mapping[str, Any]) -> tuple[str, str]:
     if document.get("status") == "unknownOid":
         return "unknownOid", "no order has this id"
     text = _sentence(document)
@@ -54,34 +75,12 @@ def _sentence(document: Mapping[str, Any]) -> str | None:
     return error if isinstance(error, str) else None
 
 
-TABLE: Final = CodeTable(
-    venue="hyperliquid",
-    found_in="`response.data.statuses[0].error`, or `response` where `status` is `err`: a "
-    "sentence, named here as below",
-    find=_find,
-    rejected={
-        "Tick": "the price is not on a tick",
-        "MinTradeNtl": "the notional is below the least",
-        "PerpMargin": "the margin does not suffice",
-        "ReduceOnly": "reduce-only, and it would increase the position",
-        "BadAloPx": "post-only that would have taken",
-        "IocCancel": "nothing to match at once, and nothing rests of it",
-        "OpenInterestCap": "the open interest is at its limit",
-        "TooAggressiveAtOpenInterestCap": "the price goes too far while open interest is capped",
-        "OpenInterestIncrease": "the open interest would grow too fast",
-        "Oracle": "the price is too far from the oracle's",
-        "PriceTooFar": "the price is too far from the reference",
-        "PerpMaxPosition": "more than this leverage allows",
-        "InvalidSize": "the size is not valid",
-        "ZeroSize": "the size is 0",
-        "InvalidPrice": "the price is not valid",
-        "UnknownWallet": "the signing wallet is not known to the exchange",
-    },
-    not_accepted={"TooManyRequests": "more requests than this account's volume allows"},
-    absent={"unknownOid": "no order has this id"},
-    over={"MissingOrder": "it was never there, or has ended"},
-    left_unknown={
-        "unlisted": "any other sentence, a nonce that was used among them: the first request "
-        "that used it may have been ours",
-    },
-)
+FINDERS: Final[Mapping[str, Finder]] = {
+    "binanceusdm": _code_and_msg,
+    "bybit": fields("retCode", "retMsg"),
+    "okx": _okx,
+    "hyperliquid": _hyperliquid,
+    "bitget": _code_and_msg,
+    "gate": _gate,
+}
+"""By ccxt's exchange id."""
