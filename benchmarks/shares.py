@@ -14,6 +14,7 @@ from ccxt.async_support.base.exchange import Exchange
 
 from bot.journal.journal import Journal
 from bot.measuring.estimation import MarketModel
+from bot.steps import carrying, looking
 from strategies.minimum_risk import MinimumRisk
 
 NETWORK, CLIENT, ESTIMATION, DECISION, JOURNAL, REST = (
@@ -107,19 +108,12 @@ def counting(shares: Shares) -> Iterator[None]:
             if unified and inspect.iscoroutinefunction(getattr(client, name)):
                 count(CLIENT, client, name)
         count(ESTIMATION, MarketModel, "refresh")
-        for name in ("assess", "risk_state"):
-            stack.enter_context(patch(f"bot.cycle.{name}", _of_cycle(shares, ESTIMATION, name)))
+        count(ESTIMATION, looking, "assess")
+        for step in (looking, carrying):
+            count(ESTIMATION, step, "risk_state")
         count(DECISION, MinimumRisk, "decide")
-        stack.enter_context(
-            patch("bot.cycle.plan_orders", _of_cycle(shares, DECISION, "plan_orders"))
-        )
+        count(DECISION, carrying, "plan_orders")
         for name in dir(Journal):
             if not name.startswith("_") and inspect.isfunction(getattr(Journal, name)):
                 count(JOURNAL, Journal, name)
         yield
-
-
-def _of_cycle(shares: Shares, part: str, name: str) -> Callable[..., Any]:
-    import bot.cycle
-
-    return shares.counted(part, getattr(bot.cycle, name))

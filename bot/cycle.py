@@ -7,12 +7,8 @@ somebody has to look before more is. Only a journal that fails stops the engine.
 """
 
 import asyncio
-import hashlib
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import numpy as np
 from structlog.contextvars import bound_contextvars
 
 from bot.controls.asking import VenueQuestions
@@ -22,86 +18,22 @@ from bot.controls.guard import Guard
 from bot.controls.plan import check_plan
 from bot.controls.table import number_of
 from bot.errors import JournalError
-from bot.halt import HaltSwitch
-from bot.journal.journal import Journal
-from bot.logs import Logger
-from bot.measuring.assessment import Screen, assess
-from bot.measuring.estimation import DAY_MS, MarketModel
-from bot.measuring.monitor import Monitor
-from bot.measuring.past import Past, PastSettings
-from bot.measuring.universe import Universe
-from bot.outlook.outlook import Outlook
-from bot.outlook.tightening import tightened
-from bot.ports import Clock, Venue
+from bot.measuring.past import Past
+from bot.ports import Venue
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
-from bot.records.ending import Look, cycle_id, described, ended, headline, outcome, quantities
+from bot.records.ending import Look, cycle_id, described, ended, headline, quantities
 from bot.records.news import News
-from bot.records.summary import (
-    fill_records,
-    hedge_vector,
-    journaled_order_records,
-    leg_records,
-    order_records,
-)
-from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
-from bot.trading.planner import PlanIdentity, PlanSettings, Skipped, plan_orders
+from bot.steps.carrying import carry_out
+from bot.steps.interrupted import cut_short, defective
+from bot.steps.looking import look_at
+from bot.steps.parts import EngineParts, Policy, Progress
 from bot.trading.reconcile import book_funding, recover, resolve_unresolved
-from bot.trading.worst_case import CapUse
 from bot.urgency import LeftOver, Means, is_urgent, left_over
-from risk.errors import DataError, PerphedgeError
-from risk.instrument import Instrument
+from risk.errors import PerphedgeError
 from risk.returns import HOUR_MS
-from strategies.base import HedgeStrategy
-from strategies.inputs import HedgeChoices
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
-from strategies.state import risk_state
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the owner decided, as the cycle needs it.
-
-    Attributes:
-        executes: orders are sent; otherwise proposals are only written down.
-        choices: caps and tuning for a hedge account of this equity, USD.
-        universe: the sector and benchmarks among what the venue lists.
-        screen: who may carry a hedge, among those.
-        plan: how orders are cut and priced for an account of this equity, USD.
-        decide_every_ms: time between decisions without a breach.
-        past: what is asked of the past beside covariances.
-    """
-
-    executes: bool
-    choices: Callable[[float], HedgeChoices]
-    universe: Callable[[Mapping[str, Instrument]], Universe]
-    screen: Callable[[Universe], Screen]
-    plan: Callable[[float], PlanSettings]
-    decide_every_ms: int
-    past: PastSettings = field(default_factory=PastSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParts:
-    """The engine's organs."""
-
-    monitor: Monitor
-    model: MarketModel
-    strategy: HedgeStrategy
-    executor: Executor
-    venue: Venue
-    journal: Journal
-    clock: Clock
-    log: Logger
-    halt: HaltSwitch
-    outlook: Outlook = field(default_factory=Outlook)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a cycle has come, for the record of one that does not get to its end."""
-
-    record: CycleRecord
-    trading: bool = False
+__all__ = ["Engine", "EngineParts", "Policy"]
 
 
 class Engine:
@@ -155,35 +87,7 @@ class Engine:
             DataError, EstimationError: something is missing, stale or contradictory.
             UnreachableError, VenueError: something does not answer.
         """
-        parts, policy = self._parts, self._policy
-        universe = policy.universe(await parts.monitor.instruments())
-        if not universe.benchmarks:
-            raise DataError("the venue lists none of universe.benchmarks, and BTC is needed")
-        # Before the prices, which must not be old by the time they are used.
-        outside = await parts.outlook.outside(universe, parts.clock.now_ms())
-        observation = await parts.monitor.observe(universe.symbols)
-        wanted = {*universe.symbols, *observation.book.symbols()}
-        view = await parts.model.refresh(wanted, parts.clock.now_ms())
-        account = observation.account.state
-        used = parts.journal.turnover_usd(parts.clock.now_ms() - DAY_MS, account.name)
-        assessment = assess(
-            observation, view, universe, policy.screen(universe), turnover_used_usd=float(used)
-        )
-        facts = self._past.added(assessment.facts, view)
-        assessment = replace(assessment, facts=facts)
-        signals = parts.outlook.signals(view, universe, observation.book)
-        choices = policy.choices(account.equity_usd)
-        choices = replace(choices, limits=tightened(choices.limits, outside.factor))
-        return Look(
-            observation,
-            assessment,
-            choices,
-            unhedged=risk_state(facts, choices, np.zeros(len(facts.symbols))),
-            before=risk_state(facts, choices, facts.hedge_usd),
-            signals=(*outside.signals, *signals),
-            outside=outside,
-            signals_unknown=parts.outlook.board.unknown,
-        )
+        return await look_at(self._parts, self._policy, self._past)
 
     def decide(self, look: Look) -> HedgeProposal | NoHedge:
         """What the strategy says to it."""
@@ -215,7 +119,7 @@ class Engine:
         # Every event on the way, of whatever part, carries the cycle's id.
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
-                record = await self._guarded(_Progress(blank))
+                record = await self._guarded(Progress(blank))
                 self._parts.journal.record_cycle(record)
             except JournalError as error:
                 self._parts.log.error("journal_failed", reason=str(error))
@@ -224,56 +128,28 @@ class Engine:
             await self.guard.tell()
         return record
 
-    async def _guarded(self, progress: _Progress) -> CycleRecord:
+    async def _guarded(self, progress: Progress) -> CycleRecord:
         """The record of the cycle, whatever happens in it.
 
         Raises:
             JournalError: nothing can be relied on any more.
         """
+        journal = self._parts.journal
         try:
             return await self._run(progress)
         except JournalError:
             raise
         except PerphedgeError as error:
             self.guard.held(str(error))
-            return self._cut_short(progress, str(error))
+            return cut_short(progress, self.guard, journal, str(error))
         except asyncio.CancelledError:
-            record = self._cut_short(progress, "the engine was told to stop in this cycle")
-            self._parts.journal.record_cycle(record)
+            reason = "the engine was told to stop in this cycle"
+            record = cut_short(progress, self.guard, journal, reason)
+            journal.record_cycle(record)
             self._tell(record)
             raise
         except Exception as error:  # noqa: BLE001 - a defect must be told, and must not trade on
-            return self._defective(progress, error)
-
-    def _defective(self, progress: _Progress, error: Exception) -> CycleRecord:
-        """The record of a cycle that met a defect of ours."""
-        frames = traceback.extract_tb(error.__traceback__)
-        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        # The message stays out: it may quote what must not be written down.
-        reason = f"a defect of perphedge: {type(error).__name__} at {places[-1]}"
-        document = {"reason": reason, "trading": progress.trading, "places": places}
-        self._parts.log.error("defect", **document)
-        self._parts.journal.record_event("defect", document, cycle_id=progress.record.cycle_id)
-        if progress.trading:
-            reason += "; trading is halted until somebody has looked into it"
-            self.guard.halt_all("defect", f"{reason} (cycle {progress.record.cycle_id})")
-        return self._cut_short(progress, reason)
-
-    def _cut_short(self, progress: _Progress, reason: str) -> CycleRecord:
-        """What is known of a cycle that did not get to its end; orders are in the journal."""
-        record, journal = progress.record, self._parts.journal
-        halted = None if progress.trading else self.guard.halted
-        if halted is not None:
-            reason = f"halted: {halted} (and no look at the book: {reason})"
-            return replace(record, status=CycleStatus.HALTED, reason=reason)
-        fills = [own.fill for own in journal.cycle_fills(record.cycle_id)]
-        return replace(
-            record,
-            status=CycleStatus.HEDGED if fills else CycleStatus.HELD,
-            reason=reason,
-            orders=journaled_order_records(journal.orders(record.cycle_id)),
-            fills=fill_records(fills),
-        )
+            return defective(progress, self._parts, error)
 
     def _blank(self) -> CycleRecord:
         now_ms = self._parts.clock.now_ms()
@@ -285,7 +161,7 @@ class Engine:
             reason="",
         )
 
-    async def _run(self, progress: _Progress) -> CycleRecord:
+    async def _run(self, progress: Progress) -> CycleRecord:
         parts = self._parts
         guard = self.guard
         guard.take_requests()
@@ -319,7 +195,7 @@ class Engine:
             return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
         return await self._unless_denied(progress, look, decision)
 
-    async def _while_halted(self, progress: _Progress, look: Look, halted: str) -> CycleRecord:
+    async def _while_halted(self, progress: Progress, look: Look, halted: str) -> CycleRecord:
         """Nothing is sent, unless an operator wants every hedge closed."""
         reason = f"halted: {halted}"
         proposal = flattening(look) if self.guard.flattens else None
@@ -330,7 +206,7 @@ class Engine:
         return await self._carry_out(progress.record, look, proposal, closing=True)
 
     async def _unless_denied(
-        self, progress: _Progress, look: Look, decision: HedgeProposal
+        self, progress: Progress, look: Look, decision: HedgeProposal
     ) -> CycleRecord:
         """Carries a proposal out, if the controls of whole plans let it pass."""
         denied, seen = self._denied(look, decision), progress.record
@@ -410,82 +286,15 @@ class Engine:
     async def _carry_out(
         self, seen: CycleRecord, look: Look, proposal: HedgeProposal, *, closing: bool = False
     ) -> CycleRecord:
-        parts, observation = self._parts, look.observation
-        account = observation.account
-        plan = plan_orders(
-            proposal,
-            observation.instruments,
-            observation.quotes,
-            observation.own,
-            identity=PlanIdentity(
-                parts.venue.account_name, seen.cycle_id, parts.journal.install_key
-            ),
-            settings=replace(
-                self._policy.plan(account.state.equity_usd), hedge_mode=account.hedge_mode
-            ),
+        record, report = await carry_out(
+            self._parts, self._policy, seen, look, proposal, closing=closing
         )
-        for skipped in plan.skipped:
-            self._parts.log.warning("leg_skipped", symbol=skipped.symbol, reason=skipped.reason)
-        facts = look.assessment.facts
-        context = ExecutionContext(
-            cycle_id=seen.cycle_id,
-            instruments=observation.instruments,
-            quotes=observation.quotes,
-            account=account,
-            allowed=frozenset(
-                s for s, may in zip(facts.symbols, facts.may_hedge, strict=True) if may
-            ),
-            limits_hash=_hash_of(look.choices.limits),
-            inputs={"sentence": proposal.sentence},
-            cap_use=self._cap_use(look),
-            looked_ms=observation.book.timestamp_ms,
-            instruments_ms=parts.monitor.instruments_ms,
-            closing=closing,
-        )
-        report = await parts.executor.execute(plan, context)
         if report.stopped or report.denials or report.unknown:
             self._decided_ms = None  # it was not all carried out; the next cycle decides anew
-        return self._executed(seen, look, proposal, report, plan.skipped)
-
-    @staticmethod
-    def _cap_use(look: Look) -> CapUse:
-        """What these hedges would use of each cap."""
-        facts = look.assessment.facts
-
-        def use(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
-            vector = np.array([hedge_usd.get(symbol, 0.0) for symbol in facts.symbols])
-            return risk_state(facts, look.choices, vector).cap_use
-
-        return use
-
-    def _executed(
-        self,
-        seen: CycleRecord,
-        look: Look,
-        proposal: HedgeProposal,
-        report: ExecutionReport,
-        skipped: Sequence[Skipped],
-    ) -> CycleRecord:
-        facts = look.assessment.facts
-        marks = dict(zip(facts.symbols, facts.price_usd.tolist(), strict=True))
-        own = self._parts.journal.own_positions(self._parts.venue.account_name)
-        hedge_usd = hedge_vector(facts, own, marks)
-        after = risk_state(facts, look.choices, hedge_usd)
-        status, reason = outcome(report, proposal, skipped)
-        record = ended(seen, look, status, reason, proposal, after=after)
-        return replace(
-            record,
-            legs=leg_records(facts, proposal, hedge_usd),
-            orders=order_records(report.results),
-            fills=fill_records(report.fills),
-        )
+        return record
 
     def _tell(self, record: CycleRecord) -> None:
         log = self._parts.log
         quiet = record.status in (CycleStatus.HEDGED, CycleStatus.PROPOSED, CycleStatus.NO_HEDGE)
         say = log.info if quiet else log.warning
         say("cycle", **headline(record))
-
-
-def _hash_of(limits: object) -> str:
-    return hashlib.sha256(repr(limits).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The steps of a cycle; the decisions between them are made in ``bot.cycle``."""

@@ -1,0 +1,68 @@
+"""What an engine is made of: its owner's decisions, and its organs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bot.halt import HaltSwitch
+from bot.journal.journal import Journal
+from bot.logs import Logger
+from bot.measuring.assessment import Screen
+from bot.measuring.estimation import MarketModel
+from bot.measuring.monitor import Monitor
+from bot.measuring.past import PastSettings
+from bot.measuring.universe import Universe
+from bot.outlook.outlook import Outlook
+from bot.ports import Clock, Venue
+from bot.records.cycle import CycleRecord
+from bot.trading.execution import Executor
+from bot.trading.planner import PlanSettings
+from risk.instrument import Instrument
+from strategies.base import HedgeStrategy
+from strategies.inputs import HedgeChoices
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner decided, as the cycle needs it.
+
+    Attributes:
+        executes: orders are sent; otherwise proposals are only written down.
+        choices: caps and tuning for a hedge account of this equity, USD.
+        universe: the sector and benchmarks among what the venue lists.
+        screen: who may carry a hedge, among those.
+        plan: how orders are cut and priced for an account of this equity, USD.
+        decide_every_ms: time between decisions without a breach.
+        past: what is asked of the past beside covariances.
+    """
+
+    executes: bool
+    choices: Callable[[float], HedgeChoices]
+    universe: Callable[[Mapping[str, Instrument]], Universe]
+    screen: Callable[[Universe], Screen]
+    plan: Callable[[float], PlanSettings]
+    decide_every_ms: int
+    past: PastSettings = field(default_factory=PastSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """The engine's organs."""
+
+    monitor: Monitor
+    model: MarketModel
+    strategy: HedgeStrategy
+    executor: Executor
+    venue: Venue
+    journal: Journal
+    clock: Clock
+    log: Logger
+    halt: HaltSwitch
+    outlook: Outlook = field(default_factory=Outlook)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a cycle has come, for the record of one that does not get to its end."""
+
+    record: CycleRecord
+    trading: bool = False
