@@ -1,0 +1,98 @@
+"""Assembles an engine's organs from settings and the doors that they look through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.alerts import FileChannel, LogChannel
+from bot.controls.guard import Guard
+from bot.cycle import EngineParts
+from bot.halt import HaltSwitch
+from bot.journal.journal import Journal
+from bot.logs import Logger
+from bot.measuring.estimation import MarketModel
+from bot.measuring.monitor import Ages, Monitor
+from bot.outlook.outlook import outlook_of
+from bot.policy import pretrade_limits
+from bot.ports import MarketData, PositionSource, Venue
+from bot.surroundings import Surroundings
+from bot.trading.execution import Executor, OrderObserver
+from config.settings import Settings
+from config.strategy import new_strategy
+from strategies.base import estimator_of
+
+_TROUBLE = ("order_denied", "order_rejected", "order_unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where the engine meets the world."""
+
+    market: MarketData
+    venue: Venue
+    sources: list[PositionSource]
+
+
+def engine_parts(
+    settings: Settings, around: Surroundings, journal: Journal, doors: Doors, log: Logger
+) -> EngineParts:
+    """The organs, all on one journal and one clock."""
+    controls = settings.controls
+    market, venue = doors.market, doors.venue
+    monitor = Monitor(
+        venue=venue,
+        sources=doors.sources,
+        market=market,
+        journal=journal,
+        clock=around.clock,
+        ages=Ages(
+            mark_ms=round(controls.mark_max_age_seconds * 1000),
+            balance_ms=round(controls.balance_max_age_seconds * 1000),
+        ),
+        shared_account=settings.venue.shared_account,
+    )
+    strategy = new_strategy(settings.hedge.strategy)
+    halt = HaltSwitch(settings.state_dir)
+    executor = Executor(
+        venue=venue,
+        market=market,
+        journal=journal,
+        clock=around.clock,
+        limits=pretrade_limits(settings),
+        observe=_order_log(log),
+        halted=lambda: halt.reason,
+        guard=Guard(
+            journal,
+            around.clock,
+            venue.account_name,
+            pretrade_limits(settings),
+            switch=halt,
+            channels=(LogChannel(log), FileChannel(settings.state_dir)),
+            venue_per_second=getattr(venue, "messages_per_second", None),
+        ),
+    )
+    return EngineParts(
+        monitor=monitor,
+        model=MarketModel(
+            market,
+            backfill_days=settings.data.backfill_days,
+            shrinkage=settings.hedge.shrinkage,
+            estimator=estimator_of(strategy),
+        ),
+        strategy=strategy,
+        executor=executor,
+        venue=venue,
+        journal=journal,
+        clock=around.clock,
+        log=log,
+        halt=halt,
+        outlook=outlook_of(settings, around.clock, journal),
+    )
+
+
+def _order_log(log: Logger) -> OrderObserver:
+    def tell(event: str, facts: Mapping[str, Any]) -> None:
+        say = log.warning if event in _TROUBLE or facts.get("detail") else log.info
+        say(event, **facts)
+
+    return tell

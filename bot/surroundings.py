@@ -1,0 +1,94 @@
+"""What surrounds an engine: its clock, its keys, and what is opened with them."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.ports import Clock, PositionSource
+from bot.sources.account import AccountSource
+from bot.sources.file import FileSource
+from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.clients import make_client
+from config.secrets import Credentials, need_credentials
+from config.settings import Settings
+from config.sources import AccountSource as AccountSettings
+from config.sources import FileSource as FileSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an engine does not decide itself.
+
+    Attributes:
+        clock: wall time, or a simulated one that everything follows.
+        simulated: the clock is simulated; ccxt clients then follow it too.
+        credentials: keys by account name, in place of those that the config finds.
+        live_account: what was typed after ``--live --account``; None without ``--live``.
+        install_key: of a new journal, where it must not be random.
+        on_backfill: told of progress while history is fetched.
+    """
+
+    clock: Clock
+    simulated: bool = False
+    credentials: Mapping[str, Credentials] | None = None
+    live_account: str | None = None
+    install_key: bytes | None = None
+    on_backfill: Callable[[Any], None] | None = None
+
+
+def open_client(settings: Settings, around: Surroundings, credentials: Credentials | None) -> Any:
+    """A ccxt client of the hedge account's exchange; without credentials for public data."""
+    return make_client(
+        settings.venue.exchange,
+        urls_host=settings.venue.urls_host,
+        credentials=credentials,
+        now_ms=around.clock.now_ms if around.simulated else None,
+    )
+
+
+def hedge_credentials(settings: Settings, around: Surroundings) -> Credentials:
+    """The hedge account's key.
+
+    Raises:
+        ConfigError: it is missing or unusable.
+    """
+    if around.credentials is not None:
+        return around.credentials[settings.venue.account]
+    return need_credentials(settings.venue)
+
+
+def cache_dir(settings: Settings, around: Surroundings) -> Path | None:
+    """A simulated market is another one each time, so nothing of it is kept."""
+    if around.simulated:
+        return None
+    return settings.data.cache_dir or settings.state_dir / "cache"
+
+
+def open_source(
+    item: AccountSettings | FileSettings, around: Surroundings, stack: AsyncExitStack
+) -> PositionSource:
+    """A source of positions, closed with ``stack``.
+
+    Raises:
+        ConfigError: its key is missing or unusable.
+    """
+    max_age_ms = round(item.max_age_seconds * 1000)
+    if isinstance(item, FileSettings):
+        return FileSource(item.name, item.path, max_age_ms)
+    if around.credentials is not None:
+        key = around.credentials[item.account_name]
+    else:
+        key = need_credentials(item, field=f"source {item.name}")
+    client = make_client(
+        item.exchange,
+        urls_host=item.urls_host,
+        credentials=key,
+        now_ms=around.clock.now_ms if around.simulated else None,
+    )
+    source = AccountSource(
+        item.name, CcxtVenue(client, item.account_name, around.clock), max_age_ms
+    )
+    stack.push_async_callback(source.close)
+    return source
