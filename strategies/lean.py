@@ -20,6 +20,7 @@ from risk.book import FloatArray
 from strategies.constraints import Shape
 from strategies.interior import Optimum, Program, optimum
 from strategies.model import HedgeModel
+from strategies.pivoting import pivoted
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
 
 _INSIDE = 1e-3  # of the unit of money: a cap with so much room has no price
@@ -59,7 +60,8 @@ def lean_solution(model: HedgeModel, limits: FloatArray) -> Relaxed | None:
     caps = _linear_caps(model, trades, limits)
     if caps is None:
         return None
-    found = optimum(_program(model, trades, caps))
+    program = _program(model, trades, caps)
+    found = pivoted(program) or optimum(program)
     if found is None:
         return None
     moved = trades.side * found.point * model.unit_usd
