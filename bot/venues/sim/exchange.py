@@ -5,71 +5,36 @@ order of arrival, so that the same calls give the same bits. Nothing is bought f
 nowhere: a wallet is its start plus the sum of its income, exactly.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
-from types import MappingProxyType
 
-from bot.ports import Clock, Quote
+from bot.ports import Quote
 from bot.trading.orders import Side
-from bot.venues.sim import history, modes
+from bot.venues.sim import modes
 from bot.venues.sim.account import HeldPosition, SimAccount, restore
-from bot.venues.sim.booking import Booker, Ids
-from bot.venues.sim.entry import OrderEntry
-from bot.venues.sim.errors import Code, VenueReject, reject
+from bot.venues.sim.desk import OrderDesk
 from bot.venues.sim.filters import SymbolFilters
 from bot.venues.sim.funding import due_payments, next_payment, settle_funding
-from bot.venues.sim.liquidation import Liquidator
-from bot.venues.sim.margin import MarginRules
-from bot.venues.sim.market import Markets, SymbolMarket, check_quote
-from bot.venues.sim.matching import Matcher
+from bot.venues.sim.market import SymbolMarket, check_quote
 from bot.venues.sim.records import (
     USD_STEP,
     ZERO,
     Bracket,
     Depth,
-    IncomeEntry,
     IncomeType,
     MarginSummary,
     MarginType,
-    NewOrder,
     OrderStatus,
-    SimOrder,
     SimPosition,
-    SimTrade,
     SymbolConfig,
 )
-from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeCounters, ExchangeSettings
 from risk.errors import DataError
-from risk.instrument import Instrument
 
 
-class SimulatedExchange:
+class SimulatedExchange(OrderDesk):
     """A perpetuals exchange in memory; symbols are unified, every refusal is a VenueReject."""
-
-    def __init__(
-        self,
-        instruments: Iterable[Instrument],
-        clock: Clock,
-        seed: int = 0,
-        settings: ExchangeSettings = DEFAULT_SETTINGS,
-    ) -> None:
-        ordered = sorted(instruments, key=lambda i: i.symbol)
-        self.instruments: Mapping[str, Instrument] = MappingProxyType(
-            {i.symbol: i for i in ordered}
-        )
-        self.counters = ExchangeCounters()
-        self.clock = clock
-        self.settings = settings
-        self._accounts: dict[str, SimAccount] = {}
-        self._ids = Ids()
-        self._markets = Markets({i.symbol: SymbolMarket(i, settings, seed) for i in ordered})
-        self._margin = MarginRules(self._markets, settings)
-        self._booker = Booker(self._accounts, self._markets, self._margin, clock, self._ids)
-        self._matcher = Matcher(self._markets, self._booker, self.counters)
-        self._liquidator = Liquidator(self._markets, self._margin, self._booker, settings)
-        self._entry = OrderEntry(self._markets, self._margin, self._booker, self._matcher)
 
     # Accounts
 
@@ -234,169 +199,6 @@ class SimulatedExchange:
     def insurance_fund_usd(self) -> Decimal:
         """What liquidations paid in, less what the fund paid out."""
         return self._liquidator.insurance_fund_usd
-
-    # Orders
-
-    def place(self, account: SimAccount, order: NewOrder) -> SimOrder:
-        """Take an order; the answer is its state after matching.
-
-        Raises:
-            VenueReject: refused; nothing has changed.
-        """
-        self.expire_countdowns()
-        self.counters.orders_received += 1
-        try:
-            return self._entry.place(account, order)
-        except VenueReject:
-            self.counters.rejected += 1
-            raise
-
-    def check(self, account: SimAccount, order: NewOrder) -> SimOrder:
-        """The order as ``place`` would take it, with id 0; it is neither placed nor counted.
-
-        Raises:
-            VenueReject: it would be refused.
-        """
-        self.expire_countdowns()
-        return self._entry.check(account, order)[0]
-
-    def amend(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        client_id: str | None = None,
-        side: Side,
-        quantity: Decimal,
-        price: Decimal,
-    ) -> SimOrder:
-        """Change price and quantity of an open limit order."""
-        self.expire_countdowns()
-        return self._entry.amend(
-            account,
-            symbol,
-            order_id=order_id,
-            client_id=client_id,
-            side=side,
-            quantity=quantity,
-            price=price,
-        )
-
-    def cancel(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        client_id: str | None = None,
-    ) -> SimOrder:
-        """End an open order; -2011 when there is none."""
-        self.expire_countdowns()
-        return self._entry.cancel(account, symbol, order_id=order_id, client_id=client_id)
-
-    def expire(self, account: SimAccount, order_id: int) -> SimOrder:
-        """The exchange itself ends an open order."""
-        return self._booker.finish(account.orders[order_id], OrderStatus.EXPIRED)
-
-    def cancel_all(self, account: SimAccount, symbol: str) -> list[SimOrder]:
-        """End all open orders of the account in the symbol."""
-        self.expire_countdowns()
-        orders = account.open_orders(self._markets[symbol].symbol)
-        return [self._booker.finish(order, OrderStatus.CANCELED) for order in orders]
-
-    def countdown(self, account: SimAccount, symbol: str, countdown_ms: int) -> None:
-        """Cancel the symbol's orders when this time passes without another call; 0 stops it."""
-        self.expire_countdowns()
-        symbol = self._markets[symbol].symbol
-        if countdown_ms < 0:
-            raise reject(Code.BAD_PARAMETER, name="countdownTime")
-        account.countdowns.pop(symbol, None)
-        if countdown_ms:
-            account.countdowns[symbol] = self.clock.now_ms() + countdown_ms
-
-    def expire_countdowns(self) -> None:
-        """Cancel the orders whose countdown has run out by now."""
-        now_ms = self.clock.now_ms()
-        for account in self._accounts.values():
-            for symbol in [s for s, at_ms in account.countdowns.items() if at_ms <= now_ms]:
-                del account.countdowns[symbol]
-                for order in account.open_orders(symbol):
-                    self._booker.finish(order, OrderStatus.CANCELED)
-
-    def find_order(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        client_id: str | None = None,
-    ) -> SimOrder:
-        """The order by its id, or the newest with that client id; -2013 when there is none."""
-        self.expire_countdowns()
-        return history.find_order(account, self._markets[symbol].symbol, order_id, client_id)
-
-    def open_orders(self, account: SimAccount, symbol: str | None = None) -> list[SimOrder]:
-        """Open orders of one symbol or all, oldest first."""
-        self.expire_countdowns()
-        return account.open_orders(None if symbol is None else self._markets[symbol].symbol)
-
-    def all_orders(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 500,
-    ) -> list[SimOrder]:
-        """Orders in any state, oldest first."""
-        self.expire_countdowns()
-        return history.all_orders(
-            account,
-            self._markets[symbol].symbol,
-            order_id=order_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-        )
-
-    def trades(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        from_id: int | None = None,
-        limit: int = 500,
-    ) -> list[SimTrade]:
-        """Executions, oldest first."""
-        return history.trades(
-            account,
-            self._markets[symbol].symbol,
-            order_id=order_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            from_id=from_id,
-            limit=limit,
-        )
-
-    def income(
-        self,
-        account: SimAccount,
-        symbol: str | None = None,
-        type_: IncomeType | None = None,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 100,
-    ) -> list[IncomeEntry]:
-        """Changes of the wallet, oldest first."""
-        wanted = None if symbol is None else self._markets[symbol].symbol
-        return history.income(account, wanted, type_, start_ms=start_ms, end_ms=end_ms, limit=limit)
 
     # Settings and money of an account
 
