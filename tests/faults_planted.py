@@ -15,7 +15,7 @@ import pytest
 import bot.cycle
 import bot.journal.writer
 import bot.measuring.monitor
-import bot.trading.execution
+import bot.trading.desk
 import bot.trading.planner
 import bot.trading.reconcile
 import bot.venues.codes.table
@@ -168,7 +168,7 @@ def limit_beyond_the_collar(patch: Patch) -> None:
         return (price / tick).to_integral_value() * tick
 
     patch.setattr(bot.trading.planner, "limit_price", far)
-    patch.setattr(bot.trading.execution, "check_order", lambda *_: None)
+    patch.setattr(bot.trading.desk, "check_order", lambda *_: None)
 
 
 def order_cap_ignored(patch: Patch) -> None:
@@ -178,14 +178,14 @@ def order_cap_ignored(patch: Patch) -> None:
         return cut(part, instrument, price, replace(settings, max_order_usd=Decimal(100_000)))
 
     patch.setattr(bot.trading.planner, "_children", large)
-    patch.setattr(bot.trading.execution, "check_order", lambda *_: None)
+    patch.setattr(bot.trading.desk, "check_order", lambda *_: None)
 
 
 # Booking
 
 
 def invented_fill(patch: Patch) -> None:
-    book = bot.trading.execution.book_fills
+    book = bot.trading.desk.book_fills
 
     async def certain(journal: Any, venue: Any, symbol: str, clock: Any) -> Any:
         found = await book(journal, venue, symbol, clock)
@@ -207,7 +207,7 @@ def invented_fill(patch: Patch) -> None:
                 journal.record_fills(row.account, symbol, [made_up], read_ms=clock.now_ms())
         return found
 
-    patch.setattr(bot.trading.execution, "book_fills", certain)
+    patch.setattr(bot.trading.desk, "book_fills", certain)
 
 
 def adoption_by_time_window(patch: Patch) -> None:
