@@ -5,17 +5,16 @@ weighted sums of hedge sizes, what each stress takes of the account, correlation
 turnover, the size of each trade. Everything is USD.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from strategies.inputs import HedgeChoices, HedgeFacts
 
 _RELATIVE_TOLERANCE = 5e-10  # half of what the check of caps forgives
 _TOLERANCE_USD = 1e-9
@@ -47,7 +46,7 @@ TIERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CapTable:
     """C rows of caps over N symbols.
 
@@ -81,7 +80,7 @@ class CapTable:
     has_turnover: bool
     has_trade: bool
 
-    @property
+    @cached_property
     def blocks(self) -> Mapping[str, slice]:
         """Where each block's rows are; an absent block has an empty slice."""
         n = len(self.bot)
@@ -95,30 +94,50 @@ class CapTable:
             n * self.has_trade,
         )
 
+    @cached_property
+    def has_doubt(self) -> bool:
+        """Whether some row counts |x| too."""
+        return bool(self.book_doubt.any())
+
     @property
     def tiers(self) -> NDArray[np.int64]:
         """(C,) tier of each row."""
         return _tiers(self.names)
 
+    @cached_property
+    def now(self) -> FloatArray:
+        """(C,) what every row measures without a trade, USD."""
+        now = self.values(self.current)
+        now.setflags(write=False)
+        return now
+
     def values(self, hedge_usd: FloatArray) -> FloatArray:
         """What every row measures when the hedges are ``hedge_usd`` (..., N): (..., C), USD."""
-        held = self.bot + hedge_usd
-        trade = np.abs(hedge_usd - self.current)
-        parts = []
+        at, held = self.blocks, self.bot + hedge_usd
+        values = np.empty((*hedge_usd.shape[:-1], len(self.names)))
         if self.has_token:
-            parts.append(np.abs(held))
-        parts.append(np.abs(held @ self.book_rows.T) + np.abs(held) @ self.book_doubt.T)
-        parts.append(np.abs(hedge_usd) @ self.hedge_rows.T)
+            values[..., at["token"]] = np.abs(held)
+        if len(self.book_rows):
+            book = np.abs(held @ self.book_rows.T)
+            values[..., at["book"]] = book
+            if self.has_doubt:
+                values[..., at["book"]] += np.abs(held) @ self.book_doubt.T
+        if len(self.hedge_rows):
+            values[..., at["hedge"]] = np.abs(hedge_usd) @ self.hedge_rows.T
         if len(self.stress_rows):
             y = held if self.stress_shared else hedge_usd
-            parts.append(y @ self.stress_rows.T + (np.abs(y) @ self.stress_margin)[..., None])
+            margin = (np.abs(y) @ self.stress_margin)[..., None]
+            values[..., at["stress"]] = y @ self.stress_rows.T + margin
         if self.has_cae:
-            parts.append(np.linalg.norm(held @ self.root.T, axis=-1, keepdims=True))
-        if self.has_turnover:
-            parts.append(np.sum(trade, axis=-1, keepdims=True))
-        if self.has_trade:
-            parts.append(trade)
-        return np.concatenate(parts, axis=-1)
+            adjusted = held @ self.root.T
+            values[..., at["cae"].start] = np.sqrt(np.vecdot(adjusted, adjusted))
+        if self.has_turnover or self.has_trade:
+            trade = np.abs(hedge_usd - self.current)
+            if self.has_turnover:
+                values[..., at["turnover"].start] = trade.sum(axis=-1)
+            if self.has_trade:
+                values[..., at["trade"]] = trade
+        return values
 
     def change(self, step_usd: FloatArray) -> FloatArray:
         """(C,) the most that each row can change when each h_i moves by at most ``step_usd``.
@@ -165,120 +184,7 @@ def _blocks(*sizes: int) -> Mapping[str, slice]:
 
 
 def excess(values: FloatArray, limits: FloatArray) -> FloatArray:
-    """max(value − limit, 0) in USD, 0 within rounding of the limit; shapes broadcast."""
+    """max(value − limit, 0) in USD, 0 within rounding of the limit; NaN where either is one."""
     over = values - limits
-    forgiven = _TOLERANCE_USD + _RELATIVE_TOLERANCE * np.where(np.isfinite(limits), limits, 0.0)
-    return np.where(over > forgiven, over, 0.0)
-
-
-def cap_table(
-    facts: HedgeFacts,
-    choices: HedgeChoices,
-    root: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
-) -> CapTable:
-    """The caps that are set, over hedges within ``lower`` and ``upper`` (N,).
-
-    A row that no allowed hedge can move gets an infinite limit: it is the bot's own matter. A
-    token cap that cannot be met by hedges of the allowed signs is widened to what can.
-    """
-    limits, n = choices.limits, len(facts.symbols)
-    movable = upper > lower
-    book = _book_rows(facts, choices)
-    gross = _hedge_rows(facts, choices)
-    stress = facts.stress if limits.stress_use is not None else None
-    names: list[str] = []
-    scopes: list[str] = []
-    values: list[FloatArray] = []
-
-    def add(cap: str, row_limits: FloatArray, row_scopes: Sequence[str] = ("",)) -> None:
-        names.extend([cap] * len(row_limits))
-        scopes.extend(row_scopes)
-        values.append(row_limits)
-
-    if limits.token_usd is not None:
-        tokens = _token_limits(limits.token_usd, facts.bot_usd, lower, upper)
-        add("token_usd", tokens, facts.symbols)
-    for cap, scope, weights, limit in book + gross:
-        add(cap, np.array([limit if np.any(weights[movable]) else np.inf]), [scope])
-    if stress is not None and limits.stress_use is not None:
-        most = limits.stress_use * max(facts.equity_usd, 0.0) if np.any(movable) else np.inf
-        add("stress_use", np.full(len(stress.names), most), stress.names)
-    if limits.cae_usd is not None:
-        add("cae_usd", np.array([limits.cae_usd if np.any(movable) else np.inf]))
-    if limits.turnover_daily_usd is not None:
-        left = max(limits.turnover_daily_usd - facts.turnover_used_usd, 0.0)
-        add("turnover_daily_usd", np.array([left]))
-    if limits.adv_share is not None:
-        add("adv_share", limits.adv_share * facts.adv_usd, facts.symbols)
-    return CapTable(
-        names=tuple(names),
-        scopes=tuple(scopes),
-        limits=np.concatenate([*values, np.zeros(0)]),
-        bot=facts.bot_usd,
-        current=facts.hedge_usd,
-        has_token=limits.token_usd is not None,
-        book_rows=np.array([w for _, _, w, _ in book]).reshape(len(book), n),
-        book_doubt=_book_doubt(facts, choices, [cap for cap, _, _, _ in book]),
-        hedge_rows=np.array([w for _, _, w, _ in gross]).reshape(len(gross), n),
-        stress_rows=np.empty((0, n)) if stress is None else -stress.returns,
-        stress_margin=np.zeros(n) if stress is None else stress.margin_rate,
-        stress_shared=stress is not None and stress.shared,
-        root=root,
-        has_cae=limits.cae_usd is not None,
-        has_turnover=limits.turnover_daily_usd is not None,
-        has_trade=limits.adv_share is not None,
-    )
-
-
-_Row = tuple[str, str, FloatArray, float]
-
-
-def _book_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
-    limits, rows = choices.limits, list[_Row]()
-    if limits.net_usd is not None:
-        rows.append(("net_usd", "", np.ones(len(facts.symbols)), limits.net_usd))
-    if limits.sector_net_usd is not None:
-        rows.append(("sector_net_usd", "", facts.in_sector.astype(float), limits.sector_net_usd))
-    if limits.cluster_net_usd is not None:
-        cap = limits.cluster_net_usd
-        rows += [("cluster_net_usd", name, w, cap) for name, w in _cluster_rows(facts)]
-    if limits.beta_net_usd is not None:
-        rows.append(("beta_net_usd", "", facts.beta_btc, limits.beta_net_usd))
-    return rows
-
-
-def _hedge_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
-    limits, rows = choices.limits, list[_Row]()
-    if limits.hedge_gross_usd is not None:
-        rows.append(("hedge_gross_usd", "", np.ones(len(facts.symbols)), limits.hedge_gross_usd))
-    if limits.cluster_gross_usd is not None:
-        cap = limits.cluster_gross_usd
-        rows += [("cluster_gross_usd", name, w, cap) for name, w in _cluster_rows(facts)]
-    if limits.margin_use is not None:
-        margin = limits.margin_use * max(facts.equity_usd, 0.0)
-        rows.append(("margin_use", "", facts.initial_margin_rate, margin))
-    return rows
-
-
-def _book_doubt(facts: HedgeFacts, choices: HedgeChoices, caps: Sequence[str]) -> FloatArray:
-    doubt = choices.beta_doubt(facts)
-    rows = np.zeros((len(caps), len(facts.symbols)))
-    if doubt is not None:
-        rows[[cap == "beta_net_usd" for cap in caps]] = doubt
-    return rows
-
-
-def _cluster_rows(facts: HedgeFacts) -> list[tuple[str, FloatArray]]:
-    present = np.unique(facts.cluster[facts.cluster >= 0])
-    names = facts.cluster_names
-    return [
-        (names[k] if k < len(names) else f"cluster {k}", (facts.cluster == k).astype(float))
-        for k in present.tolist()
-    ]
-
-
-def _token_limits(cap: float, bot: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
-    nearest_to_zero = np.clip(0.0, bot + lower, bot + upper)
-    return np.where(upper > lower, np.maximum(cap, np.abs(nearest_to_zero)), np.inf)
+    # Nothing is over a limit that is infinite: −∞ is not above ∞.
+    return np.where(over <= _TOLERANCE_USD + _RELATIVE_TOLERANCE * limits, 0.0, over)

@@ -12,7 +12,7 @@ from risk.book import FloatArray
 from strategies.caps import CapTable, Tier
 
 
-def cushioned(caps: CapTable, hedge_usd: FloatArray, cushion: float) -> FloatArray:
+def cushioned(caps: CapTable, now_usd: FloatArray, cushion: float) -> FloatArray:
     """What trades aim at, (C,) USD, at most the caps.
 
         (1 − c) K            where the value is above K now: the way back ends inside
@@ -21,15 +21,15 @@ def cushioned(caps: CapTable, hedge_usd: FloatArray, cushion: float) -> FloatArr
     Caps on trades stay: what was traded does not move with the market.
 
     Args:
-        hedge_usd: (N,) hedges now.
+        now_usd: (C,) what every row measures now.
         cushion: c, at least 0 and below 1.
     """
     if cushion == 0:
         return caps.limits
-    now, limits = caps.values(hedge_usd), caps.limits
+    limits = caps.limits
     inside = (1.0 - cushion) * limits
-    aim = np.where(now > limits, inside, np.minimum(np.maximum(inside, now), limits))
-    return np.where((caps.tiers == Tier.TRADE) | ~np.isfinite(limits), limits, aim)
+    aim = np.where(now_usd > limits, inside, np.minimum(np.maximum(inside, now_usd), limits))
+    return np.where(caps.tiers == Tier.TRADE, limits, aim)
 
 
 def passed_on(

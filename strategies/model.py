@@ -13,7 +13,8 @@ import numpy as np
 
 from risk.book import FloatArray
 from risk.errors import OptimizationError
-from strategies.caps import CapTable, cap_table
+from strategies.cap_rows import cap_table
+from strategies.caps import CapTable
 from strategies.costs import CostModel, cost_model
 from strategies.cushion import cushioned
 from strategies.inputs import HedgeChoices, HedgeFacts
@@ -139,7 +140,7 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         other_roots=_other_roots(facts, choices),
         tail=_tail(facts, choices),
         most_legs=choices.most_legs,
-        aim=cushioned(caps, facts.hedge_usd, choices.cushion),
+        aim=cushioned(caps, caps.now, choices.cushion),
     )
 
 

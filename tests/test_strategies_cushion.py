@@ -52,10 +52,11 @@ def test_the_aim_by_hand():
     model = hedge_model(
         two_tokens(50_000.0, -20_500.0), HedgeChoices(RiskLimits(net_usd=30_000.0, adv_share=0.01))
     )
-    aim = cushioned(model.caps, np.array([0.0, -20_500.0]), 0.02)
+    aim = cushioned(model.caps, model.caps.values(np.array([0.0, -20_500.0])), 0.02)
     assert aim[0] == pytest.approx(29_500.0)  # 98 % is 29,400: it stands between the edges
     assert np.all(aim[1:] == model.caps.limits[1:])  # caps on trades stay
-    assert cushioned(model.caps, np.array([0.0, -19_000.0]), 0.02)[0] == pytest.approx(29_400.0)
+    nearer = model.caps.values(np.array([0.0, -19_000.0]))
+    assert cushioned(model.caps, nearer, 0.02)[0] == pytest.approx(29_400.0)
 
 
 def forced_trades(facts: HedgeFacts, cushion: float, ticks: int) -> tuple[int, int]:

@@ -1,0 +1,144 @@
+"""The rows of one decision's caps: which there are, their weights and limits."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.book import FloatArray
+from strategies.caps import CapTable
+from strategies.inputs import HedgeChoices, HedgeFacts
+
+_Row = tuple[str, str, FloatArray, float]
+"""Cap, scope, weights (N,) and limit in USD."""
+
+
+class _Rows:
+    """Caps on weighted sums, R of them: their caps, scopes and weights (R, N)."""
+
+    def __init__(self, n: int, rows: Sequence[_Row]) -> None:
+        self.caps = [row[0] for row in rows]
+        self.scopes = [row[1] for row in rows]
+        self.weights: FloatArray = np.array([row[2] for row in rows]).reshape(len(rows), n)
+        self._limits = [row[3] for row in rows]
+
+    def limits(self, movable: NDArray[np.bool_]) -> list[float]:
+        """R limits in USD; infinite where nothing movable has a weight."""
+        moved = ((self.weights != 0) & movable).any(axis=1).tolist()
+        return [limit if at else math.inf for limit, at in zip(self._limits, moved, strict=True)]
+
+
+def cap_table(
+    facts: HedgeFacts,
+    choices: HedgeChoices,
+    root: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> CapTable:
+    """The caps that are set, over hedges within ``lower`` and ``upper`` (N,).
+
+    A row that no allowed hedge can move gets an infinite limit: it is the bot's own matter. A
+    token cap that cannot be met by hedges of the allowed signs is widened to what can.
+    """
+    limits, n = choices.limits, len(facts.symbols)
+    movable = upper > lower
+    any_moves = bool(movable.any())
+    book = _Rows(n, _book_rows(facts, choices))
+    gross = _Rows(n, _hedge_rows(facts, choices))
+    stress = facts.stress if limits.stress_use is not None else None
+    names: list[str] = []
+    scopes: list[str] = []
+    values: list[FloatArray | list[float]] = []
+
+    def add(cap: str, row_limits: FloatArray | list[float], row_scopes: Sequence[str]) -> None:
+        names.extend([cap] * len(row_limits))
+        scopes.extend(row_scopes)
+        values.append(row_limits)
+
+    if limits.token_usd is not None:
+        tokens = _token_limits(limits.token_usd, facts.bot_usd, lower, upper)
+        add("token_usd", tokens, facts.symbols)
+    for rows in (book, gross):
+        for cap, scope, limit in zip(rows.caps, rows.scopes, rows.limits(movable), strict=True):
+            add(cap, [limit], [scope])
+    if stress is not None and limits.stress_use is not None:
+        most = limits.stress_use * max(facts.equity_usd, 0.0) if any_moves else math.inf
+        add("stress_use", [most] * len(stress.names), stress.names)
+    if limits.cae_usd is not None:
+        add("cae_usd", [limits.cae_usd if any_moves else math.inf], [""])
+    if limits.turnover_daily_usd is not None:
+        add(
+            "turnover_daily_usd",
+            [max(limits.turnover_daily_usd - facts.turnover_used_usd, 0.0)],
+            [""],
+        )
+    if limits.adv_share is not None:
+        add("adv_share", limits.adv_share * facts.adv_usd, facts.symbols)
+    return CapTable(
+        names=tuple(names),
+        scopes=tuple(scopes),
+        limits=np.concatenate([*values, np.zeros(0)]),
+        bot=facts.bot_usd,
+        current=facts.hedge_usd,
+        has_token=limits.token_usd is not None,
+        book_rows=book.weights,
+        book_doubt=_book_doubt(facts, choices, book.caps),
+        hedge_rows=gross.weights,
+        stress_rows=np.empty((0, n)) if stress is None else -stress.returns,
+        stress_margin=np.zeros(n) if stress is None else stress.margin_rate,
+        stress_shared=stress is not None and stress.shared,
+        root=root,
+        has_cae=limits.cae_usd is not None,
+        has_turnover=limits.turnover_daily_usd is not None,
+        has_trade=limits.adv_share is not None,
+    )
+
+
+def _book_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
+    limits, rows = choices.limits, list[_Row]()
+    if limits.net_usd is not None:
+        rows.append(("net_usd", "", np.ones(len(facts.symbols)), limits.net_usd))
+    if limits.sector_net_usd is not None:
+        rows.append(("sector_net_usd", "", facts.in_sector.astype(float), limits.sector_net_usd))
+    if limits.cluster_net_usd is not None:
+        cap = limits.cluster_net_usd
+        rows += [("cluster_net_usd", name, w, cap) for name, w in _cluster_rows(facts)]
+    if limits.beta_net_usd is not None:
+        rows.append(("beta_net_usd", "", facts.beta_btc, limits.beta_net_usd))
+    return rows
+
+
+def _hedge_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
+    limits, rows = choices.limits, list[_Row]()
+    if limits.hedge_gross_usd is not None:
+        rows.append(("hedge_gross_usd", "", np.ones(len(facts.symbols)), limits.hedge_gross_usd))
+    if limits.cluster_gross_usd is not None:
+        cap = limits.cluster_gross_usd
+        rows += [("cluster_gross_usd", name, w, cap) for name, w in _cluster_rows(facts)]
+    if limits.margin_use is not None:
+        margin = limits.margin_use * max(facts.equity_usd, 0.0)
+        rows.append(("margin_use", "", facts.initial_margin_rate, margin))
+    return rows
+
+
+def _book_doubt(facts: HedgeFacts, choices: HedgeChoices, caps: Sequence[str]) -> FloatArray:
+    doubt = choices.beta_doubt(facts)
+    rows: FloatArray = np.zeros((len(caps), len(facts.symbols)))
+    if doubt is not None:
+        rows[[cap == "beta_net_usd" for cap in caps]] = doubt
+    return rows
+
+
+def _cluster_rows(facts: HedgeFacts) -> list[tuple[str, FloatArray]]:
+    present = np.unique(facts.cluster[facts.cluster >= 0])
+    names = facts.cluster_names
+    return [
+        (names[k] if k < len(names) else f"cluster {k}", (facts.cluster == k).astype(float))
+        for k in present.tolist()
+    ]
+
+
+def _token_limits(cap: float, bot: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    nearest_to_zero = np.clip(0.0, bot + lower, bot + upper)
+    return np.where(upper > lower, np.maximum(cap, np.abs(nearest_to_zero)), np.inf)
