@@ -6,8 +6,10 @@ there may remove it; a halt of the engine's own is in the journal as well, which
 until somebody resumes by name and with a reason.
 """
 
-import os
+import errno
 from pathlib import Path
+
+from bot.state_files import StateFolder, state_folder
 
 HALT_NAME = "HALT"
 
@@ -17,14 +19,15 @@ _LONGEST = 2000  # bytes of a reason; whatever else the file holds is not read
 class HaltSwitch:
     """On while ``state_dir/HALT`` exists; its text is the reason."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._path = state_dir / HALT_NAME
+    def __init__(self, state_dir: Path | StateFolder) -> None:
+        self._folder = state_folder(state_dir)
+        self._path = self._folder.path / HALT_NAME
         self._unwritten: str | None = None
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> StateFolder:
         """The state directory."""
-        return self._path.parent
+        return self._folder
 
     @property
     def reason(self) -> str | None:
@@ -33,26 +36,22 @@ class HaltSwitch:
 
     def _read(self) -> str | None:
         try:
-            # Not blocking, so that a named pipe in its place cannot stop the engine's clock.
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                text = os.read(descriptor, _LONGEST).decode(errors="replace")
-            finally:
-                os.close(descriptor)
-        except FileNotFoundError:
-            # A link that leads nowhere is there all the same.
-            return f"{self._path} is a broken link" if self._path.is_symlink() else None
+            content = self._folder.read(HALT_NAME, _LONGEST)
         except OSError as error:
-            # A switch that cannot be read counts as on.
+            # A switch that cannot be read counts as on; so does a link that leads nowhere.
+            if error.errno == errno.ENOLINK:
+                return f"{self._path} is a broken link"
             return f"{self._path} cannot be read: {error.strerror}"
-        return " ".join(text.split()) or f"{self._path} exists"
+        if content is None:
+            return None
+        return " ".join(content.decode(errors="replace").split()) or f"{self._path} exists"
 
     def trip(self, reason: str) -> None:
         """Switch on, unless it is on already; where the file cannot be written, until restart."""
         if self._read() is not None:
             return
         try:
-            self._path.write_text(f"{reason}\n", encoding="utf-8")
+            self._folder.put(HALT_NAME, f"{reason}\n")
         except OSError as error:
             self._unwritten = f"{reason} ({self._path} cannot be written: {error.strerror})"
 
@@ -62,5 +61,5 @@ class HaltSwitch:
         Raises:
             OSError: the file cannot be removed; the switch stays on.
         """
-        self._path.unlink(missing_ok=True)
+        self._folder.remove(HALT_NAME)
         self._unwritten = None

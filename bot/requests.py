@@ -5,9 +5,10 @@ the engine takes up with its next cycle.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from bot.state_files import StateFolder, state_folder
 
 RESUME_NAME = "RESUME"
 ACKNOWLEDGE_NAME = "ACKNOWLEDGE"
@@ -23,31 +24,35 @@ class Asked:
     reason: str
 
 
-def ask(state_dir: Path, name: str, asked: Asked) -> Path:
+def ask(state_dir: Path | StateFolder, name: str, asked: Asked) -> Path:
     """Leaves a request, whole or not at all.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = state_dir / name
-    beside = path.with_name(f".{name}.{os.getpid()}")
+    folder = state_folder(state_dir)
     text = json.dumps({"by": asked.by, "reason": asked.reason})
-    beside.write_text(text + "\n", encoding="utf-8")
-    beside.replace(path)
-    return path
+    folder.put_whole(name, f"{text}\n")
+    return folder.path / name
 
 
-def waiting(state_dir: Path, name: str) -> Asked | None:
+def waiting(state_dir: Path | StateFolder, name: str) -> Asked | None:
     """The request that waits; None without one, or where it names nobody or no reason."""
     try:
-        with (state_dir / name).open("rb") as file:
-            found = json.loads(file.read(_LONGEST))
+        content = state_folder(state_dir).read(name, _LONGEST)
+        if content is None:
+            return None
+        found = json.loads(content)
         by, reason = (" ".join(str(found[key]).split()) for key in ("by", "reason"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Asked(by, reason) if by and reason else None
 
 
-def taken(state_dir: Path, name: str) -> None:
-    """The request is carried out."""
-    (state_dir / name).unlink(missing_ok=True)
+def taken(state_dir: Path | StateFolder, name: str) -> None:
+    """The request is carried out, and does not come back after a power cut.
+
+    Raises:
+        OSError: it may still be there.
+    """
+    state_folder(state_dir).remove(name)
