@@ -50,12 +50,15 @@ class KillWatch:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Cancels our open orders once, when the switch goes on."""
+        """Cancels our open orders once, when the switch goes on; then latches it."""
         if self._guard.halted is None:
             self._cancelled = False
-        elif not self._cancelled:
+            return
+        if not self._cancelled:
             self._cancelled = True
             await self.cancel(self._guard.open_ids(), "kill_switch")
+        with contextlib.suppress(JournalError):
+            self._guard.saw_switch()
 
     async def tick(self) -> None:
         """Alerts that nobody has been told of, and orders that stay open for too long."""

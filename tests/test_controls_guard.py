@@ -21,6 +21,7 @@ from bot.controls.guard import Guard
 from bot.controls.modes import changed_modes, with_new
 from bot.controls.raised import raised
 from bot.controls.review import Reviewed, bad_price, slippage
+from bot.controls.state import recall
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.requests import ACKNOWLEDGE_NAME, RESUME_NAME, Asked, ask
@@ -71,7 +72,7 @@ class Halts(RuleBasedStateMachine):
         self.journal = Journal.open(self.folder / "journal.sqlite", self.clock)
         self.guard = guard_of(self.journal, self.clock, self.folder)
         self.symbols: set[str] = set()
-        self.latched = self.by_hand = False
+        self.latched = self.by_hand = False  # by hand: made, and no engine has seen it yet
         self.alerts: set[str] = set()
 
     def teardown(self) -> None:
@@ -127,10 +128,14 @@ class Halts(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         self.guard.look(account(at=self.clock.now_ms()), {})
+        if self.by_hand and not self.latched:
+            self.latched = True
+            self.alerts.add("kill_switch:")
 
     @invariant()
     def as_the_model_says(self) -> None:
         assert (self.guard.halted is not None) == (self.latched or self.by_hand)
+        assert not self.latched or recall(self.journal, ACCOUNT).everything
         assert set(self.guard.halted_symbols) == self.symbols
         assert {alert.key for alert in self.guard.alerts} == self.alerts
 

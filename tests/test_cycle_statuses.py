@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot import requests
 from bot.errors import UnreachableError
 from bot.records.cycle import CycleStatus
 from bot.records.ending import outcome
@@ -157,7 +158,7 @@ async def test_a_denied_plan_is_decided_anew_long_before_it_is_due(scene: Scene)
     assert (await scene.cycle()).status is CycleStatus.HEDGED
 
 
-async def test_halted_looks_but_sends_nothing_and_goes_on_when_the_file_is_gone(
+async def test_halted_looks_but_sends_nothing_and_goes_on_when_somebody_resumes(
     scene: Scene,
 ) -> None:
     scene.halt_file.write_text("too much news\ntoday\n")
@@ -166,6 +167,10 @@ async def test_halted_looks_but_sends_nothing_and_goes_on_when_the_file_is_gone(
     assert record.bot_gross_usd
     assert scene.venue.placed == []
     scene.halt_file.unlink()
+    record = await scene.cycle()
+    assert record.status is CycleStatus.HALTED, "seen once, it is latched"
+    assert scene.venue.placed == []
+    requests.ask(scene.folder, requests.RESUME_NAME, requests.Asked("ann", "read the news"))
     assert (await scene.cycle()).status is CycleStatus.HEDGED
 
 

@@ -37,11 +37,6 @@ class FillReview:
         while len(self._marks) > _MOST_MARKS:
             del self._marks[next(iter(self._marks))]
 
-    def forget(self, state: Remembered) -> None:
-        """What was booked by now is judged no more."""
-        state.reviewed_fill = self._journal.newest_fill()
-        state.seen_event = self._journal.newest_event()
-
     def turnover_usd(self, resumed_ms: int) -> Decimal:
         """Notional of the fills of the last 24 hours, or since the last resume."""
         self._read()

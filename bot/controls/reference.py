@@ -28,7 +28,7 @@ _TAIL = """
 a running engine then cancels its own open orders by their ids and leaves all others alone. It works
 with the journal and the network down. `--flatten` closes the hedges as well.
 
-A halt by the engine is in the journal too, and removing the file does not lift it.
+Once seen, every halt is in the journal too, and removing the file does not lift it.
 `perphedge resume --reason TEXT` lifts every halt, of symbols as well, and is recorded with the name
 of who asked. A halt for position mode, margin mode or leverage ends by itself when they are again
 as they were.

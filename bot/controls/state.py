@@ -112,15 +112,32 @@ class ControlState:
     def __init__(self, journal: Journal, account: str) -> None:
         self._journal = journal
         self._key = state_key(account)
+        self._owed: list[tuple[str, Mapping[str, Any]]] = []
         self.now = recall(journal, account)
 
     def change(self, event: str, document: Mapping[str, Any]) -> None:
         """Stores the state as it stands, with the event that led to it.
 
         Raises:
-            JournalError: it cannot be stored.
+            JournalError: it cannot be stored; it is owed then.
         """
-        self._journal.record_change(event, document, self._key, self.now.document())
+        self.owe(event, document)
+        self.settle()
+
+    def owe(self, event: str, document: Mapping[str, Any]) -> None:
+        """An event that is stored with the next one."""
+        self._owed.append((event, document))
+
+    def settle(self) -> None:
+        """Stores what is owed since the journal failed.
+
+        Raises:
+            JournalError: it still does.
+        """
+        while self._owed:
+            event, document = self._owed[0]
+            self._journal.record_change(event, document, self._key, self.now.document())
+            del self._owed[0]
 
     def keep(self) -> None:
         """Stores the state without an event, for what only counts on."""

@@ -15,7 +15,6 @@ from bot.faults.oracle.verdict import Violation, judge
 from bot.faults.phases import Phase, phases
 from bot.faults.play import Play
 from bot.faults.world import BOT_SYMBOLS
-from bot.halt import HALT_NAME
 from bot.trading.orders import OrderState
 
 _QUIET_STEPS = 20  # of each phase, at its end, without faults
@@ -148,9 +147,7 @@ class Schedule:
     def _operator(self) -> None:
         """Halts; some steps later they resume."""
         if not self.play.halted:
-            path = self.play.folder / HALT_NAME
-            path.write_text("the operator says so\n", encoding="utf-8")
-            self.play.trace.note("operator halts")
+            self.play.halt("")
             self._halt_ends = self._steps + self.play.die.randint(5, 20)
 
     def _look_after(self) -> None:
@@ -159,7 +156,7 @@ class Schedule:
             self.play.resume()
 
     def _resume(self) -> None:
-        (self.play.folder / HALT_NAME).unlink(missing_ok=True)
+        self.play.resume()
         self.play.trace.note("operator resumes")
         self._halt_ends = 0
 

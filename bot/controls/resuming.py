@@ -1,0 +1,98 @@
+"""What an operator asks for: acknowledge, resume, flatten; and what waits for them at a start."""
+
+import contextlib
+from types import MappingProxyType
+
+from bot import requests
+from bot.controls.halting import Halting
+from bot.controls.raised import Limits, raised
+from risk.errors import DataError
+
+
+class Resuming(Halting):
+    """The operator's side of an account's guard, its third layer."""
+
+    _in_force: Limits = MappingProxyType({})
+
+    def start(self, in_force: Limits) -> None:
+        """Compares the limits with those of the last run; raised ones wait for a resume."""
+        self._in_force = in_force
+        self.saw_switch()
+        state = self._state.now
+        more = raised(state.limits, in_force)
+        if more:
+            self.halt_all("limits_raised", f"limits were raised: {'; '.join(more)}")
+        elif state.limits != in_force:
+            state.limits = dict(in_force)
+            self._state.keep()
+
+    def take_requests(self) -> None:
+        """Carries out what an operator has asked for beside the running engine."""
+        if (asked := self._waiting(requests.ACKNOWLEDGE_NAME)) is not None:
+            self.acknowledge(asked)
+            self._taken(requests.ACKNOWLEDGE_NAME)
+        if (asked := self._waiting(requests.RESUME_NAME)) is not None:
+            self.resume(asked)
+            self._taken(requests.RESUME_NAME)
+
+    @property
+    def flattens(self) -> bool:
+        """An operator wants every hedge closed."""
+        return self._waiting(requests.FLATTEN_NAME) is not None
+
+    def flattened(self) -> None:
+        """Nothing of ours is held any more.
+
+        Raises:
+            JournalError: it cannot be recorded.
+        """
+        asked = self._waiting(requests.FLATTEN_NAME)
+        if asked is not None:
+            document = {"by": asked.by, "reason": asked.reason}
+            self._journal.record_event("flattened", document)
+            self._taken(requests.FLATTEN_NAME)
+
+    def _waiting(self, name: str) -> requests.Asked | None:
+        return None if self._switch is None else requests.waiting(self._switch.folder, name)
+
+    def _taken(self, name: str) -> None:
+        if self._switch is not None:
+            requests.taken(self._switch.folder, name)
+
+    def acknowledge(self, asked: requests.Asked) -> None:
+        """Somebody knows of every open alert."""
+        keys = list(self._state.now.alerts)
+        self._state.now.alerts.clear()
+        document = {"by": asked.by, "reason": asked.reason, "alerts": keys}
+        self._state.change("acknowledged", document)
+
+    def resume(self, asked: requests.Asked) -> None:
+        """Lifts every halt; what led to them no longer counts.
+
+        Raises:
+            DataError: it names nobody or no reason.
+        """
+        if not (asked.by.strip() and asked.reason.strip()):
+            raise DataError("resume: needs who asks and why")
+        state = self._state.now
+        document = {
+            "by": asked.by,
+            "reason": asked.reason,
+            "was": None if state.everything is None else state.everything.document(),
+            "symbols": sorted(state.symbols),
+            "alerts": list(state.alerts),
+        }
+        state.everything = None
+        state.symbols.clear()
+        state.alerts.clear()
+        state.mismatches.clear()
+        state.modes = {}
+        state.resumed_ms = self._clock.now_ms()
+        # What was booked by now is judged no more.
+        state.reviewed_fill = self._journal.newest_fill()
+        state.seen_event = self._journal.newest_event()
+        state.limits = dict(self._in_force)  # none: the next start takes its own as they are
+        self._state.change("resumed", document)
+        if self._switch is not None:
+            with contextlib.suppress(OSError):  # then the switch stays on, and says why
+                self._switch.clear()
