@@ -31,6 +31,7 @@ class PositionState:
         quantity: base units, signed.
         cost_usd: signed: quantity times entry price.
         charges_usd: fees less realised PnL since it was last flat, for the break-even price.
+        realised_usd: realised PnL since the account was opened, before fees.
         isolated_wallet_usd: margin set aside; 0 when cross.
     """
 
@@ -41,6 +42,7 @@ class PositionState:
     charges_usd: Decimal = ZERO
     isolated_wallet_usd: Decimal = ZERO
     updated_ms: int = 0
+    realised_usd: Decimal = ZERO
 
     @property
     def entry_price(self) -> Decimal:
@@ -64,6 +66,7 @@ class PositionState:
         """Book an execution; returns the realised PnL, USD before fees."""
         closing = self._closing_part(signed_quantity)
         realised = self._close(closing, price) if closing else ZERO
+        self.realised_usd += realised
         opening = signed_quantity - closing
         self.quantity += opening
         self.cost_usd += opening * price

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from bot.ports import Clock
 from bot.venues.sim.account import PositionState, SimAccount, settle_isolated
+from bot.venues.sim.events import Execution, Reason
 from bot.venues.sim.margin import MarginRules
 from bot.venues.sim.market import Markets
 from bot.venues.sim.records import (
@@ -17,6 +18,7 @@ from bot.venues.sim.records import (
     SimOrder,
     SimTrade,
 )
+from bot.venues.sim.telling import Teller
 
 
 @dataclass(slots=True)
@@ -60,12 +62,15 @@ class Booker:
         margin: MarginRules,
         clock: Clock,
         ids: Ids,
+        *,
+        teller: Teller,
     ) -> None:
         self._accounts = accounts
         self._markets = markets
         self._margin = margin
         self.clock = clock
         self.ids = ids
+        self.teller = teller
 
     def account_of(self, order: SimOrder) -> SimAccount:
         """The account that the order belongs to."""
@@ -87,10 +92,19 @@ class Booker:
 
     def finish(self, order: SimOrder, status: OrderStatus) -> SimOrder:
         """End an order in a final state."""
-        return self.store(replace(order, status=status, updated_ms=self.clock.now_ms()))
+        ended = self.store(replace(order, status=status, updated_ms=self.clock.now_ms()))
+        canceled = status is OrderStatus.CANCELED
+        self.teller.order(ended, Execution.CANCELED if canceled else Execution.EXPIRED)
+        return ended
 
     def execute(
-        self, order: SimOrder, price: Decimal, quantity: Decimal, *, maker: bool
+        self,
+        order: SimOrder,
+        price: Decimal,
+        quantity: Decimal,
+        *,
+        maker: bool,
+        execution: Execution = Execution.TRADE,
     ) -> SimOrder:
         """Book one execution: position, realised PnL, fee, trade; the order is not stored yet."""
         account, market = self._accounts[order.account], self._markets[order.symbol]
@@ -102,33 +116,36 @@ class Booker:
         trade_id = self.ids.next_trade()
         for type_, amount in ((IncomeType.REALIZED_PNL, realised), (IncomeType.COMMISSION, -fee)):
             self.pay(account, type_, amount, symbol=order.symbol, trade_id=str(trade_id))
-        account.trades.append(
-            SimTrade(
-                trade_id=trade_id,
-                order_id=order.order_id,
-                client_id=order.client_id,
-                account=account.name,
-                symbol=order.symbol,
-                side=order.side,
-                position_side=order.position_side,
-                price=price,
-                quantity=quantity,
-                quote_usd=quote,
-                fee_usd=fee,
-                realised_pnl_usd=realised,
-                maker=maker,
-                timestamp_ms=now_ms,
-            )
+        trade = SimTrade(
+            trade_id=trade_id,
+            order_id=order.order_id,
+            client_id=order.client_id,
+            account=account.name,
+            symbol=order.symbol,
+            side=order.side,
+            position_side=order.position_side,
+            price=price,
+            quantity=quantity,
+            quote_usd=quote,
+            fee_usd=fee,
+            realised_pnl_usd=realised,
+            maker=maker,
+            timestamp_ms=now_ms,
         )
+        account.trades.append(trade)
         filled = order.filled_quantity + quantity
         done = filled == order.quantity
-        return replace(
+        executed = replace(
             order,
             filled_quantity=filled,
             filled_quote_usd=order.filled_quote_usd + quote,
             status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
             updated_ms=now_ms,
         )
+        position = account.position(order.symbol, order.position_side)
+        self.teller.account(account, Reason.ORDER, (position,))
+        self.teller.order(executed, execution, trade)
+        return executed
 
     def pay(
         self,
@@ -164,6 +181,7 @@ class Booker:
         position.updated_ms = self.clock.now_ms()
         settled = IncomeType.DELIVERED_SETTLEMENT
         self.pay(account, settled, realised, symbol=position.symbol)
+        self.teller.account(account, Reason.ADJUSTMENT, (position,), change_usd=realised)
 
     def expire_idle_closers(self, name: str, symbol: str) -> None:
         """End resting orders of an account that could only close a position which is gone."""

@@ -7,17 +7,23 @@ from bot.ports import Clock
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.booking import Booker, Ids
 from bot.venues.sim.entry import OrderEntry
+from bot.venues.sim.events import EventBus
 from bot.venues.sim.liquidation import Liquidator
 from bot.venues.sim.margin import MarginRules
 from bot.venues.sim.market import Markets, SymbolMarket
 from bot.venues.sim.matching import Matcher
 from bot.venues.sim.records import OrderStatus
 from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeCounters, ExchangeSettings
+from bot.venues.sim.telling import Teller
 from risk.instrument import Instrument
 
 
 class ExchangeCore:
-    """Accounts, markets and rules; what time alone does to them."""
+    """Accounts, markets and rules; what time alone does to them.
+
+    Attributes:
+        bus: tells every change to whoever listens.
+    """
 
     def __init__(
         self,
@@ -37,7 +43,11 @@ class ExchangeCore:
         self._ids = Ids()
         self._markets = Markets({i.symbol: SymbolMarket(i, settings, seed) for i in ordered})
         self._margin = MarginRules(self._markets, settings)
-        self._booker = Booker(self._accounts, self._markets, self._margin, clock, self._ids)
+        self.bus = EventBus(clock)
+        self._teller = Teller(self.bus, self._markets, self._margin)
+        self._booker = Booker(
+            self._accounts, self._markets, self._margin, clock, self._ids, teller=self._teller
+        )
         self._matcher = Matcher(self._markets, self._booker, self.counters)
         self._liquidator = Liquidator(self._markets, self._margin, self._booker, settings)
         self._entry = OrderEntry(self._markets, self._margin, self._booker, self._matcher)

@@ -7,6 +7,7 @@ from bot.trading.orders import Side
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.booking import Booker
 from bot.venues.sim.errors import Code, reject
+from bot.venues.sim.events import Execution
 from bot.venues.sim.filters import check_form, check_notional, check_price, check_quantity
 from bot.venues.sim.history import find_order
 from bot.venues.sim.margin import MarginRules
@@ -57,6 +58,7 @@ class OrderEntry:
             priority=order_id,
             client_id=order.client_id or f"x-{order_id}",
         )
+        self._booker.teller.order(order, Execution.NEW)
         return self._matcher.take(order, limit)
 
     def check(self, account: SimAccount, new: NewOrder) -> tuple[SimOrder, Decimal]:
@@ -133,8 +135,11 @@ class OrderEntry:
         if order.time_in_force is TimeInForce.GTX and self._would_match(changed):
             return self._booker.finish(order, OrderStatus.CANCELED)
         if price == order.price and changed.quantity < order.quantity:
+            self._booker.teller.order(changed, Execution.AMENDMENT)
             return self._booker.store(changed)
-        return self._matcher.take(replace(changed, priority=self._ids.next_order()), price)
+        changed = replace(changed, priority=self._ids.next_order())
+        self._booker.teller.order(changed, Execution.AMENDMENT)
+        return self._matcher.take(changed, price)
 
     def cancel(
         self, account: SimAccount, symbol: str, *, order_id: int | None, client_id: str | None

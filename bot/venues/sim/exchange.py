@@ -15,6 +15,7 @@ from bot.trading.orders import Side
 from bot.venues.sim import modes
 from bot.venues.sim.account import HeldPosition, SimAccount, restore
 from bot.venues.sim.desk import OrderDesk
+from bot.venues.sim.events import Reason
 from bot.venues.sim.filters import SymbolFilters
 from bot.venues.sim.funding import due_payments, next_payment, settle_funding
 from bot.venues.sim.market import SymbolMarket, check_quote
@@ -86,7 +87,10 @@ class SimulatedExchange(OrderDesk):
 
     def transfer(self, account: SimAccount, amount_usd: Decimal) -> None:
         """Money in (positive) or out of the wallet."""
-        self._booker.pay(account, IncomeType.TRANSFER, amount_usd.quantize(USD_STEP))
+        moved = amount_usd.quantize(USD_STEP)
+        self._booker.pay(account, IncomeType.TRANSFER, moved)
+        reason = Reason.DEPOSIT if moved > 0 else Reason.WITHDRAW
+        self._teller.account(account, reason, change_usd=moved)
 
     # Market
 
@@ -118,6 +122,7 @@ class SimulatedExchange(OrderDesk):
         for market in self._markets:
             if market.trading and market.resting:
                 self._matcher.fill_resting(market)
+        self._teller.market(quotes)
 
     def _renew(self, market: SymbolMarket, quote: Quote, now_ms: int) -> None:
         due, before = due_payments(market, now_ms), market.quote
@@ -204,12 +209,16 @@ class SimulatedExchange(OrderDesk):
 
     def set_leverage(self, account: SimAccount, symbol: str, leverage: int) -> SymbolConfig:
         """Change the leverage of a symbol."""
-        return modes.set_leverage(account, symbol, leverage, self._markets, self._margin)
+        config = modes.set_leverage(account, symbol, leverage, self._markets, self._margin)
+        self._teller.leverage(account, symbol, config.leverage)
+        return config
 
     def set_margin_type(self, account: SimAccount, symbol: str, margin_type: MarginType) -> None:
         """Change between cross and isolated margin."""
         self.expire_countdowns()
         modes.set_margin_type(account, symbol, margin_type, self._markets)
+        legs = [leg for (of, _), leg in account.positions.items() if of == symbol]
+        self._teller.account(account, Reason.MARGIN_TYPE_CHANGE, legs)
 
     def set_position_mode(self, account: SimAccount, *, hedge: bool) -> None:
         """Change between one-way and hedge mode."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from bot.ports import Quote
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.booking import Booker
+from bot.venues.sim.events import Reason
 from bot.venues.sim.market import HOUR_MS, SymbolMarket
 from bot.venues.sim.records import USD_STEP, IncomeType
 
@@ -41,6 +42,11 @@ def settle_funding(
     for at_ms in due_ms:
         for account, position in holders:
             amount = (-position.quantity * market.mark * exact).quantize(USD_STEP)
-            if account.isolated(market.symbol):
+            isolated = account.isolated(market.symbol)
+            if isolated:
                 position.isolated_wallet_usd += amount
             booker.pay(account, IncomeType.FUNDING_FEE, amount, symbol=market.symbol, at_ms=at_ms)
+            # A payment of a position in cross margin is told without the position.
+            legs = (position,) if isolated else ()
+            paid = Reason.FUNDING_FEE
+            booker.teller.account(account, paid, legs, change_usd=amount, at_ms=at_ms)

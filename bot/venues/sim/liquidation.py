@@ -12,6 +12,7 @@ from bot.trading.orders import Side
 from bot.venues.sim.account import PositionState, SimAccount
 from bot.venues.sim.booking import Booker
 from bot.venues.sim.depth import to_step
+from bot.venues.sim.events import Execution, Reason
 from bot.venues.sim.margin import LegMargin, MarginRules
 from bot.venues.sim.market import Markets
 from bot.venues.sim.records import (
@@ -25,6 +26,9 @@ from bot.venues.sim.records import (
     TimeInForce,
 )
 from bot.venues.sim.settings import ExchangeSettings
+
+_CALL_AT = Decimal("0.8")
+"""Share of its margin that an account's maintenance may take before it is warned."""
 
 
 class Liquidator:
@@ -44,9 +48,12 @@ class Liquidator:
         self._ids = booker.ids
         self._settings = settings
         self.insurance_fund_usd = ZERO
+        self._called: set[tuple[str, str]] = set()
 
     def check(self, account: SimAccount) -> None:
-        """Liquidate whatever of the account is under water."""
+        """Liquidate whatever of the account is under water; warn of what is near it."""
+        if self._booker.teller.heard:
+            self._warn(account)
         for position, leg in self._margin.legs(account):
             alone = account.isolated(position.symbol) and self._markets[position.symbol].trading
             balance = position.isolated_wallet_usd + leg.unrealised
@@ -56,6 +63,24 @@ class Liquidator:
         if self._short_of_cross_margin(account):
             self._cancel(account, isolated_symbol=None)
             self._close_cross(account)
+
+    def _warn(self, account: SimAccount) -> None:
+        """A margin call, once for each time that maintenance takes up most of the margin."""
+        teller = self._booker.teller
+        legs = [(p, leg) for p, leg in self._margin.legs(account) if p.quantity]
+        cross = [(p, leg) for p, leg in legs if not account.isolated(p.symbol)]
+        groups = [("", account.cross_wallet_usd, cross)] + [
+            (p.symbol + p.side, p.isolated_wallet_usd, [(p, leg)])
+            for p, leg in legs
+            if account.isolated(p.symbol)
+        ]
+        for name, wallet, members in groups:
+            margin = wallet + sum((leg.unrealised for _, leg in members), ZERO)
+            needed = sum((leg.maintenance for _, leg in members), ZERO)
+            near, key = needed > margin * _CALL_AT, (account.name, name)
+            if near and members and key not in self._called:
+                teller.margin_call(account, [p for p, _ in members], isolated=bool(name))
+            (self._called.add if near else self._called.discard)(key)
 
     def _close_cross(self, account: SimAccount) -> None:
         closable = [
@@ -97,11 +122,16 @@ class Liquidator:
         market, tick = self._markets[position.symbol], self._markets[position.symbol].filters.tick
         price = max(to_step(market.mark, tick, ROUND_HALF_EVEN), tick)
         order = self._order(account, position, price)
-        filled = self._booker.execute(order, price, order.quantity, maker=False)
+        teller = self._booker.teller
+        teller.order(order, Execution.NEW)
+        filled = self._booker.execute(
+            order, price, order.quantity, maker=False, execution=Execution.CALCULATED
+        )
         self._booker.store(filled)
         fee = (filled.filled_quote_usd * self._settings.liquidation_fee).quantize(USD_STEP)
         self.insurance_fund_usd += fee
         self._booker.pay(account, IncomeType.INSURANCE_CLEAR, -fee, symbol=position.symbol)
+        teller.account(account, Reason.INSURANCE_CLEAR, change_usd=-fee)
         self._booker.expire_idle_closers(account.name, position.symbol)
 
     def _order(self, account: SimAccount, position: PositionState, price: Decimal) -> SimOrder:
@@ -128,3 +158,4 @@ class Liquidator:
     def _insure(self, account: SimAccount, amount_usd: Decimal, *, symbol: str) -> None:
         self.insurance_fund_usd -= amount_usd
         self._booker.pay(account, IncomeType.INSURANCE_CLEAR, amount_usd, symbol=symbol)
+        self._booker.teller.account(account, Reason.INSURANCE_CLEAR, change_usd=amount_usd)

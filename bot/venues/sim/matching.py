@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from bot.trading.orders import Side
 from bot.venues.sim.booking import Booker
+from bot.venues.sim.events import Execution
 from bot.venues.sim.market import Markets, SymbolMarket
 from bot.venues.sim.records import (
     ZERO,
@@ -95,6 +96,8 @@ class Matcher:
         for match in plan.matches:
             order = self._trade(order, match)
         order = self._booker.store(self._settled(order, plan))
+        if order.status in (OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH):
+            self._booker.teller.order(order, Execution.EXPIRED)
         for name in sorted({order.account} | {m.maker.account for m in plan.matches if m.maker}):
             self._booker.expire_idle_closers(name, order.symbol)
         return self._booker.account_of(order).orders[order.order_id]
