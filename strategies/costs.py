@@ -98,10 +98,15 @@ class CostModel:
         """
         size = np.abs(trade_usd)
         hedge, absolute, traded, signed, impact = self.weights
-        cost: FloatArray = (
-            hedge_usd @ hedge + np.abs(hedge_usd) @ absolute + size @ traded + trade_usd @ signed
-        )
+        cost: FloatArray = hedge_usd @ hedge + np.abs(hedge_usd) @ absolute + size @ traded
+        if self.charges_opening:
+            cost = cost + trade_usd @ signed
         return cost if impact is None else cost + (size * np.sqrt(size)) @ impact
+
+    @cached_property
+    def charges_opening(self) -> bool:
+        """Whether the charge on opening is any."""
+        return bool(self.opening.any())
 
     @cached_property
     def weights(
@@ -141,7 +146,7 @@ def cost_model(facts: HedgeFacts, choices: HedgeChoices) -> CostModel:
     the caps for its sake. Then opening is charged what the best-paid hedge would receive, so that
     funding still tells the cheaper hedge from the dearer one but never pays for opening any.
     """
-    volatility = np.sqrt(np.diag(facts.covariance_daily))
+    volatility = np.sqrt(facts.covariance_daily.diagonal())
     squeeze = choices.crowding_charge * np.sqrt(choices.horizon_days) * volatility
     return CostModel(
         fee=facts.taker_fee,

@@ -10,7 +10,7 @@ zero, which may be smaller; no trade turns a hedge round.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.caps import excess
-from strategies.model import WHOLE, HedgeModel, smallest_trade_usd
+from strategies.model import WHOLE, HedgeModel
 
 _ROUNDS = 60
 _STRIDES = np.outer((1.0, 4.0, 16.0, 64.0), (-1.0, 1.0)).ravel()  # lots, down and up
@@ -49,7 +49,7 @@ def tightened(model: HedgeModel, limits: FloatArray, share: float = 1.0) -> Floa
     is tighter than that becomes 0, for no trade needs no rounding; None when another cap is.
     ``share`` of the margin is left; below 1 rounding is likely to stay inside, not certain.
     """
-    step = np.where(model.upper > model.lower, 0.5 * share * smallest_trade_usd(model), 0.0)
+    step = np.where(model.upper > model.lower, 0.5 * share * model.smallest_trade_usd, 0.0)
     tight = limits - model.caps.change(step)
     blocks = model.caps.blocks
     for name in ("turnover", "trade"):
@@ -58,9 +58,9 @@ def tightened(model: HedgeModel, limits: FloatArray, share: float = 1.0) -> Floa
 
 
 def nearest_lots(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
-    """Hedges (N,) USD that whole-lot trades reach, each nearest to ``hedge_usd``."""
+    """Hedges (..., N) USD that whole-lot trades reach, each nearest to ``hedge_usd`` (..., N)."""
     trade = hedge_usd - model.current
-    lots, least = np.abs(trade) / model.lot_usd, smallest_trade_usd(model) / model.lot_usd
+    lots, least = np.abs(trade) / model.lot_usd, model.smallest_trade_usd / model.lot_usd
     whole = np.where(lots < least, np.where(lots < 0.5 * least, 0.0, least), np.rint(lots))
     rounded = model.current + np.sign(trade) * whole * model.lot_usd
     shrinking = trade * model.current < 0
@@ -72,7 +72,7 @@ def nearest_lots(model: HedgeModel, hedge_usd: FloatArray) -> FloatArray:
 def best_lots(
     model: HedgeModel,
     limits: FloatArray,
-    starts: Iterable[FloatArray],
+    starts: Sequence[FloatArray] | FloatArray,
     enough_usd: float = -math.inf,
 ) -> Lots:
     """The best hedge in lots that a bounded search from the best of ``starts`` (each (N,)) finds.
@@ -83,22 +83,37 @@ def best_lots(
     that costs at most ``enough_usd``, trades charged, is only rid of trades that are not worth it.
     """
     judge = _Judge(model, limits)
-    candidates = np.array([model.current, *starts])
-    marks = judge.marks(candidates)
-    first = 1 + _first(*(mark[1:] for mark in marks))
-    worse, over, objective = (mark[[0, first]] for mark in marks)
-    found = candidates[[0, first]]
-    if worse[1] or over[1] or objective[1] > enough_usd:
-        found[1] = judge.searched(found[1])
+    still, found = judge.of(model.current), judge.best(np.asarray(starts))
+    if found.worse or found.over or found.charged_usd > enough_usd:
+        found = judge.searched(found)
     else:
-        found[1] = judge.without_idle(found[1])
-    worse, over, objective = judge.marks(found)
-    cures = over[1] < over[0] - _HAIR * model.unit_usd
-    pays = over[1] <= over[0] and objective[1] < objective[0]
+        found = judge.without_idle(found)
+    cures = found.over < still.over - _HAIR * model.unit_usd
+    pays = found.over <= still.over and found.charged_usd < still.charged_usd
     # Hedges that must be closed leave no choice, as when there may be only so many of them.
-    must = not np.all(_allowed(model, model.current))
-    best = found[1 if worse[1] == 0 and (must or cures or pays) else 0]
+    must = cures or pays or not _allowed(model, model.current).all()
+    best = found.hedge_usd if must and found.worse == 0 else model.current
     return Lots(best, float(model.objective_usd(best)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Hedges (N,), and what counts against them, first things first; lower is better.
+
+    Attributes:
+        worse: USD by which caps are made worse.
+        over: USD over the limits, weighted.
+        charged_usd: J with the worth of every trade.
+    """
+
+    hedge_usd: FloatArray
+    worse: float
+    over: float
+    charged_usd: float
+
+    def beats(self, other: "_Judged") -> bool:
+        mine = (self.worse, self.over, self.charged_usd)
+        return mine < (other.worse, other.over, other.charged_usd)
 
 
 class _Judge:
@@ -106,30 +121,29 @@ class _Judge:
 
     def __init__(self, model: HedgeModel, limits: FloatArray) -> None:
         self._model, self._limits = model, limits
-        self._no_worse = np.maximum(limits, model.caps.values(model.current))
+        self._no_worse = np.maximum(limits, model.caps.now)
         self._weights = _TIER_WEIGHT ** (model.caps.tiers - 1.0)
-        self._movable = np.flatnonzero(model.upper > model.lower)
 
-    def marks(self, hedges: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Of each of (M, N): USD made worse, weighted USD over the limits, J; lower is better.
+    def of(self, hedge_usd: FloatArray) -> _Judged:
+        """One, (N,)."""
+        return self.best(hedge_usd[None])
 
-        J is with the worth of every trade.
-        """
+    def best(self, hedges: FloatArray) -> _Judged:
+        """The best of (M, N); the first among equals."""
         values = self._model.caps.values(hedges)
-        worse = np.sum(excess(values, self._no_worse), axis=-1)
         over = excess(values, self._limits) @ self._weights
-        return worse, over, self._objective(hedges)
+        worse = excess(values, self._no_worse).sum(axis=-1)
+        charged = self._charged(hedges)
+        best = int(np.lexsort((charged, over, worse))[0])
+        return _Judged(hedges[best], float(worse[best]), float(over[best]), float(charged[best]))
 
-    def _objective(self, hedges: FloatArray) -> FloatArray:
-        trades = np.count_nonzero(hedges != self._model.current, axis=-1)
-        total: FloatArray = self._model.objective_usd(hedges) + self._model.trade_worth_usd * trades
+    def _charged(self, hedges: FloatArray) -> FloatArray:
+        model = self._model
+        trades = np.count_nonzero(hedges != model.current, axis=-1)
+        total: FloatArray = model.objective_usd(hedges) + model.trade_worth_usd * trades
         return total
 
-    def best(self, hedges: FloatArray) -> int:
-        """Index of the best of (M, N); the first among equals."""
-        return _first(*self.marks(hedges))
-
-    def searched(self, start: FloatArray) -> FloatArray:
+    def searched(self, start: _Judged) -> _Judged:
         """Walk from ``start`` as long as a step in one symbol improves it, else in two.
 
         Symbols are dropped or closed outright only after that: the same leap earlier would cure
@@ -137,10 +151,10 @@ class _Judge:
         """
         here, pairs_left, leaping = start, _PAIR_ROUNDS, False
         for _ in range(_ROUNDS):
-            there = self._step(here, self._singles(here, leaping=leaping))
+            there = self._step(here, self._singles(here.hedge_usd, leaping=leaping))
             if there is None and pairs_left:
                 pairs_left -= 1
-                there = self._step(here, self._pairs(here))
+                there = self._step(here, self._pairs(here.hedge_usd))
             if there is None:
                 if leaping:
                     break
@@ -149,46 +163,47 @@ class _Judge:
             here = there
         return here
 
-    def without_idle(self, here: FloatArray) -> FloatArray:
+    def without_idle(self, here: _Judged) -> _Judged:
         """Leave out trades one by one as long as each is worth less than it must be."""
+        current = self._model.current
         for _ in range(_ROUNDS):
-            trades = np.flatnonzero(here != self._model.current)
-            fewer = np.repeat(here[None], len(trades), axis=0)
-            fewer[np.arange(len(trades)), trades] = self._model.current[trades]
+            trades = np.flatnonzero(here.hedge_usd != current)
+            fewer = np.repeat(here.hedge_usd[None], len(trades), axis=0)
+            fewer[np.arange(len(trades)), trades] = current[trades]
             there = self._step(here, fewer)
             if there is None:
                 break
             here = there
         return here
 
-    def _step(self, here: FloatArray, candidates: FloatArray) -> FloatArray | None:
+    def _step(self, here: _Judged, candidates: FloatArray) -> _Judged | None:
         """The best of ``candidates`` (M, N) where it beats ``here``."""
-        worse, over, objective = (float(mark[0]) for mark in self.marks(here[None]))
-        if worse == 0 and over == 0:  # then only a lower J can beat it, which is quickly told
-            candidates = candidates[self._objective(candidates) < objective]
+        if here.worse == 0 and here.over == 0:  # then only a lower J beats it, quickly told
+            candidates = candidates[self._charged(candidates) < here.charged_usd]
         if not len(candidates):
             return None
-        pool = np.vstack([here, candidates])
-        best = self.best(pool)
-        return None if best == 0 else pool[best]
+        there = self.best(candidates)
+        return there if there.beats(here) else None
 
     def _singles(self, here: FloatArray, *, leaping: bool) -> FloatArray:
         """Every hedge that differs in one symbol: some lots up or down, or no trade, or closed."""
         ends = _stepped(self._model, here, _STRIDES)
         if leaping:
             ends = np.vstack([ends, self._model.current, np.zeros_like(here)])
-        end, at = np.nonzero(ends[:, self._movable] != here[self._movable])
-        symbols = self._movable[at]
+        movable = self._model.movable
+        end, at = np.nonzero(ends[:, movable] != here[movable])
+        symbols = movable[at]
         candidates = np.repeat(here[None], len(symbols), axis=0)
         candidates[np.arange(len(symbols)), symbols] = ends[end, symbols]
         return candidates
 
     def _pairs(self, here: FloatArray) -> FloatArray:
         """Every hedge that differs by a step in each of two symbols, if they are not too many."""
-        count = len(self._movable)
+        movable = self._model.movable
+        count = len(movable)
         if count < 2 or 2 * count * (count - 1) > _MOST_PAIRS:
             return np.empty((0, len(here)))
-        first, second = (self._movable[i] for i in np.triu_indices(count, k=1))
+        first, second = (movable[i] for i in np.triu_indices(count, k=1))
         rows = np.arange(len(first))
         steps = _stepped(self._model, here, _ONE_LOT)
         candidates = []
@@ -202,10 +217,6 @@ class _Judge:
         return np.vstack(candidates)
 
 
-def _first(worse: FloatArray, over: FloatArray, objective: FloatArray) -> int:
-    return int(np.lexsort((objective, over, worse))[0])
-
-
 def _stepped(model: HedgeModel, here: FloatArray, steps: FloatArray) -> FloatArray:
     """(S, N) hedges with every trade some lots further, as each of ``steps`` (S,) says.
 
@@ -214,7 +225,7 @@ def _stepped(model: HedgeModel, here: FloatArray, steps: FloatArray) -> FloatArr
     """
     sign, lots = np.sign(steps)[:, None], np.abs(steps)[:, None]
     trade = (here - model.current) / model.lot_usd
-    least = smallest_trade_usd(model) / model.lot_usd
+    least = model.smallest_trade_usd / model.lot_usd
     up = np.floor(sign * trade + WHOLE) + lots  # in lots, counted along sign
     too_small = np.abs(up) < least - WHOLE
     up = np.where(too_small, np.where(up <= 0.0, 0.0, least), up)

@@ -12,7 +12,7 @@ from risk.covariance.estimators import HEDGE_ESTIMATOR
 from strategies.answer import PlannedProposal, conflict
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices, HedgeFacts
-from strategies.model import WHOLE, HedgeModel, hedge_model, smallest_trade_usd
+from strategies.model import WHOLE, HedgeModel, hedge_model
 from strategies.plan import Plan, Planner, Plans, closed
 from strategies.problem import Unsolved
 from strategies.proposal import Conflict, HedgeProposal, NoHedge, NoHedgeReason, RiskState
@@ -118,7 +118,7 @@ def _caps_that_leave_no_trade(model: HedgeModel) -> list[str]:
     They are empty where some trade is allowed, so that it was left for what it costs.
     """
     caps, moves = model.caps, model.upper > model.lower
-    least = smallest_trade_usd(model)
+    least = model.smallest_trade_usd
     least = np.where(model.current != 0, np.minimum(least, np.abs(model.current)), least)
     over = {
         name: least > caps.limits[caps.blocks[block]] + WHOLE * least

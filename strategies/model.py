@@ -7,9 +7,13 @@ the tail is chosen. λτ/2E turns variance into USD (half of λ times variance p
 over τ days).
 """
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from risk.book import FloatArray
 from risk.errors import OptimizationError
@@ -32,7 +36,7 @@ _LEG_REACH = 2.0
 """No leg grows beyond this many times what alone would carry the whole risk of the bot."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HedgeModel:
     """One decision; arrays (N,) in USD unless said.
 
@@ -81,11 +85,12 @@ class HedgeModel:
     def objective_usd(self, hedge_usd: FloatArray) -> FloatArray:
         """J at hedges (..., N), USD over the horizon: (...)."""
         held = self.bot + hedge_usd
-        variance = np.einsum("...i,...i", held @ self.covariance, held)
+        variance: FloatArray = np.vecdot(held @ self.covariance, held)
         for root in self.other_roots:
             variance = np.maximum(variance, np.sum((held @ root.T) ** 2, axis=-1))
-        spread = np.abs(held) @ self.volatility
-        risk = self.risk_per_usd * (variance + self.uncertainty * spread**2)
+        if self.uncertainty > 0:
+            variance = variance + self.uncertainty * (np.abs(held) @ self.volatility) ** 2
+        risk = self.risk_per_usd * variance
         if self.tail is not None:
             risk = risk + self.tail.cost_usd(held)
         total: FloatArray = risk + self.costs.objective_usd(hedge_usd, hedge_usd - self.current)
@@ -100,10 +105,26 @@ class HedgeModel:
         moved = self.covariance @ held
         for root in self.other_roots:
             moved = max(moved, root.T @ (root @ held), key=lambda m: float(m @ held))
-        spread = float(self.volatility @ np.abs(held))
-        moved = moved + self.uncertainty * spread * (self.volatility * np.sign(held))
+        if self.uncertainty > 0:
+            spread = float(self.volatility @ np.abs(held))
+            moved = moved + self.uncertainty * spread * (self.volatility * np.sign(held))
         slope: FloatArray = 2.0 * self.risk_per_usd * moved
         return slope if self.tail is None else slope + self.tail.slope(held)
+
+    @cached_property
+    def objective_now_usd(self) -> float:
+        """J without a trade."""
+        return float(self.objective_usd(self.current))
+
+    @cached_property
+    def smallest_trade_usd(self) -> FloatArray:
+        """(N,) see ``smallest_trade_usd``."""
+        return smallest_trade_usd(self)
+
+    @cached_property
+    def movable(self) -> NDArray[np.intp]:
+        """Which symbols may trade."""
+        return np.flatnonzero(self.upper > self.lower)
 
 
 def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
@@ -115,9 +136,9 @@ def hedge_model(facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
         OptimizationError: the covariance is not positive definite.
     """
     covariance, cholesky = _factored("covariance_daily", facts.covariance_daily)
-    root = np.asarray(cholesky.T / facts.volatility_btc_daily, dtype=np.float64)
-    volatility = np.sqrt(np.diag(covariance))
-    equity = facts.risk_equity_usd or float(np.sum(np.abs(facts.hedge_usd)))
+    root = cholesky.T / facts.volatility_btc_daily
+    volatility = np.sqrt(covariance.diagonal())
+    equity = facts.risk_equity_usd or float(np.abs(facts.hedge_usd).sum())
     lower, upper = _bounds(facts, volatility, choices)
     caps = cap_table(facts, choices, root, lower, upper)
     return HedgeModel(
@@ -164,8 +185,11 @@ def _bounds(
         reach = np.minimum(reach, bound)
     reach = np.maximum(reach, np.abs(current))
     short = np.where(facts.may_hedge & (current <= 0), -reach, np.minimum(current, 0.0))
-    may_be_long = facts.may_hedge & (current >= 0) & (not choices.shorts_only)
-    long = np.where(may_be_long, reach, np.maximum(current, 0.0))
+    long = np.maximum(current, 0.0)
+    if not choices.shorts_only:
+        long = np.where(facts.may_hedge & (current >= 0), reach, long)
+    if not facts.hands_off:
+        return short, long
     off = np.array([symbol in facts.hands_off for symbol in facts.symbols])
     return np.where(off, current, short), np.where(off, current, long)
 
@@ -173,13 +197,13 @@ def _bounds(
 def _factored(name: str, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Exactly symmetric, and its lower Cholesky factor."""
     symmetric = 0.5 * (covariance + covariance.T)
-    try:
-        return symmetric, np.asarray(np.linalg.cholesky(symmetric), dtype=np.float64)
-    except np.linalg.LinAlgError as error:
+    cholesky, failed = lapack.dpotrf(symmetric, lower=1)
+    if failed:
         smallest = float(np.linalg.eigvalsh(symmetric)[0])
         raise OptimizationError(
             f"{name}: not positive definite, smallest eigenvalue {smallest:.3g}"
-        ) from error
+        )
+    return symmetric, cholesky
 
 
 def _other_roots(facts: HedgeFacts, choices: HedgeChoices) -> FloatArray:
@@ -218,5 +242,5 @@ def _unit_usd(facts: HedgeFacts) -> float:
     Conic solvers lose digits when money runs to millions beside returns of a few percent; counted
     so that a book is some hundreds they keep them, whatever the size of the account.
     """
-    size = float(np.sum(np.abs(facts.bot_usd)) + np.sum(np.abs(facts.hedge_usd)))
-    return float(10.0 ** (np.round(np.log10(max(size, 1e-6))) - 2.0))
+    size = float(np.abs(facts.bot_usd).sum() + np.abs(facts.hedge_usd).sum())
+    return float(10.0 ** (round(math.log10(max(size, 1e-6))) - 2))

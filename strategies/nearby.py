@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from risk.book import FloatArray
 from strategies.caps import excess
 from strategies.certificate import cap_slopes
-from strategies.model import HedgeModel, smallest_trade_usd
+from strategies.model import HedgeModel
 from strategies.problem import Relaxed
 
 _NOTHING = 1e-6  # of the unit of money: what a solver leaves of no trade
@@ -126,7 +126,7 @@ def _hessian(model: HedgeModel, hedge: FloatArray, trade: FloatArray) -> FloatAr
     hessian: FloatArray = 2.0 * model.risk_per_usd * curved
     impact = model.costs.impact_trade()
     if np.any(impact > 0):
-        size = np.maximum(np.abs(trade), smallest_trade_usd(model))
+        size = np.maximum(np.abs(trade), model.smallest_trade_usd)
         hessian = hessian + np.diag(0.75 * impact / np.sqrt(size))
     return hessian
 
@@ -213,6 +213,6 @@ def _rounding(near: Nearby, left_out: NDArray[np.int64]) -> FloatArray:
     """(R,) the most that rounding the trades that are made can add to the caps with a price."""
     moves = near.trade != 0
     moves[left_out] = False
-    step = np.where(moves, 0.5 * smallest_trade_usd(near.model), 0.0)
+    step = np.where(moves, 0.5 * near.model.smallest_trade_usd, 0.0)
     change: FloatArray = near.model.caps.change(step)[near.rows]
     return change

@@ -119,7 +119,7 @@ def closed(model: HedgeModel, target: FloatArray) -> Plan:
 
 
 def _standing(model: HedgeModel, prices: FloatArray) -> Plan:
-    objective = float(model.objective_usd(model.current))
+    objective = model.objective_now_usd
     relaxed = Relaxed(model.current, objective, prices, "no trade, certified without a solver")
     return Plan(Lots(model.current, objective), relaxed, relaxed.status)
 
@@ -134,13 +134,13 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     if near is None:
         return None
     hedges = near_starts(near)
-    starts = [nearest_lots(model, hedge) for hedge in hedges]
+    starts = nearest_lots(model, np.array(hedges))
     # Rounding that costs less than half of what a trade must be worth leaves nothing to search for.
     enough = near.charged_usd(hedges[1]) + 0.5 * model.trade_worth_usd
     lots = best_lots(model, limits, starts, enough_usd=enough)
     if np.any(excess(model.caps.values(lots.hedge_usd), limits) > 0):
         return None
-    gained = abs(float(model.objective_usd(model.current)) - relaxed.objective_usd)
+    gained = abs(model.objective_now_usd - relaxed.objective_usd)
     trades = np.count_nonzero(near.trade) - np.count_nonzero(lots.hedge_usd != model.current)
     allowed = _GAP * gained + model.trade_worth_usd * max(int(trades), 0)
     return lots if lots.objective_usd - relaxed.objective_usd <= allowed else None

@@ -20,7 +20,7 @@ import numpy as np
 from risk.book import FloatArray
 from strategies.caps import excess
 from strategies.certificate import cap_slopes, slopes
-from strategies.model import HedgeModel, smallest_trade_usd
+from strategies.model import HedgeModel
 
 _MOST_ROWS = 6
 _NEAR = 0.02  # of its limit: a cap with more room than that has no price worth finding
@@ -33,7 +33,7 @@ def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
 
     None is no proof of the opposite. A cap that is over its limit (C,) is never left to stand.
     """
-    values = model.caps.values(model.current)
+    values = model.caps.now
     if np.any(excess(values, limits) > 0) or _too_many_legs(model):
         return None
     sides = _sides(model)
@@ -118,7 +118,7 @@ class _Sides:
 
 
 def _sides(model: HedgeModel) -> _Sides:
-    at, least = model.current, smallest_trade_usd(model)
+    at, least = model.current, model.smallest_trade_usd
     price = slopes(model, at, np.zeros(len(model.caps.names)))
     return _Sides(
         slope=_both(model, price.smooth, price.size, price.turn),
