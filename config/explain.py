@@ -99,6 +99,13 @@ def _wrong_kind(path: str, target: Target, detail: Any) -> Problem:
     return Problem(f"{path}.kind", value_text(value), text)
 
 
+_REPLACED = {
+    "venue.shared_account": "replaced by venue.ownership: sub_account for false, shared (or "
+    "hedge_mode) for true",
+}
+"""Keys of earlier versions, by what has taken their place."""
+
+
 def _unknown_key(path: str, key: str, owner: Any, root: type[BaseModel]) -> Problem:
     """Its value is not shown: what stands under a key that nobody knows may be anything."""
     if _SECRET.fullmatch(key):
@@ -108,6 +115,8 @@ def _unknown_key(path: str, key: str, owner: Any, root: type[BaseModel]) -> Prob
             "secrets do not belong in this file: set PERPHEDGE_API_KEY and PERPHEDGE_API_SECRET, "
             "or name api_key_file and api_secret_file, or keyring_service",
         )
+    if path in _REPLACED:
+        return Problem(path, "unknown key", _REPLACED[path])
     known = list(owner.model_fields) if owner is not None else []
     close = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.7)
     if close:

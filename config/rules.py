@@ -21,8 +21,8 @@ def _sources_exist(s: Settings) -> Iterator[Problem]:
         yield Problem(
             "sources",
             "no source",
-            "at least one, or venue.shared_account: true; without positions there is nothing "
-            "to hedge",
+            "at least one, or venue.ownership: shared or hedge_mode; without positions there is "
+            "nothing to hedge",
         )
 
 
@@ -60,7 +60,7 @@ def _source_is_not_the_hedge_account(s: Settings) -> Iterator[Problem]:
                 value_text(source.account_name),
                 "another account than venue.account, whose hedges would be taken for the bot's; "
                 "where the bot trades in it too, leave this source out and set "
-                "venue.shared_account: true",
+                "venue.ownership to shared or hedge_mode",
             )
 
 
@@ -211,6 +211,16 @@ def _strategy_is_there(s: Settings) -> Iterator[Problem]:
         yield Problem(path, value, wanted)
 
 
+def _own_legs_are_shorts(s: Settings) -> Iterator[Problem]:
+    if s.venue.ownership == "hedge_mode" and not s.hedge.shorts_only:
+        yield Problem(
+            "hedge.shorts_only",
+            "false",
+            "true with venue.ownership: hedge_mode, where the shorts are ours and the longs the "
+            "bot's",
+        )
+
+
 def _folders_are_folders(s: Settings) -> Iterator[Problem]:
     for path, folder in (("state_dir", s.state_dir), ("data.cache_dir", s.data.cache_dir)):
         if folder is not None and folder.exists() and not folder.is_dir():
@@ -239,6 +249,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _caps_within_controls,
     _controls_in_order,
     _looks_before_decisions,
+    _own_legs_are_shorts,
     _enough_history,
     _strategy_is_there,
 )

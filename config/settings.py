@@ -10,6 +10,7 @@ from config.controls import Controls
 from config.fields import FilePath, Listed, Note, Strict
 from config.hedge import Hedge
 from config.macro import MacroSeries
+from config.ownership import OwnershipSettings
 from config.sources import Source
 from config.stress import Stress
 from config.universe import Universe
@@ -64,5 +65,6 @@ class Settings(Strict):
     hedge: Hedge = Hedge()
     stress: Stress = Stress()
     controls: Controls = Controls()
+    ownership: OwnershipSettings = OwnershipSettings()
     data: Data = Data()
     log: Log = Log()

@@ -28,6 +28,8 @@ Exchange = Literal[
 """Exchanges, by ccxt's id, whose interface has everything that perphedge needs to read. Orders are
 sent to those only of which it is known what their codes mean."""
 
+Ownership = Literal["sub_account", "shared", "hedge_mode"]
+
 WITH_PASSPHRASE = frozenset({"okx", "bitget", "kucoinfutures"})
 """Exchanges whose keys come with a third secret."""
 
@@ -59,11 +61,13 @@ class VenueSettings(Access):
 
     exchange: Exchange = Field(description="The exchange, by ccxt's id.")
     account: Name = Field(description="Name of the account in journal and reports.")
-    shared_account: bool = Field(
-        default=False,
-        description="The bot trades in this very account. Then no hedge is placed in a symbol "
-        "that the bot holds, lists or has an order in, and the bot's positions here need no "
-        "source of their own.",
+    ownership: Ownership = Field(
+        default="sub_account",
+        description="Whose account this is. `sub_account`: the hedges' alone; whatever else turns "
+        "up there stops trading. `shared`: the bot trades here too, in one-way mode; no hedge is "
+        "placed in a symbol that it holds, lists or has an order in. `hedge_mode`: the bot trades "
+        "here too, and long and short are held apart; our legs are the shorts. In the last two "
+        "the bot's positions here need no source of their own.",
     )
     urls_host: UrlsHost = Field(
         default=None, description="Address of a simulated exchange, in place of the real one."
@@ -71,6 +75,11 @@ class VenueSettings(Access):
     paper_wallet_usd: Annotated[float, Field(ge=10, le=1e9), Note(unit="USD")] = Field(
         default=60_000.0, description="Wallet of the simulated hedge account in paper mode."
     )
+
+    @property
+    def shared_account(self) -> bool:
+        """The bot trades in this account too."""
+        return self.ownership != "sub_account"
 
     @property
     def prefix(self) -> str:

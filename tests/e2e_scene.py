@@ -201,7 +201,7 @@ def live_config(folder: Path, host: str, *changes: tuple[str, str]) -> Path:
     return _config(
         folder,
         "live",
-        (r"^  shared_account: .*$", f"  urls_host: {host}"),
+        (r"^  ownership: .*$", f"  urls_host: {host}"),
         (r"^    account: main$", f"    urls_host: {host}"),
         AUTO,
         *changes,

@@ -38,7 +38,7 @@ CAPS = (
 )
 TOP = (
     "mode, autonomy, state_dir, venue, sources, universe, caps, macro, calendar, hedge, stress, "
-    "controls, data, log"
+    "controls, ownership, data, log"
 )
 DURATION = "a duration such as 60s, 15m, 4h or 1d, from 1m to 7d"
 
@@ -216,19 +216,29 @@ WRONG = {
     "no venue": (
         NO_VENUE,
         "venue: missing — a mapping with the keys env_prefix, api_key_file, api_secret_file, "
-        "api_passphrase_file, keyring_service, exchange, account, shared_account, urls_host, "
+        "api_passphrase_file, keyring_service, exchange, account, ownership, urls_host, "
         "paper_wallet_usd",
+    ),
+    "key of an earlier version": (
+        venue("shared_account: true"),
+        "venue.shared_account: unknown key — replaced by venue.ownership: sub_account for false, "
+        "shared (or hedge_mode) for true",
+    ),
+    "hedges that may be long beside the bot's longs": (
+        venue("ownership: hedge_mode") + "hedge: {shorts_only: false}",
+        "hedge.shorts_only: false — true with venue.ownership: hedge_mode, where the shorts are "
+        "ours and the longs the bot's",
     ),
     "no exchange": (
         NO_VENUE + "venue: {account: h}",
         f"venue.exchange: missing — {EXCHANGES}",
     ),
     "unknown exchange": (
-        venue("shared_account: false", exchange="mexc"),
+        venue("ownership: shared", exchange="mexc"),
         f'venue.exchange: "mexc" — {EXCHANGES}',
     ),
     "exchange by its other name": (
-        venue("shared_account: false", exchange="binance"),
+        venue("ownership: shared", exchange="binance"),
         f'venue.exchange: "binance" — {EXCHANGES}; did you mean binanceusdm?',
     ),
     "account name with a space": (
@@ -295,8 +305,8 @@ WRONG = {
     # sources
     "no sources": (
         NO_SOURCES,
-        "sources: no source — at least one, or venue.shared_account: true; without positions "
-        "there is nothing to hedge",
+        "sources: no source — at least one, or venue.ownership: shared or hedge_mode; without "
+        "positions there is nothing to hedge",
     ),
     "sources as a mapping": (
         sources("{kind: file, name: a, path: p}"),
@@ -342,7 +352,7 @@ WRONG = {
         sources("[{kind: account, name: bot, exchange: binanceusdm, account: hedge-sub}]"),
         'sources[0].account: "hedge-sub" — another account than venue.account, whose hedges '
         "would be taken for the bot's; where the bot trades in it too, leave this source out "
-        "and set venue.shared_account: true",
+        "and set venue.ownership to shared or hedge_mode",
     ),
     "simulated positions, real hedges": (
         STATE + VENUE + "mode: live\nsources: [{kind: account, name: b, exchange: binanceusdm, "

@@ -136,7 +136,7 @@ def test_profile_loads_and_says_its_mode(name: str) -> None:
 def test_profiles_begin_carefully() -> None:
     paper, live = (load_settings(profile_path(name)) for name in ("paper", "live"))
     assert (paper.autonomy, live.autonomy) == ("propose", "propose")
-    assert not live.venue.shared_account
+    assert live.venue.ownership == "sub_account"
     bot = live.sources[0]
     assert isinstance(bot, AccountSource)
     assert bot.account_name != live.venue.account

@@ -255,7 +255,7 @@ def test_settings_hold_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         {
             "mode": "live",
             "state_dir": "s",
-            "venue": {"exchange": "binanceusdm", "account": "h", "shared_account": True},
+            "venue": {"exchange": "binanceusdm", "account": "h", "ownership": "shared"},
         },
         where="here",
         base=tmp_path,
