@@ -1,9 +1,9 @@
 """The kill switch: a file in the state directory. While it is there, nothing is traded.
 
 Anything that can create a file can stop the engine: a script, a cron job, a hand, and the engine
-itself. It works with the journal and the network down and outlives restarts. Whoever put the file
-there may remove it; a halt of the engine's own is in the journal as well, which puts the file back
-until somebody resumes by name and with a reason.
+itself. It works with the journal and the network down and outlives restarts. Removing the file
+lifts nothing: once an engine has seen it, the halt is in the journal as well, which puts the file
+back until somebody resumes by name and with a reason.
 """
 
 import errno

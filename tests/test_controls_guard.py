@@ -114,6 +114,7 @@ class Halts(RuleBasedStateMachine):
         ask(self.folder, ACKNOWLEDGE_NAME, Asked("ann", "seen"))
         self.guard.take_requests()
         self.alerts.clear()
+        self._seen()
 
     @rule(by=st.sampled_from(["ann", "", " "]), reason=st.sampled_from(["looked", ""]))
     def resume(self, by: str, reason: str) -> None:
@@ -124,10 +125,15 @@ class Halts(RuleBasedStateMachine):
             self.symbols.clear()
             self.alerts.clear()
             self.latched = self.by_hand = False
+        self._seen()
 
     @rule()
     def look(self) -> None:
         self.guard.look(account(at=self.clock.now_ms()), {})
+        self._seen()
+
+    def _seen(self) -> None:
+        """A file that an engine has seen is a latch."""
         if self.by_hand and not self.latched:
             self.latched = True
             self.alerts.add("kill_switch:")

@@ -117,6 +117,22 @@ def test_halt_needs_no_journal(tmp_path: Path, capsys: Shown) -> None:
     assert "no such state directory" in capsys.readouterr().err
 
 
+def test_a_halt_is_latched_and_withdraws_a_resume_that_waits(tmp_path: Path, capsys: Shown) -> None:
+    with Journal.open(tmp_path / JOURNAL_NAME, SystemClock()) as journal:
+        Guard(journal, SystemClock(), ACCOUNT).alert("missing_fee", FET, "no fee")
+    with EngineLock(tmp_path):
+        document(capsys, "resume", "--state", str(tmp_path), "--reason", "looked")
+        document(capsys, "halt", "--state", str(tmp_path), "--reason", "news", "--by", "ann")
+        assert not (tmp_path / "RESUME").exists()
+    (tmp_path / "HALT").unlink()  # by hand, before anything saw it
+    assert document(capsys, "status", "--state", str(tmp_path))["halted"] is None
+    document(capsys, "halt", "--state", str(tmp_path), "--reason", "news", "--by", "ann")
+    (tmp_path / "HALT").unlink()
+    assert document(capsys, "status", "--state", str(tmp_path))["halted"] == "news (ann)"
+    [event] = events(tmp_path, "halted")
+    assert (event["number"], event["control"]) == (30, "kill_switch")
+
+
 async def test_the_watch_cancels_within_two_seconds_of_the_file() -> None:
     """On wall time, with an exchange that takes its time."""
     async with open_stage() as stage:

@@ -1,5 +1,6 @@
 """``perphedge halt``, ``resume``, ``ack`` and ``selftest``: the operator's hand on the controls."""
 
+import contextlib
 import getpass
 import json as json_text
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ def halt(
     """Stop sending at once; a running engine cancels its own open orders."""
     from bot.halt import HaltSwitch
     from bot.lock import lock_holder
-    from bot.requests import FLATTEN_NAME, ask
+    from bot.requests import FLATTEN_NAME, RESUME_NAME, ask, taken
 
     folder = state_dir_of(config, state)
     if not folder.is_dir():
@@ -40,13 +41,13 @@ def halt(
     asked = _asked(by, reason)
     switch = HaltSwitch(folder)
     switch.trip(f"{asked.reason} ({asked.by})")
+    taken(folder, RESUME_NAME)  # whoever resumed did not know of this
     if flatten:
         ask(folder, FLATTEN_NAME, asked)
-    document = {
-        "halted": switch.reason,
-        "flatten": flatten,
-        "running_process": lock_holder(folder),
-    }
+    running = lock_holder(folder)
+    if running is None:
+        _latch(folder)
+    document = {"halted": switch.reason, "flatten": flatten, "running_process": running}
     _print(document, f"Halted: {switch.reason}", as_json=json)
 
 
@@ -115,6 +116,16 @@ def _request(name: str, folder: Path, asked: "Asked", *, as_json: bool) -> None:
     _print({**document, "by": asked.by, "reason": asked.reason}, text, as_json=as_json)
 
 
+def _latch(folder: Path) -> None:
+    """Writes the halt into the journal too, where there is one that can be used."""
+    from bot.journal.reader import JOURNAL_NAME
+    from risk.errors import PerphedgeError
+
+    if (folder / JOURNAL_NAME).exists():
+        with contextlib.suppress(PerphedgeError):
+            _carry_out(folder)
+
+
 def _carry_out(folder: Path) -> None:
     """Takes the engine's place for a moment.
 
@@ -139,6 +150,7 @@ def _carry_out(folder: Path) -> None:
                 guard.acknowledge(acknowledged)
             if resumed is not None:
                 guard.resume(resumed)
+            guard.saw_switch()
         taken(folder, ACKNOWLEDGE_NAME)
         taken(folder, RESUME_NAME)
 

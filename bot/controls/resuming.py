@@ -27,13 +27,14 @@ class Resuming(Halting):
             self._state.keep()
 
     def take_requests(self) -> None:
-        """Carries out what an operator has asked for beside the running engine."""
+        """Carries out what an operator has asked for beside the running engine, the halt last."""
         if (asked := self._waiting(requests.ACKNOWLEDGE_NAME)) is not None:
             self.acknowledge(asked)
             self._taken(requests.ACKNOWLEDGE_NAME)
         if (asked := self._waiting(requests.RESUME_NAME)) is not None:
             self.resume(asked)
             self._taken(requests.RESUME_NAME)
+        self.saw_switch()
 
     @property
     def flattens(self) -> bool:

@@ -26,6 +26,7 @@ from bot.trading.orders import (
 from bot.trading.planner import PlannedOrder
 from bot.trading.pretrade import Denied, OpenOrder, PretradeFacts, PretradeLimits, check_order
 from bot.trading.reconcile import book_fills
+from bot.trading.styles import ExecutionStyles
 from bot.trading.worst_case import worst_cap
 from risk.errors import DataError
 
@@ -62,9 +63,11 @@ class OrderDesk:
         observe: OrderObserver | None = None,
         halted: HaltReason = lambda: None,
         guard: Guard | None = None,
+        styles: ExecutionStyles | None = None,
     ) -> None:
         """``observe`` is told of every order event as it is journaled; ``halted`` is the kill
-        switch, asked right before each send; ``guard`` are the controls that remember.
+        switch, asked right before each send; ``guard`` are the controls that remember; ``styles``
+        are the owner's ways to work a plan, all at once without.
         """
         self._venue = venue
         self._market = market
@@ -73,11 +76,32 @@ class OrderDesk:
         self._limits = limits
         self._halted = halted
         self.guard = guard or Guard(journal, clock, venue.account_name, limits)
+        self.styles = styles or ExecutionStyles()
         self._notes = OrderNotes(journal, self.guard, observe)
+
+    @property
+    def venue(self) -> Venue:
+        """The account that it trades."""
+        return self._venue
+
+    @property
+    def journal(self) -> Journal:
+        """Where every order is written down before it leaves."""
+        return self._journal
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's."""
+        return self._clock
+
+    @property
+    def limits(self) -> PretradeLimits:
+        """Of the checks."""
+        return self._limits
 
     # Around the send
 
-    async def _place(
+    async def place(
         self, planned: PlannedOrder, context: ExecutionContext, run: Run
     ) -> Sent | Denied | None:
         """Sends one order, or says which control denies it; None when the run stops here."""
@@ -89,13 +113,14 @@ class OrderDesk:
         except (UnreachableError, VenueError, DataError) as error:
             run.stop(request, str(error))
             return None
-        if outdated := self._outdated(context):  # the checks may have taken long themselves
+        if outdated := self.outdated(context):  # the checks may have taken long themselves
             run.stop(request, outdated)
             return None
         halted = self._halt_reason(request, context)
         if halted is not None:
             run.halted = True
             run.stop(request, f"halted: {halted}")
+            self.guard.saw_switch()
             return None
         external = self._external(request, run.account)
         denied = denied or self.guard.admit(request) or self._mark_sending(planned, external)
@@ -111,9 +136,13 @@ class OrderDesk:
 
     def _halt_reason(self, request: OrderRequest, context: ExecutionContext) -> str | None:
         closes = context.closing and request.reduce_only
-        return None if closes else self._halted() or self.guard.halted
+        return None if closes else self.halted_now()
 
-    def _outdated(self, context: ExecutionContext) -> str:
+    def halted_now(self) -> str | None:
+        """Why nothing may be sent; None when trading is allowed."""
+        return self._halted() or self.guard.halted
+
+    def outdated(self, context: ExecutionContext) -> str:
         """Why the rest of a plan is left: prices are read again, the bot's positions are not."""
         if context.looked_ms is None:
             return ""
@@ -210,19 +239,29 @@ class OrderDesk:
     async def _refresh(self, symbol: str, run: Run) -> None:
         """Reads again what would be too old by the time the order arrives."""
         now_ms = self._clock.now_ms()
-        quote = run.quotes.get(symbol)
-        if quote is None or now_ms - quote.timestamp_ms > self._limits.mark_max_age_ms // 2:
-            wanted = sorted({symbol} | {held for held, _ in self._journal_positions()})
-            fresh = await self._market.quotes(wanted)
-            for one in wanted:
-                run.quotes.pop(one, None)  # what has no price any more must not keep its old one
-            run.quotes.update(fresh)
+        await self.see({symbol}, run, within_ms=self._limits.mark_max_age_ms // 2)
         if now_ms - run.account.state.timestamp_ms > self._limits.positions_max_age_ms // 2:
             run.account = await self._venue.account()
 
+    async def see(self, symbols: set[str], run: Run, *, within_ms: int) -> None:
+        """Reads prices again, of these and of all that is held, unless they are fresh enough.
+
+        Raises:
+            UnreachableError, VenueError, DataError: there are none to be had.
+        """
+        now_ms = self._clock.now_ms()
+        quotes = [run.quotes.get(symbol) for symbol in symbols]
+        if all(q is not None and now_ms - q.timestamp_ms <= within_ms for q in quotes):
+            return
+        wanted = sorted(symbols | {held for held, _ in self._journal_positions()})
+        fresh = await self._market.quotes(wanted)
+        for one in wanted:
+            run.quotes.pop(one, None)  # what has no price any more must not keep its old one
+        run.quotes.update(fresh)
+
     # After it
 
-    async def _settle(self, sent: Sent, run: Run) -> None:
+    async def settle(self, sent: Sent, run: Run) -> None:
         """Books what was filled, then asks whether the position moved by just that."""
         row = sent.row
         filled = row.filled_quantity
