@@ -1,5 +1,6 @@
 """Facts and choices are checked once, before any formula sees them."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,11 @@ _NOT_NEGATIVE = (
     "initial_margin_rate",
 )
 _POSITIVE = ("price_usd", "lot_usd", "adv_usd")
-_KINDS = {"may_hedge": np.bool_, "in_sector": np.bool_, "cluster": np.integer}
+_KINDS = {
+    "may_hedge": (np.bool_, "b"),
+    "in_sector": (np.bool_, "b"),
+    "cluster": (np.integer, "iu"),
+}
 _SYMMETRY = 1e-9
 _BELOW_ONE = ("cushion", "tail_confidence")
 
@@ -35,15 +40,11 @@ def check_facts(facts: HedgeFacts) -> None:
         raise OptimizationError("symbols: there are none")
     if len(set(symbols)) != len(symbols):
         raise OptimizationError("symbols: one is listed twice")
-    for name in _ANY:
-        _check_vector(name, getattr(facts, name), symbols, lowest=-np.inf)
-    for name in _NOT_NEGATIVE:
-        _check_vector(name, getattr(facts, name), symbols, lowest=0.0)
-    for name in _POSITIVE:
-        _check_vector(name, getattr(facts, name), symbols, lowest=np.nextafter(0.0, 1.0))
-    for name, kind in _KINDS.items():
+    if not _all_sound(facts):
+        _name_the_unsound(facts)
+    for name, (kind, letters) in _KINDS.items():
         values = getattr(facts, name)
-        if values.shape != (len(symbols),) or not np.issubdtype(values.dtype, kind):
+        if values.shape != (len(symbols),) or values.dtype.kind not in letters:
             raise OptimizationError(
                 f"{name}: shape {values.shape} of {values.dtype}, must be ({len(symbols)},) "
                 f"of {kind.__name__}"
@@ -91,11 +92,34 @@ def check_choices(choices: HedgeChoices) -> None:
             _check_number(f"limits.{name}", limit, above=False)
 
 
+def _all_sound(facts: HedgeFacts) -> bool:
+    """All vectors at once: one by one they are looked at only to name what is wrong."""
+    vectors = [getattr(facts, name) for name in (*_ANY, *_NOT_NEGATIVE, *_POSITIVE)]
+    shape = (len(facts.symbols),)
+    if any(vector.shape != shape for vector in vectors):
+        return False
+    table = np.array(vectors)
+    signed = table[len(_ANY) :]
+    return bool(
+        np.isfinite(table).all() and signed.min() >= 0 and signed[len(_NOT_NEGATIVE) :].min() > 0
+    )
+
+
+def _name_the_unsound(facts: HedgeFacts) -> None:
+    lowest = {
+        **dict.fromkeys(_ANY, -np.inf),
+        **dict.fromkeys(_NOT_NEGATIVE, 0.0),
+        **dict.fromkeys(_POSITIVE, float(np.nextafter(0.0, 1.0))),
+    }
+    for name, least in lowest.items():
+        _check_vector(name, getattr(facts, name), facts.symbols, lowest=least)
+
+
 def _check_scalars(facts: HedgeFacts) -> None:
     _check_number("volatility_btc_daily", facts.volatility_btc_daily, above=True)
     _check_number("turnover_used_usd", facts.turnover_used_usd, above=False)
-    _check_number("risk_equity_usd", facts.risk_equity_usd, above=bool(np.any(facts.bot_usd)))
-    if not np.isfinite(facts.equity_usd):
+    _check_number("risk_equity_usd", facts.risk_equity_usd, above=bool(facts.bot_usd.any()))
+    if not math.isfinite(facts.equity_usd):
         raise OptimizationError(f"equity_usd: {facts.equity_usd} is not a finite number")
 
 
@@ -116,12 +140,12 @@ def _check_optional(facts: HedgeFacts) -> None:
 def _check_table(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
     if values.shape != shape:
         raise OptimizationError(f"{name}: shape {values.shape}, must be {shape}")
-    if not np.all(np.isfinite(values)):
+    if not np.isfinite(values).all():
         raise OptimizationError(f"{name}: holds a number that is not finite")
 
 
 def _check_number(name: str, value: float, *, above: bool) -> None:
-    if not np.isfinite(value) or value < 0 or (above and value == 0):
+    if not math.isfinite(value) or value < 0 or (above and value == 0):
         wanted = "above 0" if above else "at least 0"
         raise OptimizationError(f"{name}: {value}, must be finite and {wanted}")
 
@@ -146,17 +170,17 @@ def _check_covariance(facts: HedgeFacts) -> None:
     covariance, n = facts.covariance_daily, len(facts.symbols)
     if covariance.shape != (n, n):
         raise OptimizationError(f"covariance_daily: shape {covariance.shape}, must be ({n}, {n})")
-    if not np.all(np.isfinite(covariance)):
+    if not np.isfinite(covariance).all():
         i, j = np.argwhere(~np.isfinite(covariance))[0]
         raise OptimizationError(
             f"covariance_daily: {facts.symbols[i]} with {facts.symbols[j]} has "
             f"{covariance[i, j]}, must be finite"
         )
-    variance = np.diag(covariance)
-    if np.any(variance <= 0):
+    variance = covariance.diagonal()
+    if variance.min() <= 0:
         i = int(np.argmin(variance))
         raise OptimizationError(
             f"covariance_daily: {facts.symbols[i]} has variance {variance[i]}, must be above 0"
         )
-    if float(np.max(np.abs(covariance - covariance.T))) > _SYMMETRY * float(np.max(variance)):
+    if float(np.abs(covariance - covariance.T).max()) > _SYMMETRY * float(variance.max()):
         raise OptimizationError("covariance_daily: not symmetric")
