@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 import bot.journal.schema
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
+from bot.journal.migrations import UNRESOLVED
 from bot.journal.reader import JournalReader
 from bot.journal.rows import UNSETTLED
-from bot.journal.schema import SCHEMA_VERSION, UNRESOLVED
+from bot.journal.schema import SCHEMA_VERSION
 from bot.trading.attribution import HedgeClosedExternally
 from bot.trading.orders import OrderState, Side
 from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, acknowledged, fill, order, send

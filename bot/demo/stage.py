@@ -19,6 +19,7 @@ from bot.errors import LockHeldError, UsageError
 from bot.feeds.generated import generated_tape
 from bot.feeds.recorded import recorded_tape
 from bot.feeds.tape import DAY_MS, Tape
+from bot.journal.anchor import anchor_path
 from bot.journal.reader import JOURNAL_NAME
 from bot.lock import lock_holder
 from bot.logs import LOG_NAME
@@ -202,7 +203,8 @@ def _clear(out: Path) -> None:
     holder = lock_holder(out)
     if holder is not None:
         raise LockHeldError(f"--out {out}: another demo (process {holder}) runs there; stop it")
-    names = (JOURNAL_NAME, f"{JOURNAL_NAME}-wal", f"{JOURNAL_NAME}-shm", LOG_NAME, REPORT_NAME)
+    journal = (JOURNAL_NAME, f"{JOURNAL_NAME}-wal", f"{JOURNAL_NAME}-shm")
+    names = (*journal, anchor_path(out / JOURNAL_NAME).name, LOG_NAME, REPORT_NAME)
     try:
         out.mkdir(parents=True, exist_ok=True)
         marker.touch()

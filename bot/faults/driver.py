@@ -89,25 +89,34 @@ class Connection:
             ProcessEndedError: the process ended in it.
             sqlite3.Error: as Python's own module would, with its code.
         """
-        self._alive()
-        if sql == "BEGIN IMMEDIATE" and self._mount.disk.locked_until_ms:
+        if not self._mount.alive:
+            raise ProcessEndedError
+        if self._mount.disk.locked_until_ms and sql == "BEGIN IMMEDIATE":
             self._wait_for_lock()
-        before = self._db.total_changes()
+        database = self._db
+        before = database.total_changes()
         try:
-            cursor = self._db.execute(sql, tuple(values))
-            places = self._places.get(sql) or self._columns(sql, cursor)
+            cursor = database.execute(sql, values)
+            places = self._places.get(sql)
+            if places is None:
+                places = self._columns(sql, cursor)
             found = cursor.fetchall()
         except apsw.Error as error:
             self._alive()
             raise _translated(error) from error
-        self._alive()
-        rows = [Row(places, values) for values in found]
-        return Cursor(rows, self._db.total_changes() - before)
+        if not self._mount.alive:
+            raise ProcessEndedError
+        rows = [Row(places, one) for one in found] if found else []
+        return Cursor(rows, database.total_changes() - before)
 
     def executemany(self, sql: str, many: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of these."""
         for values in many:
             self.execute(sql, values)
+
+    def create_function(self, name: str, arguments: int, function: Callable[..., Any]) -> None:
+        """Let statements call it."""
+        self._db.create_scalar_function(name, function, arguments)
 
     def close(self) -> None:
         """Give the file back; of a process that is gone nothing is written.
@@ -121,7 +130,9 @@ class Connection:
         try:
             names = [one[0] for one in cursor.get_description()]
         except apsw.ExecutionCompleteError:
-            return {}  # without a row there is nothing to name
+            if sql.startswith(("SELECT", "PRAGMA")):
+                return {}  # there was no row to name, this time
+            names = []
         return self._places.setdefault(sql, {name: place for place, name in enumerate(names)})
 
     def _alive(self) -> None:

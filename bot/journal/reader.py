@@ -7,6 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+from bot.journal.anchor import read_anchor
+from bot.journal.chain import Head
+from bot.journal.migrations import UNRESOLVED
 from bot.journal.rows import (
     EventRow,
     OrderRow,
@@ -15,7 +18,7 @@ from bot.journal.rows import (
     funding_row,
     order_row,
 )
-from bot.journal.schema import UNRESOLVED, connect_reader, one_line_errors
+from bot.journal.schema import connect_reader, one_line_errors, verify
 from bot.trading.ledger import (
     ExternalClose,
     FundingReceipt,
@@ -65,6 +68,16 @@ class JournalReader:
             SafetyError: a newer perphedge wrote it.
         """
         return cls(path, connect_reader(path, busy_timeout_ms))
+
+    def verify(self) -> Head:
+        """Whether every row is as it was written and none is missing; the chain's newest line.
+
+        Reads all of it: some seconds for a million rows.
+
+        Raises:
+            JournalError: names the first row that is not.
+        """
+        return verify(self._connection, self.path, read_anchor(self.path))
 
     def close(self) -> None:
         """Gives the file back."""

@@ -1,4 +1,4 @@
-"""The journal's tables, how they came about, and opening the file that holds them."""
+"""Opening the file that holds the journal, checking it, and bringing it to this version."""
 
 import os
 import sqlite3
@@ -7,74 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.errors import JournalError, SafetyError
+from bot.journal.anchor import anchor_path, read_anchor
+from bot.journal.chain import Head
+from bot.journal.migrations import MIGRATIONS
+from bot.journal.verify import BrokenChainError, seal_unsealed, verify_all, verify_since
 
-UNRESOLVED = (
-    "(state IN ('live', 'partial', 'quarantined', 'sending', 'unknown') "
-    "OR filled_quantity <> booked_quantity)"
-)
-"""Orders that may still change a position. Only these very words find the index over them."""
-
-# Each entry brings the file from the version before to its own; entries are never changed.
-# Quantities, prices and money are decimal text: exact, and SQLite never touches them.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
-        """CREATE TABLE cycles (
-            cycle_id TEXT PRIMARY KEY, timestamp_ms INTEGER NOT NULL, status TEXT NOT NULL,
-            document TEXT NOT NULL) STRICT""",
-        "CREATE INDEX cycles_by_time ON cycles (timestamp_ms)",
-        """CREATE TABLE intents (
-            intent_id TEXT PRIMARY KEY, cycle_id TEXT NOT NULL, account TEXT NOT NULL,
-            symbol TEXT NOT NULL, trade_quantity TEXT NOT NULL, limits_hash TEXT NOT NULL,
-            document TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT""",
-        """CREATE TABLE orders (
-            client_id TEXT PRIMARY KEY, intent_id TEXT NOT NULL REFERENCES intents,
-            account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL,
-            position_side TEXT NOT NULL, quantity TEXT NOT NULL, limit_price TEXT NOT NULL,
-            time_in_force TEXT NOT NULL, reduce_only INTEGER NOT NULL, leg TEXT NOT NULL,
-            attempt INTEGER NOT NULL, epoch INTEGER NOT NULL, payload_hash TEXT NOT NULL,
-            external_before TEXT, state TEXT NOT NULL, venue_order_id TEXT,
-            filled_quantity TEXT NOT NULL, booked_quantity TEXT NOT NULL, average_price TEXT,
-            code TEXT NOT NULL, reason TEXT NOT NULL, sent_ms INTEGER NOT NULL,
-            updated_ms INTEGER NOT NULL, first_round_ms INTEGER, last_round_ms INTEGER,
-            negative_rounds INTEGER NOT NULL) STRICT""",
-        "CREATE INDEX orders_by_state ON orders (account, state)",
-        "CREATE INDEX orders_by_venue_id ON orders (account, symbol, venue_order_id)",
-        "CREATE INDEX orders_by_intent ON orders (intent_id)",
-        """CREATE TABLE fills (
-            account TEXT NOT NULL, symbol TEXT NOT NULL, trade_id TEXT NOT NULL,
-            client_id TEXT NOT NULL REFERENCES orders, venue_order_id TEXT NOT NULL,
-            side TEXT NOT NULL, position_side TEXT NOT NULL, quantity TEXT NOT NULL,
-            price TEXT NOT NULL, fee_usd TEXT, realised_pnl_usd TEXT, maker INTEGER NOT NULL,
-            timestamp_ms INTEGER NOT NULL, booked_ms INTEGER NOT NULL,
-            PRIMARY KEY (account, symbol, trade_id)) STRICT""",
-        "CREATE INDEX fills_by_time ON fills (timestamp_ms)",
-        """CREATE TABLE funding (
-            account TEXT NOT NULL, receipt_id TEXT NOT NULL, symbol TEXT NOT NULL,
-            amount_usd TEXT NOT NULL, timestamp_ms INTEGER NOT NULL,
-            PRIMARY KEY (account, receipt_id)) STRICT""",
-        """CREATE TABLE external_closes (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, symbol TEXT NOT NULL,
-            position_side TEXT NOT NULL, quantity_change TEXT NOT NULL,
-            own_quantity TEXT NOT NULL, venue_quantity TEXT NOT NULL,
-            timestamp_ms INTEGER NOT NULL) STRICT""",
-        """CREATE TABLE watermarks (
-            account TEXT NOT NULL, symbol TEXT NOT NULL, timestamp_ms INTEGER NOT NULL,
-            PRIMARY KEY (account, symbol)) STRICT""",
-        """CREATE TABLE events (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp_ms INTEGER NOT NULL,
-            kind TEXT NOT NULL, cycle_id TEXT, client_id TEXT, document TEXT NOT NULL) STRICT""",
-        "CREATE INDEX events_by_time ON events (timestamp_ms)",
-        "CREATE INDEX events_by_cycle ON events (cycle_id)",
-    ),
-    (
-        # What is asked around every order must not read all that were ever sent.
-        f"CREATE INDEX orders_unresolved ON orders (account) WHERE {UNRESOLVED}",
-        "CREATE INDEX orders_by_symbol ON orders (account, symbol, sent_ms)",
-        "CREATE INDEX orders_by_time ON orders (account, sent_ms)",
-    ),
-)
-SCHEMA_VERSION = len(_MIGRATIONS)
+CHAINED_SINCE = 3  # version of the schema
+SCHEMA_VERSION = len(MIGRATIONS)
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
 _ADVICE = {
@@ -154,6 +93,7 @@ def connect_writer(
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             _check_integrity(connection, path)
+            _check_chain(connection, path)
             _migrate(connection, now_ms)
     except BaseException:
         connection.close()
@@ -218,7 +158,46 @@ def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(f"journal {path}: the file is damaged; restore a copy")
 
 
+def _check_chain(connection: sqlite3.Connection, path: Path) -> None:
+    """From the anchor on; from the beginning without one, or before a migration seals anew."""
+    version, anchor = _version(connection), read_anchor(path)
+    if version == 0 and anchor is not None:
+        raise JournalError(
+            f"journal {path}: it is gone, and line {anchor.number} of its chain was written; "
+            f"restore it, or remove {anchor_path(path).name} as well to begin anew"
+        )
+    if version < CHAINED_SINCE:
+        return
+    if anchor is None or version < SCHEMA_VERSION:
+        verify(connection, path, anchor)
+        return
+    with _unbroken(path):
+        verify_since(connection, anchor)
+
+
+def verify(connection: sqlite3.Connection, path: Path, anchor: Head | None) -> Head:
+    """Walks the whole chain and holds every row against it; the newest line.
+
+    Raises:
+        JournalError: something is not as it was written; names the first of it.
+    """
+    with one_line_errors(path, "be verified"), _unbroken(path):
+        return verify_all(connection, anchor)
+
+
+@contextmanager
+def _unbroken(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenChainError as error:
+        raise JournalError(
+            f"journal {path}: {error}; find out why, and restore the newest whole copy"
+        ) from error
+
+
 def _migrate(connection: sqlite3.Connection, now_ms: int) -> None:
+    if _version(connection) == SCHEMA_VERSION:
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(
@@ -226,9 +205,10 @@ def _migrate(connection: sqlite3.Connection, now_ms: int) -> None:
             "(version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL) STRICT"
         )
         for version in range(_version(connection) + 1, SCHEMA_VERSION + 1):
-            for statement in _MIGRATIONS[version - 1]:
+            for statement in MIGRATIONS[version - 1]:
                 connection.execute(statement)
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (version, now_ms))
+        seal_unsealed(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import JournalError
+from bot.journal.anchor import write_anchor
+from bot.journal.chain import Head, Sealer
 from bot.journal.reader import JournalReader
 from bot.journal.schema import Opener, connect_writer, is_damage, one_line_errors, open_file
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord
+
+_SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class JournalWriter(JournalReader):
@@ -27,6 +31,9 @@ class JournalWriter(JournalReader):
         super().__init__(path, connection)
         self._clock = clock
         self._broken = False
+        self._head: Head | None = None  # newest line of the chain since the last anchor
+        with one_line_errors(path, "be opened"):
+            self._sealer = Sealer(connection)
 
     @classmethod
     def open(
@@ -46,10 +53,16 @@ class JournalWriter(JournalReader):
             JournalError: it cannot be opened, is damaged, or is no journal.
             SafetyError: a newer perphedge wrote it.
         """
-        journal = cls(path, connect_writer(path, busy_timeout_ms, clock.now_ms(), opener), clock)
+        connection = connect_writer(path, busy_timeout_ms, clock.now_ms(), opener)
+        try:
+            journal = cls(path, connection, clock)
+        except BaseException:
+            connection.close()
+            raise
         try:
             key = secrets.token_bytes(32) if install_key is None else install_key
             journal.meta_once("install_key", key.hex())
+            journal.anchor()
         except BaseException:
             journal.close()
             raise
@@ -61,15 +74,30 @@ class JournalWriter(JournalReader):
             raise JournalError(f"journal {self.path}: the disk failed earlier; restart the engine")
         with one_line_errors(self.path, doing):
             try:
+                self._sealer.forget()
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                head = self._sealer.seal(self._connection)
                 self._connection.execute("COMMIT")
+                self._head = head or self._head
             except BaseException as error:
+                self._sealer.undone()
                 if isinstance(error, sqlite3.Error) and is_damage(error):
                     self._broken = True
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def anchor(self) -> None:
+        """Notes beside the journal how far it has come, so that a shorter one is found out."""
+        if self._head is not None:
+            write_anchor(self.path, self._head)
+            self._head = None
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self.anchor()
+        super().close()
 
     @property
     def install_key(self) -> bytes:
@@ -85,7 +113,7 @@ class JournalWriter(JournalReader):
     def set_meta(self, key: str, value: str) -> None:
         """Stores a fact in place of an older one."""
         with self._transaction("store a setting") as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.execute(_SET_META, (key, value))
 
     def start_epoch(self) -> int:
         """Counts one more start of an engine; the new number."""
@@ -104,6 +132,7 @@ class JournalWriter(JournalReader):
                 "INSERT INTO cycles VALUES (?, ?, ?, ?)",
                 (record.cycle_id, record.timestamp_ms, str(record.status), text),
             )
+        self.anchor()
 
     def record_event(
         self,
@@ -124,7 +153,7 @@ class JournalWriter(JournalReader):
         text = json_text(state, f"state {key}")
         with self._transaction(f"record event {kind}") as db:
             self._insert_event(db, kind, document, None, None)
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, text))
+            db.execute(_SET_META, (key, text))
 
     def _insert_event(
         self,

@@ -1,0 +1,155 @@
+"""Is the journal what was written: the chain is walked, and every row held against it."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.journal.chain import (
+    START,
+    Head,
+    append,
+    chained_tables,
+    head_of,
+    next_head,
+    row_digest,
+)
+
+
+class BrokenChainError(Exception):
+    """What is not as it was written; one line, without the file's name."""
+
+
+@dataclass(slots=True)
+class _Walked:
+    """The chain up to a line: its head, and for each row the last line that seals it."""
+
+    head: Head
+    sealed: dict[str, dict[int, tuple[int, bytes]]] = field(default_factory=dict)
+
+
+def verify_all(connection: sqlite3.Connection, anchor: Head | None) -> Head:
+    """Every line and every row, as of one moment; the head.
+
+    Raises:
+        BrokenChainError: names the first line that does not hold.
+        sqlite3.Error: the file cannot be read.
+    """
+    connection.execute("BEGIN")
+    try:
+        _require_sound(connection)
+        if anchor is not None:
+            _require_anchor(connection, anchor)
+        walked = _walk(connection, START)
+        trouble = min(_wrong_rows(connection, walked.sealed), default=None)
+    finally:
+        connection.execute("ROLLBACK")
+    if trouble is not None:
+        raise BrokenChainError(trouble[1])
+    return walked.head
+
+
+def verify_since(connection: sqlite3.Connection, anchor: Head) -> Head:
+    """The lines after ``anchor`` and the rows that they seal; the head.
+
+    Raises:
+        BrokenChainError: as ``verify_all``.
+        sqlite3.Error: the file cannot be read.
+    """
+    _require_anchor(connection, anchor)
+    walked = _walk(connection, anchor)
+    tables = set(chained_tables(connection))
+    for source, rows in walked.sealed.items():
+        if source not in tables:
+            raise BrokenChainError(f"there is no table {source!r} any more")
+        for row, (number, digest) in rows.items():
+            found = connection.execute(
+                f"SELECT * FROM {source} WHERE rowid = ?",  # noqa: S608 - one of our tables
+                (row,),
+            ).fetchone()
+            if row_digest(source, row, () if found is None else tuple(found)) != digest:
+                raise BrokenChainError(_changed(number, source, row, gone=found is None))
+    return walked.head
+
+
+def seal_unsealed(connection: sqlite3.Connection) -> None:
+    """Seals rows that the chain does not hold as they are: after a migration changed tables."""
+    tables = chained_tables(connection)
+    walked = _walk(connection, START) if tables else _Walked(START)
+    for source in tables:
+        sealed = walked.sealed.get(source, {})
+        fresh = (
+            (source, row, digest)
+            for row, digest in _digests(connection, source)
+            if row not in sealed or sealed[row][1] != digest
+        )
+        append(connection, fresh)
+
+
+def _require_sound(connection: sqlite3.Connection) -> None:
+    verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if verdict != "ok":
+        raise BrokenChainError(f"the file is damaged ({' '.join(verdict.split())})")
+
+
+def _require_anchor(connection: sqlite3.Connection, anchor: Head) -> None:
+    if anchor.number == 0:
+        return
+    found = connection.execute("SELECT link FROM chain WHERE id = ?", (anchor.number,)).fetchone()
+    if found is None:
+        head = head_of(connection)
+        raise BrokenChainError(
+            f"it ends with line {head.number} of its chain, and line {anchor.number} was written: "
+            "the end is cut off, or this is an older copy"
+        )
+    if bytes(found[0]) != anchor.link:
+        raise BrokenChainError(f"line {anchor.number} of its chain is another one than was written")
+
+
+def _walk(connection: sqlite3.Connection, start: Head) -> _Walked:
+    walked = _Walked(start)
+    lines = connection.execute(
+        "SELECT id, source, row, digest, link FROM chain WHERE id > ? ORDER BY id", (start.number,)
+    )
+    for number, source, row, digest, link in lines:
+        if number != walked.head.number + 1:
+            raise BrokenChainError(f"line {walked.head.number + 1} of its chain is missing")
+        head = next_head(walked.head, source, row, digest)
+        if head.link != link:
+            raise BrokenChainError(
+                f"line {number} of its chain does not follow from the one before"
+            )
+        walked.head = head
+        walked.sealed.setdefault(source, {})[row] = number, digest
+    return walked
+
+
+def _wrong_rows(
+    connection: sqlite3.Connection, sealed: dict[str, dict[int, tuple[int, bytes]]]
+) -> Iterator[tuple[int, str]]:
+    """Rows that are not as they were sealed, each with its line; the strange come last."""
+    strange = 1 + max((n for rows in sealed.values() for n, _ in rows.values()), default=0)
+    tables = chained_tables(connection)
+    for source in {*sealed} - {*tables}:
+        yield min(sealed[source].values())[0], f"there is no table {source!r} any more"
+    for source in tables:
+        expected = sealed.get(source, {})
+        for row, digest in _digests(connection, source):
+            line = expected.pop(row, None)
+            if line is None:
+                yield strange, f"row {row} of {source} was put in by somebody else"
+            elif line[1] != digest:
+                yield line[0], _changed(line[0], source, row)
+        for row, (number, digest) in expected.items():
+            if digest != row_digest(source, row, ()):
+                yield number, _changed(number, source, row, gone=True)
+
+
+def _digests(connection: sqlite3.Connection, source: str) -> Iterator[tuple[int, bytes]]:
+    rows = connection.execute(f"SELECT rowid, * FROM {source} ORDER BY rowid")  # noqa: S608 - one of our tables
+    for number, *values in rows:
+        yield number, row_digest(source, number, values)
+
+
+def _changed(number: int, source: str, row: int, *, gone: bool = False) -> str:
+    what = "was removed" if gone else "was changed"
+    return f"row {row} of {source} {what} after it was written (line {number} of its chain)"
