@@ -6,7 +6,6 @@ from pathlib import Path
 from bot.faults.engine import BAND_USD
 from bot.faults.oracle.evidence import Evidence, ExchangeLog, read_tables
 from bot.faults.play import Play
-from bot.halt import HALT_NAME
 
 
 def evidence_of(play: Play, ended: str) -> Evidence:
@@ -51,7 +50,5 @@ def _exchange_log(play: Play) -> ExchangeLog:
 def _outputs(play: Play, files: dict[str, bytes]) -> str:
     said = [repr(line) for line in play.log.lines]
     said += [content.decode("latin-1") for content in files.values()]
-    halt = play.folder / HALT_NAME
-    if halt.exists():
-        said.append(halt.read_text(encoding="utf-8"))
+    said += [file.content.decode("latin-1") for file in play.disk.small.names.values()]
     return "\n".join([*said, *play.outages])

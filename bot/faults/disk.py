@@ -62,10 +62,31 @@ class DiskFile:
         self.content[offset : offset + len(data)] = data
 
 
+@dataclass(slots=True)
+class SmallFiles:
+    """Names of a folder as programs see them, and those that a power cut spares for sure."""
+
+    names: dict[str, DiskFile] = field(default_factory=dict)
+    safe: dict[str, DiskFile] = field(default_factory=dict)
+
+    def cut_power(self, die: random.Random) -> None:
+        """Lose names and contents that were not synced, except for those that the die spares."""
+        found = dict(self.safe)
+        for name in sorted({*self.names, *self.safe}):
+            if self.names.get(name) is not self.safe.get(name) and die.random() < _SAVED:
+                found.pop(name, None)
+                if name in self.names:
+                    found[name] = self.names[name]
+        for name in sorted(found):
+            found[name].cut_power(die)
+        self.names, self.safe = found, dict(found)
+
+
 class Disk:
     """Files by name, and what is wrong with the device now.
 
     Attributes:
+        files: of the journal; ``small``: those beside it.
         full: no file can grow.
         failing: writes and syncs of the journal fail.
         trouble_in: how many writes still go well before ``trouble`` (full or failing) begins.
@@ -74,6 +95,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.files: dict[str, DiskFile] = {}
+        self.small = SmallFiles()
         self.full = False
         self.failing = False
         self.trouble = ""
@@ -108,6 +130,7 @@ class Disk:
         """Lose what was not synced."""
         for name in sorted(self.files):
             self.files[name].cut_power(die)
+        self.small.cut_power(die)
 
     def image(self) -> dict[str, bytes]:
         """A copy of everything as programs see it now."""

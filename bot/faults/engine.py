@@ -8,7 +8,6 @@ parts that trade real money.
 import functools
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -27,6 +26,7 @@ from bot.measuring.universe import Universe
 from bot.policy import plan_settings, pretrade_limits
 from bot.ports import Clock, MarketData, PositionSource, Quote, Venue, VenueAccount
 from bot.records.ending import Look
+from bot.state_files import StateFolder
 from bot.trading.execution import Executor
 from config.load import load_settings, profile_path
 from config.settings import Settings
@@ -276,13 +276,13 @@ class Doors:
     source: PositionSource
     clock: Clock
     log: Logger
-    state_dir: Path
+    state: StateFolder
 
 
 def build_engine(doors: Doors, journal: Journal) -> FaultEngine:
     """An engine as the wiring makes it, over these doors."""
     controls = settings().controls
-    halt = HaltSwitch(doors.state_dir)
+    halt = HaltSwitch(doors.state)
     monitor = Monitor(
         venue=doors.venue,
         sources=[doors.source],

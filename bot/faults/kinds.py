@@ -129,6 +129,9 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 PLAYABLE: tuple[str, ...] = tuple(kind.name for kind in _ALL if kind.playable)
 
 CRASH_POINTS: tuple[str, ...] = (
+    "file.write",
+    "file.sync.before",
+    "file.sync.after",
     "journal.write",
     "journal.sync.before",
     "journal.sync.after",

@@ -16,11 +16,12 @@ from bot.faults.engine import Doors, FaultEngine, build_engine
 from bot.faults.errors import ProcessEndedError
 from bot.faults.faultset import FaultSet, Trace
 from bot.faults.feeds import FaultyMarket, FaultySource
+from bot.faults.folder import Promise, PromisingFolder, operators_folder
 from bot.faults.line import Line
 from bot.faults.process import EngineClock, Process
 from bot.faults.venue import FaultyVenue
 from bot.faults.world import World
-from bot.halt import HALT_NAME
+from bot.halt import HaltSwitch
 from bot.kill import KillWatch
 from bot.lock import engine_state
 from risk.errors import PerphedgeError
@@ -52,6 +53,7 @@ class Play:
         down_reason: why it did not start, or ended; empty while it runs.
         second_started: a second engine got hold of the state directory.
         power_cut: the next death is a power loss.
+        promise: what was said of the kill switch; ``desk``: where the operator acts.
         rot: where a page went bad, what it was and what it is.
         halt_asked: the operator has just halted; somebody has to resume.
     """
@@ -64,6 +66,8 @@ class Play:
         self.door = OrderDoor(self.world, self.faults)
         self.disk = Disk()
         self.folder = folder
+        self.promise = Promise()
+        self.desk = operators_folder(folder, self.disk, self.promise)
         self.log = ListLog()
         self.loop = asyncio.new_event_loop()
         self.crossed: Counter[str] = Counter()
@@ -114,7 +118,7 @@ class Play:
                 clock,
                 # The trace has the logger's methods without being one.
                 self.log,  # type: ignore[arg-type]
-                self.folder,
+                PromisingFolder(self.folder, mount, self.promise),
             )
             self.engine = build_engine(doors, journal)
             self._run(self.engine.start())
@@ -131,15 +135,19 @@ class Play:
             return
         self._clock.offset_ms = self.offset_ms
         try:
-            record = self._run(self.engine.cycle())
-            self.trace.note(f"cycle {record.status} {record.reason[:80]}")
-            self._run(self._watched(self.engine))
+            self._run(self._turn(self.engine))
         except ProcessEndedError:
             self._gone("killed")
         except asyncio.CancelledError:
             self._gone("told to stop")
         except PerphedgeError as error:
             self._gone(f"{type(error).__name__}: {error}")
+
+    async def _turn(self, engine: FaultEngine) -> None:
+        """One cycle, and what the watch beside the cycles sees after it."""
+        record = await engine.cycle()
+        self.trace.note(f"cycle {record.status} {record.reason[:80]}")
+        await self._watched(engine)
 
     async def _watched(self, engine: FaultEngine) -> None:
         """What the watch beside the cycles does meanwhile."""
@@ -152,9 +160,13 @@ class Play:
     def _halt_on_open_order(self) -> None:
         """The operator sees an order rest and halts, so that it is cancelled."""
         if not self.halted and self.faults.die.random() < 0.5:
-            (self.folder / HALT_NAME).write_text("the operator says so\n", encoding="utf-8")
-            self.trace.note("operator halts on an open order")
+            self.halt("on an open order")
             self.halt_asked = True
+
+    def halt(self, why: str) -> None:
+        """The operator halts."""
+        HaltSwitch(self.desk).trip("the operator says so")
+        self.trace.note(f"operator halts {why}")
 
     def kill(self, why: str) -> None:
         """End the process between two steps."""
@@ -174,13 +186,13 @@ class Play:
 
     @property
     def halted(self) -> bool:
-        """The kill switch is on."""
-        return (self.folder / HALT_NAME).exists()
+        """The kill switch is on, or somebody was told that it is."""
+        return self.promise.halted or HaltSwitch(self.desk).reason is not None
 
     def resume(self) -> None:
         """The operator has understood what was halted, and lets it go on: a named re-arm."""
         asked = requests.Asked("operator", "looked into it")
-        requests.ask(self.folder, requests.RESUME_NAME, asked)
+        requests.ask(self.desk, requests.RESUME_NAME, asked)
 
     def _run(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(coroutine)

@@ -1,9 +1,11 @@
 """Plays one seed: so many steps with faults that come and go, then peace, then judgement."""
 
+import gc
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
 from pathlib import Path
@@ -250,7 +252,19 @@ def run_seed(
     """
     folder = Path(tempfile.mkdtemp(prefix="perphedge-faults-"))
     try:
-        with localcontext(Context()):
+        with localcontext(Context()), _without_collector():
             return Schedule(seed, steps, folder, keep_trace=keep_trace, stretches=stretches).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python looks for cycles in memory afterwards, not all the time: a schedule needs little."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
