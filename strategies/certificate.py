@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.book import FloatArray
+from strategies.caps import excess
 from strategies.model import HedgeModel
+
+_GAP = 1e-4  # of the unit of money, which is about a hundredth of the book
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +34,83 @@ class Slopes:
 
 def slopes(model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray) -> Slopes:
     """Slopes of J plus what the caps charge, ``duals`` (C,) at least 0, at ``hedge_usd`` (N,)."""
-    costs = model.costs
-    trade = hedge_usd - model.current
-    smooth = model.risk_slope(hedge_usd) + costs.linear_hedge() + costs.signed_trade()
-    held = model.bot + hedge_usd
-    spread = float(model.volatility @ np.abs(held))
-    doubt = 2.0 * model.risk_per_usd * model.uncertainty * spread * model.volatility
-    doubt = np.where(model.bot == 0, doubt, 0.0)  # there |x| is |h|
-    smooth -= doubt * np.sign(held)
-    smooth += 1.5 * costs.impact_trade() * np.sqrt(np.abs(trade)) * np.sign(trade)
-    charged = cap_slopes(model, hedge_usd, duals)
+    hedge, absolute, traded, signed, impact = model.costs.weights
+    smooth = model.risk_slope(hedge_usd) + hedge + signed
+    size, charged = absolute, cap_slopes(model, hedge_usd, duals)
+    if model.uncertainty > 0:
+        held = model.bot + hedge_usd
+        spread = float(model.volatility @ np.abs(held))
+        doubt = 2.0 * model.risk_per_usd * model.uncertainty * spread * model.volatility
+        doubt = np.where(model.bot == 0, doubt, 0.0)  # there |x| is |h|
+        smooth, size = smooth - doubt * np.sign(held), size + doubt
+    if impact is not None:
+        trade = hedge_usd - model.current
+        smooth += 1.5 * impact * np.sqrt(np.abs(trade)) * np.sign(trade)
     return Slopes(
-        smooth=smooth + charged.smooth,
-        size=costs.absolute_hedge() + doubt + charged.size,
-        turn=costs.linear_trade() + charged.turn,
+        smooth=smooth + charged.smooth, size=size + charged.size, turn=traded + charged.turn
     )
 
 
 def cap_slopes(model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray) -> Slopes:
-    """What the caps add to the slopes: linear in ``duals`` (C,), without J itself."""
+    """What the caps add to the slopes: linear in ``duals`` (C,), without J itself.
+
+    Blocks without a price, which are most, are passed over.
+    """
     caps = model.caps
-    of = {name: duals[rows] for name, rows in caps.blocks.items()}
+    of = {name: duals[rows] for name, rows in caps.blocks.items() if duals[rows].any()}
     held = model.bot + hedge_usd
-    smooth = (of["book"] * np.sign(caps.book_rows @ held)) @ caps.book_rows
-    smooth += of["stress"] @ caps.stress_rows
-    margin = np.sum(of["stress"]) * caps.stress_margin
-    size = of["hedge"] @ caps.hedge_rows
-    width = of["book"] @ caps.book_doubt  # the price of |x|
-    if caps.stress_shared:
-        width = width + margin
-    else:
-        size = size + margin
-    if caps.has_token:
-        width = width + of["token"]
+    smooth, size, width, turn = np.zeros((4, len(held)))  # width: the price of |x|
+    if "book" in of:
+        smooth += (of["book"] * np.sign(caps.book_rows @ held)) @ caps.book_rows
+        width += of["book"] @ caps.book_doubt
+    if "stress" in of:
+        smooth += of["stress"] @ caps.stress_rows
+        margin = np.sum(of["stress"]) * caps.stress_margin
+        if caps.stress_shared:
+            width += margin
+        else:
+            size += margin
+    if "hedge" in of:
+        size += of["hedge"] @ caps.hedge_rows
+    width += of.get("token", 0.0)
     # Where the bot holds nothing |x| is |h|, which is kept as it is.
     smooth += np.where(caps.bot == 0, 0.0, width * np.sign(held))
-    size = size + np.where(caps.bot == 0, width, 0.0)
-    if caps.has_cae:
+    size += np.where(caps.bot == 0, width, 0.0)
+    if "cae" in of:
         adjusted = caps.root @ held
         exposure = float(np.linalg.norm(adjusted))
         if exposure > 0:
             smooth += of["cae"] * (caps.root.T @ adjusted) / exposure
-    turn = np.full(len(held), np.sum(of["turnover"]))
-    return Slopes(smooth, size, turn + of["trade"] if caps.has_trade else turn)
+    turn += np.sum(of["turnover"]) if "turnover" in of else 0.0
+    turn += of.get("trade", 0.0)
+    return Slopes(smooth, size, turn)
+
+
+def proven(
+    model: HedgeModel,
+    limits: FloatArray,
+    duals: FloatArray,
+    hedge_usd: FloatArray,
+    objective_usd: float,
+) -> bool:
+    """Caps hold, and no hedge can be better, both to about a millionth of the book.
+
+    Nothing is taken from whoever found the hedges but them and the duals. What is not a number
+    proves nothing.
+
+    Args:
+        limits: (C,) USD; infinite for none, a NaN is never kept.
+        duals: (C,) USD per USD.
+        hedge_usd: (N,).
+        objective_usd: J there.
+    """
+    near = _GAP * model.unit_usd
+    values = model.caps.values(hedge_usd)
+    if not (np.all(excess(values, limits + near) == 0) and np.all(np.isfinite(hedge_usd))):
+        return False
+    lagrangian = objective_usd + _charged_usd(limits, duals, values)
+    bound = lagrangian - _fall_usd(model, limits, duals, hedge_usd)
+    return bool(np.isfinite(objective_usd) and objective_usd - bound <= near)
 
 
 def lower_bound_usd(
@@ -87,21 +124,27 @@ def lower_bound_usd(
         duals: (C,) at least 0; any will do, those of the solution make the bound tight.
         hedge_usd: (N,) where the tangent is laid, best the solution.
     """
-    caps = model.caps
-    binding = np.isfinite(limits)
-    weight = np.where(binding, np.maximum(duals, 0.0), 0.0)
-    finite_limits = np.where(binding, limits, 0.0)
-    price = slopes(model, hedge_usd, weight)
+    lagrangian = float(model.objective_usd(hedge_usd))
+    lagrangian += _charged_usd(limits, duals, model.caps.values(hedge_usd))
+    return lagrangian - _fall_usd(model, limits, duals, hedge_usd)
 
-    def kept(h: FloatArray) -> FloatArray:
-        """Of each symbol: the tangent of the smooth part, and |h| and |z| as they are."""
-        line = price.smooth * (h - hedge_usd)
-        total: FloatArray = line + price.size * np.abs(h) + price.turn * np.abs(h - model.current)
-        return total
 
-    corners = (model.lower, model.upper, model.current, np.zeros_like(hedge_usd))
-    least = np.min([kept(h) for h in corners], axis=0)
-    lagrangian = float(model.objective_usd(hedge_usd)) + float(
-        weight @ (caps.values(hedge_usd) - finite_limits)
-    )
-    return lagrangian - float(np.sum(kept(hedge_usd))) + float(np.sum(least))
+def _charged_usd(limits: FloatArray, duals: FloatArray, values: FloatArray) -> float:
+    """What caps of values (C,) charge, USD; infinite ones nothing."""
+    kept = np.isfinite(limits)
+    return float(np.maximum(duals, 0.0)[kept] @ (values - limits)[kept])
+
+
+def _fall_usd(
+    model: HedgeModel, limits: FloatArray, duals: FloatArray, hedge_usd: FloatArray
+) -> float:
+    """How far the tangent of the Lagrangian at the hedges falls within their bounds, USD.
+
+    It is a sum over symbols, each a line with kinks at no hedge and at no trade.
+    """
+    price = slopes(model, hedge_usd, np.where(np.isfinite(limits), np.maximum(duals, 0.0), 0.0))
+    kinks = np.array([model.current, np.zeros_like(hedge_usd)])
+    at = np.array([hedge_usd, model.lower, model.upper, *np.clip(kinks, model.lower, model.upper)])
+    usd = price.smooth * (at - hedge_usd)
+    usd += price.size * np.abs(at) + price.turn * np.abs(at - model.current)
+    return float(np.sum(usd[0] - np.min(usd[1:], axis=0)))

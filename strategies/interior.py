@@ -28,7 +28,7 @@ class Program:
     """The numbers: K variables, R rows.
 
     Attributes:
-        curve: Q, (K, K), positive definite.
+        curve: Q, (K, K), positive semidefinite: barriers add to its diagonal what it lacks.
         slope: q, (K,).
         impact: b, (K,) at least 0; None for none.
         top: (K,) above 0.
@@ -61,11 +61,9 @@ def optimum(program: Program) -> Optimum | None:
     with np.errstate(all="ignore"):
         search = _Search(program, scale)
         for _ in range(_ROUNDS):
-            if search.done():
-                return search.found(scale)
-            if not search.step():
+            if search.done() or not search.step():
                 break
-    return None
+        return search.found(scale) if search.done() else None
 
 
 class _Search:
@@ -115,14 +113,20 @@ class _Search:
         factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
         if failed:
             return False
-        first_s, first_z = self._direction(factor, ratio, -self._products)
+        first = self._direction(factor, ratio, -self._products)
+        if first is None:
+            return False
+        first_s, first_z = first
         reach = min(_reach(s, first_s), _reach(z, first_z), 1.0)
         after = float((s + reach * first_s) @ (z + reach * first_z))
         center = (after / self._gap) ** 3 * self._gap / len(s)
         # Impact bends most at 0: slopes balance later than products vanish.
         center = max(center, 0.1 * _EXACT)
         wanted = center - self._products - first_s * first_z
-        move_s, move_z = self._direction(factor, ratio, wanted)
+        move = self._direction(factor, ratio, wanted)
+        if move is None:
+            return False
+        move_s, move_z = move
         reach = min(_BACK * min(_reach(s, move_s), _reach(z, move_z)), 1.0)
         self._s = s + reach * move_s
         self._z = z + reach * move_z
@@ -131,14 +135,16 @@ class _Search:
 
     def _direction(
         self, factor: FloatArray, ratio: FloatArray, wanted: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Of s and z, such that the products change by ``wanted`` to first order."""
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Of s and z, such that the products change by ``wanted`` to first order; None for none."""
         k, rows = self._k, self._rows
         pull = wanted / self._s
         weight = ratio[2 * k :]
         right = pull[:k] - pull[k : 2 * k] - self._unbalanced
         right -= (pull[2 * k :] + weight * self._over) @ rows
-        move, _ = lapack.dpotrs(factor, right, lower=1)
+        move, failed = lapack.dpotrs(factor, right, lower=1)
+        if failed:
+            return None
         move_s = np.concatenate([move, -move, -self._over - rows @ move])
         return move_s, pull - ratio * move_s
 

@@ -3,12 +3,14 @@
 A hedge trades up or down from where it is, and keeps its sign: so |z| and |h| are straight lines in
 the trades of either side, and the caps are too. Caps on one token or one trade are bounds, caps
 that no hedge within the bounds can reach are left out, and so is the correlation-adjusted exposure
-unless the solution turns out to be over its cap. What is left is a program in the trades alone:
+unless the solution turns out to be over its cap. A side with no room to trade is left out, and
+priced afterwards. What is left is a program in the trades alone:
 
     minimise  w·(xᵀΣx + ρ(σᵀ|x|)²) + costs   over  h = h₀ + Σ_k s_k d_k,   0 ≤ d ≤ top
 
 Where it does not apply (no price of risk, several windows, a tail, a book that may change its side,
-a cap that cannot be met), nothing is returned, and the general problem is to be solved.
+a cap that cannot be met), nothing is returned, and the general problem is to be solved. What is
+returned has been proven anew, from its duals and the model's own accounts: see ``proven``.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
+from strategies.certificate import proven
 from strategies.constraints import Shape
 from strategies.interior import Optimum, Program, optimum
 from strategies.model import HedgeModel
@@ -25,6 +28,7 @@ from strategies.problem import HedgeProblem, Relaxed, Unsolved
 
 _INSIDE = 1e-3  # of the unit of money: a cap with so much room has no price
 _FORGIVEN = 1e-9  # relative
+_SHUT = 1e-9  # of the unit of money: so little room is no room to trade
 
 
 class LeanFirst:
@@ -54,26 +58,71 @@ def lean_solution(model: HedgeModel, limits: FloatArray) -> Relaxed | None:
     """
     if model.risk_per_usd == 0 or model.tail is not None or len(model.other_roots):
         return None
+    with np.errstate(all="ignore"):  # what is not a number is noticed, and not worth a warning
+        return _solution(model, limits)
+
+
+def _solution(model: HedgeModel, limits: FloatArray) -> Relaxed | None:
     trades = _trades(model)
     if trades is None:
         return None
     caps = _linear_caps(model, trades, limits)
     if caps is None:
         return None
-    program = _program(model, trades, caps)
-    found = pivoted(program) or optimum(program)
+    found = _optimum(_program(model, trades, caps))
     if found is None:
         return None
     moved = trades.side * found.point * model.unit_usd
     hedge = trades.base + np.bincount(trades.symbol, moved, minlength=len(trades.base))
-    hedge = np.clip(hedge, model.lower, model.upper)
-    cae = model.caps.blocks["cae"]
-    if model.caps.has_cae:
-        exposure = float(np.linalg.norm(model.root @ (model.bot + hedge)))
-        if exposure > float(limits[cae][0]) * (1.0 + _FORGIVEN):
-            return None
-    duals = _duals(model, caps, found)
-    return Relaxed(hedge, float(model.objective_usd(hedge)), duals, "optimal")
+    return _checked(
+        model, limits, np.clip(hedge, model.lower, model.upper), _duals(model, caps, found)
+    )
+
+
+def _checked(
+    model: HedgeModel, limits: FloatArray, hedge_usd: FloatArray, duals: FloatArray
+) -> Relaxed | None:
+    """The answer, if every cap holds and no hedge can be better."""
+    objective = float(model.objective_usd(hedge_usd))
+    if not _keeps_exposure(model, hedge_usd, limits):
+        return None
+    if not proven(model, limits, duals, hedge_usd, objective):
+        return None
+    return Relaxed(hedge_usd, objective, duals, "optimal")
+
+
+def _keeps_exposure(model: HedgeModel, hedge_usd: FloatArray, limits: FloatArray) -> bool:
+    """The cap that is no row of the program holds all the same."""
+    if not model.caps.has_cae:
+        return True
+    limit = float(limits[model.caps.blocks["cae"]][0])
+    exposure = float(np.linalg.norm(model.root @ (model.bot + hedge_usd)))
+    return exposure <= limit * (1.0 + _FORGIVEN)
+
+
+def _optimum(program: Program) -> Optimum | None:
+    """The optimum; sides without room stay at 0, and their tops cost what a trade there gains."""
+    shut = program.top <= _SHUT
+    if not np.any(shut):
+        return pivoted(program) or optimum(program)
+    moves, impact = ~shut, program.impact
+    part = _optimum(
+        Program(
+            curve=program.curve[moves][:, moves],
+            slope=program.slope[moves],
+            impact=None if impact is None else impact[moves],
+            top=program.top[moves],
+            rows=program.rows[:, moves],
+            room=program.room,
+        )
+    )
+    if part is None:
+        return None
+    point, top_price = np.zeros(len(shut)), np.zeros(len(shut))
+    point[moves], top_price[moves] = part.point, part.top_price
+    slope = program.curve @ point + program.slope + part.row_price @ program.rows
+    top_price[shut] = np.maximum(-slope[shut], 0.0)
+    return Optimum(point, top_price, part.row_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +161,10 @@ def _trades(model: HedgeModel) -> _Trades | None:
     lower, upper, current, bot = model.lower, model.upper, model.current, model.bot
     moves = upper > lower
     up, down = (np.where(moves, way, 0.0) for way in (upper - current, current - lower))
-    if np.any(up < 0) or np.any(down < 0) or not np.any(moves):
+    if not (np.all(up >= 0) and np.all(down >= 0) and np.any(moves)):
         return None
     turns = moves & (current != 0) & (lower < 0) & (upper > 0)
-    turns |= moves & (bot != 0) & ((bot + lower) * (bot + upper) < 0)
+    turns |= moves & (bot != 0) & ~((bot + lower) * (bot + upper) >= 0)
     if np.any(turns):
         return None
     first, second = np.flatnonzero(up), np.flatnonzero(down)
@@ -175,12 +224,13 @@ def _linear_caps(model: HedgeModel, trades: _Trades, limits: FloatArray) -> _Cap
         return np.arange(blocks[block].start, blocks[block].stop)
 
     if table.has_trade:
-        if np.any((base != model.current) & (np.abs(base - model.current) > limits[of("trade")])):
+        once = np.abs(base - model.current)
+        if not np.all((once == 0) | (once <= limits[of("trade")])):
             return None
         top, top_of = _tighter(top, top_of, limits[of("trade")][at], of("trade")[at])
     if table.has_token:
         # A token over its cap has to come back, which is no bound but a row.
-        over = np.abs(held) > limits[of("token")]
+        over = ~(np.abs(held) <= limits[of("token")])
         most = np.where(over[at], np.inf, limits[of("token")][at] - side * held[at])
         top, top_of = _tighter(top, top_of, most, of("token")[at])
         which = np.flatnonzero(over)
@@ -200,11 +250,8 @@ def _linear_caps(model: HedgeModel, trades: _Trades, limits: FloatArray) -> _Cap
         slope = table.stress_rows[:, at] * side + margin[at] * grows
         add(slope, table.stress_rows @ y + margin @ np.abs(y), of("stress"))
     if table.has_turnover:
-        once = np.abs(base - model.current).sum()
-        add(np.ones((1, len(at))), np.atleast_1d(once), of("turnover"))
-    if np.any(top <= 0):
-        # No more trade is left there: no interior for the method to walk in.
-        return None
+        traded = np.abs(base - model.current).sum()
+        add(np.ones((1, len(at))), np.atleast_1d(traded), of("turnover"))
     return _may_bind(top, top_of, rows, room, row_of)
 
 
@@ -221,13 +268,16 @@ def _may_bind(
     room: list[FloatArray],
     row_of: list[NDArray[np.intp]],
 ) -> _Caps | None:
-    """Only rows that some trades within ``top`` reach; None where no trades keep one of them."""
+    """Only rows that some trades within ``top`` reach; None where no trades keep one of them.
+
+    Written so that what is not a number keeps its row, and then has no solution.
+    """
     if not rows:
         return _Caps(top, top_of, np.empty((0, len(top))), np.empty(0), np.empty(0, dtype=np.intp))
     every, left, of = np.concatenate(rows), np.concatenate(room), np.concatenate(row_of)
-    if np.any(np.minimum(every, 0.0) @ top > left):
+    if not np.all(np.minimum(every, 0.0) @ top <= left):
         return None
-    binds = np.maximum(every, 0.0) @ top > left
+    binds = ~(np.maximum(every, 0.0) @ top <= left)
     return _Caps(top, top_of, every[binds], left[binds], of[binds])
 
 

@@ -16,13 +16,10 @@ import cvxpy as cp
 import numpy as np
 
 from risk.book import FloatArray
-from strategies.caps import excess
-from strategies.certificate import lower_bound_usd
+from strategies.certificate import proven
 from strategies.compiled import CompiledProblem
-from strategies.constraints import CapConstraints, Shape, out_of_reach, put
+from strategies.constraints import CapConstraints, Shape, put
 from strategies.model import HedgeModel
-
-_GAP = 1e-4  # of the unit of money, which is about a hundredth of the book
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +131,13 @@ class HedgeProblem:
             return Unsolved(infeasible=status == cp.INFEASIBLE, status=status)
         hedge = body.hedge_usd(model)
         told = status + self._problem.note
-        solved = Relaxed(hedge, float(model.objective_usd(hedge)), body.duals(model), told)
-        if status == cp.OPTIMAL_INACCURATE and not _verified(solved, model, limits):
+        objective, duals = float(model.objective_usd(hedge)), body.duals(model)
+        certain = status == cp.OPTIMAL or proven(model, limits, duals, hedge, objective)
+        if not certain:
             return Unsolved(infeasible=False, status=status)
-        return solved
+        return Relaxed(hedge, objective, duals, told)
 
 
 def run(problem: CompiledProblem) -> str:
     """Solve with the parameters as they are; the status, ``solver_error`` when it gave up."""
     return problem.solve()
-
-
-def _verified(solved: Relaxed, model: HedgeModel, limits: FloatArray) -> bool:
-    """Caps hold, and no hedge can be better, both to about a millionth of the book."""
-    finite = np.minimum(limits, out_of_reach(model))
-    over = excess(model.caps.values(solved.hedge_usd), finite + _GAP * model.unit_usd)
-    bound = lower_bound_usd(model, finite, solved.duals, solved.hedge_usd)
-    return not np.any(over) and solved.objective_usd - bound <= _GAP * model.unit_usd
