@@ -1,7 +1,7 @@
 """The rows of one decision's caps: which there are, their weights and limits."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,10 @@ class _Rows:
         self.weights: FloatArray = np.array([row[2] for row in rows]).reshape(len(rows), n)
         self._limits = [row[3] for row in rows]
 
-    def limits(self, movable: NDArray[np.bool_]) -> list[float]:
-        """R limits in USD; infinite where nothing movable has a weight."""
+    def told(self, movable: NDArray[np.bool_]) -> Iterator[tuple[str, str, float, bool]]:
+        """Cap, scope and limit in USD of each row, and whether something movable has a weight."""
         moved = ((self.weights != 0) & movable).any(axis=1).tolist()
-        return [limit if at else math.inf for limit, at in zip(self._limits, moved, strict=True)]
+        return zip(self.caps, self.scopes, self._limits, moved, strict=True)
 
 
 def cap_table(
@@ -50,35 +50,37 @@ def cap_table(
     names: list[str] = []
     scopes: list[str] = []
     values: list[FloatArray | list[float]] = []
+    owned: list[float] = []
 
-    def add(cap: str, row_limits: FloatArray | list[float], row_scopes: Sequence[str]) -> None:
+    def add(
+        cap: str, limit: float, row_limits: FloatArray | list[float], row_scopes: Sequence[str]
+    ) -> None:
         names.extend([cap] * len(row_limits))
         scopes.extend(row_scopes)
         values.append(row_limits)
+        owned.extend([limit] * len(row_limits))
 
     if limits.token_usd is not None:
         tokens = _token_limits(limits.token_usd, facts.bot_usd, lower, upper)
-        add("token_usd", tokens, facts.symbols)
+        add("token_usd", limits.token_usd, tokens, facts.symbols)
     for rows in (book, gross):
-        for cap, scope, limit in zip(rows.caps, rows.scopes, rows.limits(movable), strict=True):
-            add(cap, [limit], [scope])
+        for cap, scope, limit, moves in rows.told(movable):
+            add(cap, limit, [limit if moves else math.inf], [scope])
     if stress is not None and limits.stress_use is not None:
-        most = limits.stress_use * max(facts.equity_usd, 0.0) if any_moves else math.inf
-        add("stress_use", [most] * len(stress.names), stress.names)
+        most = limits.stress_use * max(facts.equity_usd, 0.0)
+        add("stress_use", most, [most if any_moves else math.inf] * len(stress.names), stress.names)
     if limits.cae_usd is not None:
-        add("cae_usd", [limits.cae_usd if any_moves else math.inf], [""])
+        add("cae_usd", limits.cae_usd, [limits.cae_usd if any_moves else math.inf], [""])
     if limits.turnover_daily_usd is not None:
-        add(
-            "turnover_daily_usd",
-            [max(limits.turnover_daily_usd - facts.turnover_used_usd, 0.0)],
-            [""],
-        )
+        left = max(limits.turnover_daily_usd - facts.turnover_used_usd, 0.0)
+        add("turnover_daily_usd", left, [left], [""])
     if limits.adv_share is not None:
-        add("adv_share", limits.adv_share * facts.adv_usd, facts.symbols)
+        add("adv_share", 0.0, limits.adv_share * facts.adv_usd, facts.symbols)
     return CapTable(
         names=tuple(names),
         scopes=tuple(scopes),
         limits=np.concatenate([*values, np.zeros(0)]),
+        owned=np.array(owned),
         bot=facts.bot_usd,
         current=facts.hedge_usd,
         has_token=limits.token_usd is not None,

@@ -18,6 +18,7 @@ from risk.book import FloatArray
 
 _RELATIVE_TOLERANCE = 5e-10  # half of what the check of caps forgives
 _TOLERANCE_USD = 1e-9
+_CLEARLY = 1.0 - 1e-6
 
 
 class Tier(IntEnum):
@@ -54,6 +55,7 @@ class CapTable:
         names: (C) which field of RiskLimits a row belongs to.
         scopes: (C) the symbol, cluster or stress of a row; empty for the whole book.
         limits: (C,) USD; infinite where no allowed hedge moves the row.
+        owned: (C,) USD; the caps as their owner set them, those on trades aside.
         bot, current: (N,) the bot's positions and the hedges now.
         has_token, has_cae, has_turnover, has_trade: which of the blocks of fixed size exist.
         book_rows, book_doubt: (R, N) weights a and d ≥ 0 of the rows |aᵀx| + dᵀ|x|.
@@ -66,6 +68,7 @@ class CapTable:
     names: tuple[str, ...]
     scopes: tuple[str, ...]
     limits: FloatArray
+    owned: FloatArray
     bot: FloatArray
     current: FloatArray
     has_token: bool
@@ -110,6 +113,11 @@ class CapTable:
         now = self.values(self.current)
         now.setflags(write=False)
         return now
+
+    @property
+    def clearly_kept(self) -> bool:
+        """Every cap as its owner set it holds without a trade, by more than rounding can change."""
+        return bool((self.now <= _CLEARLY * self.owned).all())
 
     def values(self, hedge_usd: FloatArray) -> FloatArray:
         """What every row measures when the hedges are ``hedge_usd`` (..., N): (..., C), USD."""

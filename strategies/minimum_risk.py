@@ -12,11 +12,12 @@ from risk.covariance.estimators import HEDGE_ESTIMATOR
 from strategies.answer import PlannedProposal, conflict
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices, HedgeFacts
-from strategies.model import WHOLE, HedgeModel, hedge_model
+from strategies.model import HedgeModel, hedge_model
 from strategies.plan import Plan, Planner, Plans, closed
 from strategies.problem import Unsolved
-from strategies.proposal import Conflict, HedgeProposal, NoHedge, NoHedgeReason, RiskState
+from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason, RiskState
 from strategies.state import risk_state
+from strategies.still import StandingStill
 from strategies.unwind import unwound
 
 
@@ -68,8 +69,7 @@ class MinimumRisk:
         else:
             plan = closed(model, start.hedge_usd)
         if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
-            before = _now(facts, choices)
-            return self._standing_still(model, facts, before, conflict(model, plan, before))
+            return self._standing_still(facts, choices, model, plan)
         return PlannedProposal(self.name, facts, choices, model=model, plan=plan)
 
     def _model(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeModel:
@@ -84,22 +84,21 @@ class MinimumRisk:
         return self._none(facts, NoHedgeReason.SOLVER_FAILED, detail, before)
 
     def _standing_still(
-        self, model: HedgeModel, facts: HedgeFacts, before: RiskState, reasons: Conflict | None
+        self, facts: HedgeFacts, choices: HedgeChoices, model: HedgeModel, plan: Plan
     ) -> NoHedge:
-        if before.breaches:
-            caps = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
-            detail = f"no allowed trade brings {caps} closer to its cap without harm to another"
-            if reasons is not None and len(reasons.caps) > 1:
-                against = ", ".join(dict.fromkeys(one.cap for one in reasons.caps))
-                detail += f"; together these cannot be met: {against}"
-            held = self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
-            return replace(held, conflict=reasons)
-        spent = _caps_that_leave_no_trade(model)
-        why = "no trade takes away more risk than it costs"
-        if spent:
-            why = f"there is no room for a trade under {' and '.join(spent)}"
-        detail = f"every cap holds and {why}"
-        return self._none(facts, NoHedgeReason.NOT_WORTH_IT, detail, before)
+        if plan.conflict is None and model.caps.clearly_kept:
+            return StandingStill(self.name, facts, choices, model)
+        before = _now(facts, choices)
+        if not before.breaches:
+            return StandingStill(self.name, facts, choices, model)
+        reasons = conflict(model, plan, before)
+        caps = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
+        detail = f"no allowed trade brings {caps} closer to its cap without harm to another"
+        if reasons is not None and len(reasons.caps) > 1:
+            against = ", ".join(dict.fromkeys(one.cap for one in reasons.caps))
+            detail += f"; together these cannot be met: {against}"
+        held = self._none(facts, NoHedgeReason.INFEASIBLE, detail, before)
+        return replace(held, conflict=reasons)
 
     def _none(
         self, facts: HedgeFacts, reason: NoHedgeReason, detail: str, state: RiskState
@@ -110,27 +109,6 @@ class MinimumRisk:
 def _now(facts: HedgeFacts, choices: HedgeChoices) -> RiskState:
     """The risk as it stands."""
     return risk_state(facts, choices, facts.hedge_usd)
-
-
-def _caps_that_leave_no_trade(model: HedgeModel) -> list[str]:
-    """Caps on trades that forbid even the smallest trade, or close, in every symbol that may move.
-
-    They are empty where some trade is allowed, so that it was left for what it costs.
-    """
-    caps, moves = model.caps, model.upper > model.lower
-    least = model.smallest_trade_usd
-    least = np.where(model.current != 0, np.minimum(least, np.abs(model.current)), least)
-    over = {
-        name: least > caps.limits[caps.blocks[block]] + WHOLE * least
-        for block, name, there in (
-            ("turnover", "turnover_daily_usd", caps.has_turnover),
-            ("trade", "adv_share", caps.has_trade),
-        )
-        if there
-    }
-    if not np.all(np.any([np.zeros_like(moves), *over.values()], axis=0)[moves]):
-        return []
-    return [name for name, forbidden in over.items() if np.any(forbidden[moves])]
 
 
 def _hands_taken_off(facts: HedgeFacts, choices: HedgeChoices) -> HedgeFacts:

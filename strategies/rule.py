@@ -21,7 +21,8 @@ from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel
 from strategies.plan import Plan
 from strategies.problem import Relaxed, Unsolved
-from strategies.proposal import Conflict, HedgeProposal, NoHedge, NoHedgeReason, RiskState
+from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
+from strategies.state import risk_state
 
 Rule = Callable[[HedgeFacts], FloatArray]
 """The hedges (N,) USD that a rule would hold, 0 where ``may_hedge`` is False."""
@@ -97,12 +98,13 @@ class _Ruled(MinimumRisk):
 
     def _standing_still(
         self,
-        model: HedgeModel,  # noqa: ARG002 - as the strategy that it stands in for
         facts: HedgeFacts,
-        before: RiskState,
-        reasons: Conflict | None,  # noqa: ARG002 - of the caps, likewise
+        choices: HedgeChoices,
+        model: HedgeModel,  # noqa: ARG002 - as the strategy that it stands in for
+        plan: Plan,  # noqa: ARG002 - likewise
     ) -> NoHedge:
         """A rule weighs neither costs nor caps, so that neither can be the reason."""
+        before = risk_state(facts, choices, facts.hedge_usd)
         detail = f"the rule {self.name} asks for no trade that the caps allow"
         over = ", ".join(dict.fromkeys(breach.cap for breach in before.breaches))
         if over:
