@@ -1,4 +1,4 @@
-"""Where somebody is told: alert channels, of which the second takes over when the first fails."""
+"""Where somebody is told: alert channels, of which the next takes over when one fails."""
 
 import asyncio
 import json
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from pydantic import SecretStr
 
 from bot.logs import Logger
 
@@ -57,16 +59,18 @@ class AlertChannel(Protocol):
 
 
 class LogChannel:
-    """The engine's own log, at its highest level."""
+    """The engine's own log, at its highest level; another channel counts in its place."""
 
-    name = "log"
-
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: Logger, beyond: AlertChannel | None = None) -> None:
         self._log = log
+        self._beyond = beyond
+        self.name = "log" if beyond is None else beyond.name
 
     async def send(self, alert: Alert) -> None:
-        """Writes it."""
+        """Writes it, and sends it on."""
         self._log.error("alert", **alert.document())
+        if self._beyond is not None:
+            await self._beyond.send(alert)
 
 
 class FileChannel:
@@ -90,6 +94,55 @@ class FileChannel:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class WebhookChannel:
+    """An address that takes JSON by POST, of which nothing is ever said.
+
+    Redirects are not followed and no proxy is asked for in the environment: the address is a
+    secret of the place that it names.
+    """
+
+    name = "webhook"
+
+    def __init__(self, address: SecretStr) -> None:
+        self._address = address
+
+    async def send(self, alert: Alert) -> None:
+        """Posts it, with its text where chat services look for it.
+
+        Raises:
+            OSError: it is not taken.
+            aiohttp.ClientError: it cannot be sent.
+        """
+        import aiohttp
+
+        about = f" {alert.symbol}" if alert.symbol else ""
+        text = f"perphedge, control {alert.number}{about}: {alert.text}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                self._address.get_secret_value(),
+                json={"text": text, **_outward(alert)},
+                allow_redirects=False,
+            ) as reply,
+        ):
+            if not 200 <= reply.status < 300:
+                raise OSError(f"status {reply.status}")
+
+
+def _outward(alert: Alert) -> dict[str, Any]:
+    document = alert.document()
+    del document["text"]
+    return document
+
+
+def alert_channels(
+    log: Logger, state_dir: Path, webhook: SecretStr | None
+) -> tuple[AlertChannel, ...]:
+    """The log and with it the webhook, if there is one; behind it the file."""
+    beyond = None if webhook is None else WebhookChannel(webhook)
+    return LogChannel(log, beyond), FileChannel(state_dir)
 
 
 @dataclass(frozen=True, slots=True)

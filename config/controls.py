@@ -4,9 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.fields import Note, Share, Strict
+from config.fields import Note, SecretPath, Share, Strict
 
+OrderUsd = Annotated[float, Field(ge=10, le=1e7), Note(unit="USD")]
+Distance = Annotated[float, Field(gt=0, le=0.1), Note(unit="a fraction: 0.01 means 1 %")]
+Least = Annotated[float, Field(ge=0, lt=1), Note(unit="0.3 means 30 %")]
+Gross = Annotated[float, Field(gt=0, le=5), Note(unit="1.0 means 100 %")]
 Seconds = Annotated[float, Field(gt=0, le=3600), Note(unit="seconds")]
+DaySeconds = Annotated[float, Field(gt=0, le=86_400), Note(unit="seconds")]
 Milliseconds = Annotated[int, Field(gt=0, le=60_000), Note(unit="milliseconds")]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Equities = Annotated[float, Field(gt=0, le=20), Note(unit="1.0 means 100 % of equity")]
@@ -19,9 +24,7 @@ class Controls(Strict):
     of them is journaled when it acts; docs/controls.md lists them all.
     """
 
-    max_order_usd: Annotated[float, Field(ge=10, le=1e7), Note(unit="USD")] = Field(
-        default=2000.0, description="Largest notional of one order."
-    )
+    max_order_usd: OrderUsd = Field(default=2000.0, description="Largest notional of one order.")
     max_order_equity_fraction: Share = Field(
         default=0.05, description="Largest notional of one order, as a share of equity."
     )
@@ -29,12 +32,10 @@ class Controls(Strict):
         default=0.25,
         description="Largest share that one order takes of the depth inside the collar.",
     )
-    collar: Annotated[float, Field(gt=0, le=0.1), Note(unit="a fraction: 0.01 means 1 %")] = Field(
+    collar: Distance = Field(
         default=0.01, description="Largest distance of an order's limit price from the mark price."
     )
-    max_divergence: Annotated[
-        float, Field(gt=0, le=0.1), Note(unit="a fraction: 0.01 means 1 %")
-    ] = Field(
+    max_divergence: Distance = Field(
         default=0.01,
         description="Largest difference between last, mark and index price of a symbol.",
     )
@@ -45,24 +46,22 @@ class Controls(Strict):
     balance_max_age_seconds: Seconds = Field(
         default=30.0, description="Oldest balance to trade on."
     )
-    hedge_gross_equity_fraction: Annotated[
-        float, Field(gt=0, le=5), Note(unit="1.0 means 100 %")
-    ] = Field(default=1.0, description="Largest gross of hedges after the order, in equities.")
-    symbol_hedge_equity_fraction: Annotated[
-        float, Field(gt=0, le=5), Note(unit="1.0 means 100 %")
-    ] = Field(default=0.30, description="Largest hedge in one symbol after the order, in equities.")
-    min_free_margin: Annotated[float, Field(ge=0, lt=1), Note(unit="0.3 means 30 %")] = Field(
+    hedge_gross_equity_fraction: Gross = Field(
+        default=1.0, description="Largest gross of hedges after the order, in equities."
+    )
+    symbol_hedge_equity_fraction: Gross = Field(
+        default=0.30, description="Largest hedge in one symbol after the order, in equities."
+    )
+    min_free_margin: Least = Field(
         default=0.30,
         description="Smallest share of equity that stays free of margin after the order.",
     )
-    min_liquidation_distance: Annotated[float, Field(ge=0, lt=1), Note(unit="0.15 means 15 %")] = (
-        Field(
-            default=0.15,
-            description="Smallest distance of the liquidation price from the mark price after the "
-            "order, as a share of the mark price.",
-        )
+    min_liquidation_distance: Least = Field(
+        default=0.15,
+        description="Smallest distance of the liquidation price from the mark price after the "
+        "order, as a share of the mark price.",
     )
-    filters_max_age_seconds: Annotated[float, Field(gt=0, le=86400), Note(unit="seconds")] = Field(
+    filters_max_age_seconds: DaySeconds = Field(
         default=3600.0, description="Oldest tick, lot and smallest sizes to trade on."
     )
     max_slippage: Share = Field(
@@ -122,7 +121,12 @@ class Controls(Strict):
     )
     alert_timeout_seconds: Seconds = Field(
         default=5.0,
-        description="So long the first alert channel may take before the second one is used.",
+        description="So long an alert channel may take before the next one is used.",
+    )
+    alert_webhook_file: SecretPath = Field(
+        default=None,
+        description="File with the https address to which alerts are posted as JSON, mode 0600; "
+        "PERPHEDGE_ALERT_WEBHOOK in the environment comes first.",
     )
     order_max_age_seconds: Seconds = Field(
         default=60.0, description="An open order of ours that is older is cancelled by its id."

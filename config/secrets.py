@@ -103,7 +103,7 @@ def _from_environment(
 def _from_files(account: VenueSettings | AccountSource, field: str) -> dict[str, SecretStr]:
     paths = (account.api_key_file, account.api_secret_file, account.api_passphrase_file)
     return {
-        name: _secret(_read(path, f"{field}.{name}_file"), f"{field}.{name}_file")
+        name: read_secret(path, f"{field}.{name}_file")
         for name, path in zip(_PARTS, paths, strict=True)
         if path is not None
     }
@@ -129,6 +129,15 @@ def _from_keyring(service: str, field: str) -> dict[str, SecretStr]:
     raise ConfigError(
         f"{where}: the keyring cannot be read ({problem}) — use the environment or 0600 files"
     )
+
+
+def read_secret(path: Path, where: str) -> SecretStr:
+    """The one word of a private file.
+
+    Raises:
+        ConfigError: it cannot be read, is open to others, or holds something else.
+    """
+    return _secret(_read(path, where), where)
 
 
 def _read(path: Path, where: str) -> str:

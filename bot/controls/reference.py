@@ -35,7 +35,9 @@ as they were.
 
 ## Alerts
 
-An alert is in the journal and goes to the log; where that fails, to `alerts.jsonl` in the state
+An alert is in the journal and in the log, and is posted as JSON to the address in
+`alert_webhook_file`, if there is one (its `text` says it in words, as chat services want it). Where
+that fails or takes longer than `alert_timeout_seconds`, it goes to `alerts.jsonl` in the state
 directory. Those that do not end by themselves wait for `perphedge ack`. `perphedge status` shows
 halts, halted symbols and open alerts.
 """
@@ -51,13 +53,14 @@ def page() -> str:
 
 def _row(control: Control) -> str:
     names = ", ".join(f"`{name}`" for name in control.acts)
-    settings = ", ".join(f"`{key}` {_default(key)}" for key in control.settings)
+    settings = ", ".join(f"`{key}`{_default(key)}" for key in control.settings)
     says = control.says
     return f"| {control.number} | {says} | {control.effects} | {names} | {settings} |\n"
 
 
 def _default(key: str) -> str:
-    return f"{Controls.model_fields[key].default:g}"
+    default = Controls.model_fields[key].default
+    return "" if default is None else f" {default:g}"
 
 
 if __name__ == "__main__":

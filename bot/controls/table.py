@@ -108,7 +108,8 @@ TABLE: tuple[Control, ...] = (
             "bot.controls.books"),
     Control(29, "An alert reaches a channel in time; one that nobody acknowledges halts.",
             {"alert_undelivered": A, "unacknowledged": G},
-            ("alert_timeout_seconds", "alert_unacknowledged_seconds"), "bot.controls.guard"),
+            ("alert_timeout_seconds", "alert_unacknowledged_seconds", "alert_webhook_file"),
+            "bot.controls.alerting"),
     Control(30, "The kill switch blocks the next order, works without the journal, and cancels "
             "our own orders.", {"kill_switch": G}, (), "bot.kill"),
     Control(31, "Open orders of ours that are too old are cancelled by their own ids.",
