@@ -18,6 +18,7 @@ from bot.lock import engine_state
 from bot.logs import silent_log
 from bot.policy import pretrade_limits
 from bot.ports import Quote, ReportedPosition, SourceSnapshot, VenueAccount
+from bot.state_files import state_folder
 from bot.trading.client_ids import derive_client_id
 from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
 from bot.trading.orders import Fill, OrderOutcome, OrderRequest, Side
@@ -158,7 +159,9 @@ class Stage:
         with engine_state(self.folder, self.clock, install_key=b"selftest" * 4) as journal:
             self.journal = journal
             log = silent_log(self.clock)
-            doors = Doors(self.venue, self.market, self.source, self.clock, log, self.folder)
+            doors = Doors(
+                self.venue, self.market, self.source, self.clock, log, state_folder(self.folder)
+            )
             self.engine = build_engine(doors, journal)
             if start:
                 await self.engine.start()

@@ -15,6 +15,7 @@ from bot.lock import EngineLock, engine_state
 from bot.logs import silent_log
 from bot.selftest.stage import NEAR, RENDER, Piece, Stage
 from bot.selftest.trip import Trip, must
+from bot.state_files import state_folder
 from bot.trading.orders import OrderState, Side
 from bot.wiring import Surroundings, open_engine
 from config.errors import ConfigError
@@ -139,7 +140,7 @@ async def _again(stage: Stage) -> Stage:
         stage.source,
         stage.clock,
         silent_log(stage.clock),
-        stage.folder,
+        state_folder(stage.folder),
     )
     stage.engine = build_engine(doors, stage.journal)
     await stage.engine.start()
