@@ -42,11 +42,19 @@ def log(
         str | None, typer.Option(help="Only this cycle, with all of its record.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only check that nothing in it was changed or cut.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document; a line each with --follow.")
     ] = False,
 ) -> None:
     """The hedge log: cycles, orders and operator events as they were recorded."""
+    if verify:
+        if follow or cycle is not None or since is not None:
+            raise UsageError("--verify reads the whole journal; give it without other choices")
+        _verify(state_dir_of(config, state), as_json=json)
+        return
     if follow and cycle is not None:
         raise UsageError("--cycle and --follow are not given together")
     since_ms = 0 if since is None else _since_ms(since)
@@ -58,6 +66,17 @@ def log(
             print(json_text.dumps({"records": records}, allow_nan=False, indent=2))
         else:
             _show(records, whole=cycle is not None)
+
+
+def _verify(state_dir: Path, *, as_json: bool) -> None:
+    """One line where all is as it was written; an error that names the first row where not."""
+    with _open(state_dir) as journal:
+        head = journal.verify()
+    if as_json:
+        document = {"whole": True, "lines": head.number, "head": head.link.hex()}
+        print(json_text.dumps(document, indent=2))
+        return
+    print(f"The journal is as it was written: {head.number:,} lines, head {head.link.hex()}")
 
 
 def _open(state_dir: Path) -> "JournalReader":

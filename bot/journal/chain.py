@@ -90,7 +90,7 @@ class Sealer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._changed: dict[tuple[str, int], tuple[object, ...]] = {}
         self._head: Head | None = None
-        tables = chained_tables(connection)
+        self._tables = tables = chained_tables(connection)
         if not tables:
             return
         # The triggers live in this connection only; without this they would want a file.
@@ -103,6 +103,10 @@ class Sealer:
 
     def _written(self, source: str, row: int, *values: object) -> None:
         self._changed[source, row] = values
+
+    def head(self, connection: sqlite3.Connection) -> Head | None:
+        """The newest line; None in a file without a chain."""
+        return head_of(connection) if self._tables else None
 
     def forget(self) -> None:
         """A transaction begins."""

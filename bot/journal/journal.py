@@ -6,11 +6,12 @@ forgotten, and nothing that was executed can be booked twice.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from bot.errors import JournalError, SafetyError
+from bot.journal.closes import close_document, insert_close, insert_venue_close
 from bot.journal.reader import FUNDING_WATERMARK
 from bot.journal.rows import (
     LEGAL_TRANSITIONS,
@@ -33,6 +34,7 @@ from bot.trading.orders import (
     OrderState,
     UnknownOutcome,
 )
+from bot.trading.venue_closes import VenueTrade
 from risk.errors import DataError
 
 
@@ -344,9 +346,18 @@ class Journal(JournalWriter):
         )
 
     def record_external_close(
-        self, account: str, change: HedgeClosedExternally, *, timestamp_ms: int
+        self,
+        account: str,
+        change: HedgeClosedExternally,
+        *,
+        timestamp_ms: int,
+        trades: Sequence[VenueTrade] = (),
     ) -> None:
         """Books that others closed a part of a hedge of ours; no fill is invented for it.
+
+        Args:
+            timestamp_ms: when it was seen, for a close whose trades are not known.
+            trades: executions by others that make up all of it, each of which is booked once.
 
         Raises:
             DataError: the symbol has an order that is not resolved and may be the cause.
@@ -357,23 +368,11 @@ class Journal(JournalWriter):
                 f"{change.own_quantity}, and an order of ours is not resolved; waiting for it"
             )
         with self._transaction(f"book a close by others in {change.symbol}") as db:
-            db.execute(
-                "INSERT INTO external_closes (account, symbol, position_side, quantity_change, "
-                "own_quantity, venue_quantity, timestamp_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    account,
-                    change.symbol,
-                    change.position_side,
-                    str(change.quantity_change),
-                    str(change.own_quantity),
-                    str(change.venue_quantity),
-                    timestamp_ms,
-                ),
-            )
-            document = {
-                "symbol": change.symbol,
-                "position_side": change.position_side,
-                "own_quantity": str(change.own_quantity),
-                "venue_quantity": str(change.venue_quantity),
-            }
+            if not trades:
+                insert_close(db, account, change, change.quantity_change, timestamp_ms)
+            for trade in trades:
+                signed = trade.fill.side.sign * trade.fill.quantity
+                close_id = insert_close(db, account, change, signed, trade.fill.timestamp_ms)
+                insert_venue_close(db, close_id, account, trade)
+            document = close_document(change, trades)
             self._insert_event(db, "hedge_closed_externally", document, None, None)

@@ -71,4 +71,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY, source TEXT NOT NULL, row INTEGER NOT NULL,
             digest BLOB NOT NULL, link BLOB NOT NULL) STRICT""",
     ),
+    (
+        # The execution behind a close by others, where the venue shows it.
+        """CREATE TABLE venue_closes (
+            close_id INTEGER PRIMARY KEY REFERENCES external_closes, account TEXT NOT NULL,
+            symbol TEXT NOT NULL, trade_id TEXT NOT NULL, kind TEXT NOT NULL,
+            venue_order_id TEXT NOT NULL, client_id TEXT NOT NULL, price TEXT NOT NULL,
+            fee_usd TEXT, realised_pnl_usd TEXT, UNIQUE (account, symbol, trade_id)) STRICT""",
+    ),
 )

@@ -28,6 +28,7 @@ from bot.trading.ledger import (
     add_quantities,
     replay,
 )
+from bot.trading.orders import Fill
 
 JOURNAL_NAME = "journal.sqlite"
 FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
@@ -231,8 +232,27 @@ class JournalReader:
 
     def external_closes(self, account: str) -> list[ExternalClose]:
         """Parts of our hedges that others closed, oldest first."""
-        rows = self._rows("SELECT * FROM external_closes WHERE account = ? ORDER BY id", account)
+        rows = self._rows(
+            "SELECT external_closes.*, kind, price, fee_usd, realised_pnl_usd FROM external_closes "
+            "LEFT JOIN venue_closes ON close_id = id WHERE external_closes.account = ? ORDER BY id",
+            account,
+        )
         return [close_row(row) for row in rows]
+
+    def closed_by(self, account: str, symbol: str, trade_id: str) -> bool:
+        """Whether the trade is booked as a close by others."""
+        sql = "SELECT 1 FROM venue_closes WHERE account = ? AND symbol = ? AND trade_id = ?"
+        return bool(self._rows(sql, account, symbol, trade_id))
+
+    def is_own(self, account: str, fill: Fill) -> bool:
+        """Whether an order of ours made the execution, by its client id or the venue's."""
+        column, value = (
+            ("client_id", fill.client_id)
+            if fill.client_id
+            else ("venue_order_id", fill.venue_order_id)
+        )
+        sql = f"SELECT 1 FROM orders WHERE account = ? AND symbol = ? AND {column} = ?"  # noqa: S608 - one of two names above
+        return bool(self._rows(sql, account, fill.symbol, value))
 
     def ledger(self, account: str) -> Ledger:
         """Positions, entry prices, PnL, fees and funding from everything booked."""

@@ -193,8 +193,16 @@ def funding_row(row: sqlite3.Row) -> FundingReceipt:
 
 def close_row(row: sqlite3.Row) -> ExternalClose:
     """A close by others from its table row."""
-    change = Decimal(row["quantity_change"])
-    return ExternalClose(row["symbol"], row["position_side"], change, row["timestamp_ms"])
+    return ExternalClose(
+        symbol=row["symbol"],
+        position_side=row["position_side"],
+        quantity_change=Decimal(row["quantity_change"]),
+        timestamp_ms=row["timestamp_ms"],
+        kind=row["kind"] or "others",
+        price=decimal_or_none(row["price"]),
+        fee_usd=decimal_or_none(row["fee_usd"]),
+        realised_pnl_usd=decimal_or_none(row["realised_pnl_usd"]),
+    )
 
 
 def decimal_or_none(text: str | None) -> Decimal | None:

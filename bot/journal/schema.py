@@ -45,6 +45,9 @@ def one_line_errors(path: Path, doing: str) -> Iterator[None]:
     except sqlite3.Error as error:
         advice = _ADVICE.get(_primary_code(error), str(error).replace("\n", " "))
         raise JournalError(f"journal {path}: cannot {doing}: {advice}") from error
+    except UnicodeDecodeError as error:  # a name in its own tables is no text any more
+        advice = _ADVICE[sqlite3.SQLITE_CORRUPT]
+        raise JournalError(f"journal {path}: cannot {doing}: {advice}") from error
 
 
 def _primary_code(error: sqlite3.Error) -> int:

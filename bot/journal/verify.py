@@ -37,6 +37,7 @@ def verify_all(connection: sqlite3.Connection, anchor: Head | None) -> Head:
     connection.execute("BEGIN")
     try:
         _require_sound(connection)
+        _require_plain(connection)
         if anchor is not None:
             _require_anchor(connection, anchor)
         walked = _walk(connection, START)
@@ -55,6 +56,7 @@ def verify_since(connection: sqlite3.Connection, anchor: Head) -> Head:
         BrokenChainError: as ``verify_all``.
         sqlite3.Error: the file cannot be read.
     """
+    _require_plain(connection)
     _require_anchor(connection, anchor)
     walked = _walk(connection, anchor)
     tables = set(chained_tables(connection))
@@ -89,6 +91,15 @@ def _require_sound(connection: sqlite3.Connection) -> None:
     verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     if verdict != "ok":
         raise BrokenChainError(f"the file is damaged ({' '.join(verdict.split())})")
+
+
+def _require_plain(connection: sqlite3.Connection) -> None:
+    """We store no trigger and no view: one that is there may change what is written or read."""
+    found = connection.execute(
+        "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') LIMIT 1"
+    ).fetchone()
+    if found is not None:
+        raise BrokenChainError(f"somebody put a {found[0]} into it ({found[1]})")
 
 
 def _require_anchor(connection: sqlite3.Connection, anchor: Head) -> None:

@@ -62,6 +62,7 @@ class JournalWriter(JournalReader):
         try:
             key = secrets.token_bytes(32) if install_key is None else install_key
             journal.meta_once("install_key", key.hex())
+            journal._head = journal._sealer.head(connection)
             journal.anchor()
         except BaseException:
             journal.close()
