@@ -13,7 +13,7 @@ from bot.logs import Logger
 from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor
 from bot.outlook.outlook import outlook_of
-from bot.policy import pretrade_limits
+from bot.policy import execution_styles, pretrade_limits
 from bot.ports import MarketData, PositionSource, Venue
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
@@ -61,6 +61,7 @@ def engine_parts(
         limits=pretrade_limits(settings),
         observe=_order_log(log),
         halted=lambda: halt.reason,
+        styles=execution_styles(settings),
         guard=Guard(
             journal,
             around.clock,

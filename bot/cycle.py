@@ -27,6 +27,7 @@ from bot.steps.carrying import carry_out
 from bot.steps.interrupted import cut_short, defective
 from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
+from bot.trading.cancels import cancel_resting
 from bot.trading.reconcile import book_funding, recover, resolve_unresolved
 from bot.urgency import LeftOver, Means, is_urgent, left_over
 from risk.errors import PerphedgeError
@@ -69,6 +70,7 @@ class Engine:
         """
         parts = self._parts
         recovery = await recover(parts.journal, parts.venue, parts.clock)
+        await cancel_resting(parts.journal, parts.venue, parts.clock, "it outlived its engine")
         self._reconciled = True
         parts.log.info(
             "recovered",
@@ -245,6 +247,7 @@ class Engine:
         parts = self._parts
         if parts.journal.unresolved_orders(parts.venue.account_name):
             resolution = await resolve_unresolved(parts.journal, parts.venue, parts.clock)
+            await cancel_resting(parts.journal, parts.venue, parts.clock, "it outlived its plan")
             for row in resolution.settled:
                 parts.log.info(
                     f"order_{row.state.value}",

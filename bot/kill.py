@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 from bot.controls.guard import Guard
 from bot.controls.venue_ports import Canceller
-from bot.errors import JournalError
+from bot.errors import JournalError, SafetyError
 from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.ports import Clock, Venue
+from bot.trading.cancels import CancelOutcome, Cancels
 
 LOOK_EVERY_S = 0.05
 CANCEL_WITHIN_S = 2.0
@@ -82,13 +83,16 @@ class KillWatch:
         """Cancels these orders, all at once and in time; which of them are surely over."""
         if not orders or not isinstance(self._venue, Canceller):
             return {}
-        venue = self._venue
+        cancels = Cancels(self._venue, self._journal)
 
         async def one(client_id: str, symbol: str) -> bool:
             try:
-                return await asyncio.wait_for(venue.cancel(symbol, client_id), CANCEL_WITHIN_S)
-            except TimeoutError:
+                outcome, _ = await asyncio.wait_for(
+                    cancels.attempt(symbol, client_id, control), CANCEL_WITHIN_S
+                )
+            except (TimeoutError, SafetyError):
                 return False
+            return outcome is not CancelOutcome.UNKNOWN
 
         over = await asyncio.gather(*(one(*item) for item in orders.items()))
         found = dict(zip(orders, over, strict=True))

@@ -9,6 +9,7 @@ from bot.measuring.past import PastSettings
 from bot.measuring.universe import Universe, build_universe
 from bot.trading.planner import PlanSettings
 from bot.trading.pretrade import PretradeLimits
+from bot.trading.styles import ExecutionStyles, Style
 from config.choices import choices
 from config.errors import ConfigError
 from config.sectors import Sector, load_sectors
@@ -119,6 +120,24 @@ def pretrade_limits(settings: Settings) -> PretradeLimits:
         else _ms(controls.alert_unacknowledged_seconds),
         alert_timeout_s=controls.alert_timeout_seconds,
         order_max_age_ms=_ms(controls.order_max_age_seconds),
+        styles=execution_styles(settings).times_in_force,
+    )
+
+
+def execution_styles(settings: Settings) -> ExecutionStyles:
+    """Section ``execution``."""
+    chosen = settings.execution
+    return ExecutionStyles(
+        style=Style(chosen.style),
+        breach_style=Style(chosen.breach_style),
+        rest_ms=_ms(chosen.rest_seconds),
+        reprice_every_ms=_ms(chosen.reprice_seconds),
+        max_reprices=chosen.max_reprices,
+        poll_ms=_ms(chosen.poll_seconds),
+        slice_depth_share=chosen.slice_depth_share,
+        max_slices=chosen.max_slices,
+        slice_every_ms=_ms(chosen.slice_every_seconds),
+        jitter=chosen.slice_jitter,
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from config.calendar import Calendar
 from config.caps import Caps
 from config.controls import Controls
+from config.execution import Execution
 from config.fields import FilePath, Listed, Note, Strict
 from config.hedge import Hedge
 from config.macro import MacroSeries
@@ -65,6 +66,7 @@ class Settings(Strict):
     hedge: Hedge = Hedge()
     stress: Stress = Stress()
     controls: Controls = Controls()
+    execution: Execution = Execution()
     ownership: OwnershipSettings = OwnershipSettings()
     data: Data = Data()
     log: Log = Log()

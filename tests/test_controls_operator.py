@@ -18,7 +18,7 @@ from bot.journal.reader import JOURNAL_NAME
 from bot.kill import KillWatch
 from bot.lock import EngineLock
 from bot.logs import silent_log
-from bot.selftest.stage import NEAR, Piece, open_stage
+from bot.selftest.stage import NEAR, RENDER, Piece, open_stage
 from bot.trading.orders import Side
 from tests.execute_scene import ACCOUNT, FET
 
@@ -167,19 +167,31 @@ async def test_the_watch_cancels_within_two_seconds_of_the_file() -> None:
 
 async def test_a_cancel_that_hangs_does_not_keep_the_others() -> None:
     async with open_stage() as stage:
-        done: list[str] = []
+        resting = [
+            Piece(price="5.04", time_in_force="GTC"),
+            Piece(RENDER, quantity="50", price="8.04", time_in_force="GTC"),
+        ]
+        report = await stage.send(*resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        hangs, goes = (one.request.client_id for one in report.results)
+        real = stage.venue.cancel
 
         async def cancel(symbol: str, client_id: str) -> bool:
-            if client_id == "hangs":
+            if client_id == hangs:
                 await asyncio.sleep(60)
-            done.append(client_id)
-            return True
+            return await real(symbol, client_id)
 
         stage.venue.cancel = cancel  # type: ignore[method-assign]
         log = silent_log(stage.clock)
         watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
         started = time.perf_counter()
-        found = await watch.cancel({"hangs": NEAR, "goes": NEAR}, "kill_switch")
-        assert found == {"hangs": False, "goes": True}
-        assert done == ["goes"]
+        orders = {hangs: NEAR, goes: RENDER, "bots-own": NEAR}
+        found = await watch.cancel(orders, "kill_switch")
+        assert found == {hangs: False, goes: True, "bots-own": False}
+        assert [o.client_id for o in stage.world.hedge.open_orders()] == [hangs]
         assert time.perf_counter() - started < 4.0
+        ends = {hangs: "cancel_unknown", goes: "cancel_confirmed"}
+        for client_id, end in ends.items():
+            told = [e.kind for e in stage.journal.events() if e.client_id == client_id]
+            assert told[-2:] == (
+                ["cancel_sending", end] if client_id == hangs else ["order_canceled", end]
+            )

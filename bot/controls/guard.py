@@ -61,6 +61,8 @@ class Guard(Resuming):
         for order in plan.orders:
             intent_id = order.request.intent_id
             self._slices[intent_id] = self._slices.get(intent_id, 0) + 1
+        told = {one.intent_id: one.most_orders for one in plan.intents}
+        self._slices |= {name: most for name, most in told.items() if most is not None}
         self._gate.begin(self._planned)
 
     def slices(self, intent_id: str) -> int | None:

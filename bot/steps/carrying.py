@@ -71,6 +71,7 @@ def _context(
         looked_ms=observation.book.timestamp_ms,
         instruments_ms=parts.monitor.instruments_ms,
         closing=closing,
+        breached=bool(proposal.before.breaches),
     )
 
 

@@ -1,9 +1,12 @@
-"""Carries out a plan: writes its intents down, then sends its orders, one after another."""
+"""Carries out a plan: writes its intents down, then works its orders in the chosen style."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bot.controls.facts import Denied
+from bot.controls.venue_ports import Canceller
 from bot.journal.rows import IntentRecord
 from bot.trading.desk import PLAN_MAX_AGE_MS, HaltReason, OrderDesk
 from bot.trading.execution_report import (
@@ -15,6 +18,8 @@ from bot.trading.execution_report import (
 from bot.trading.order_notes import OrderObserver
 from bot.trading.orders import OrderState
 from bot.trading.planner import Plan, PlannedIntent, PlannedOrder
+from bot.trading.resting import RestingWork
+from bot.trading.styles import Style
 
 __all__ = [
     "PLAN_MAX_AGE_MS",
@@ -28,7 +33,7 @@ __all__ = [
 
 
 class Executor(OrderDesk):
-    """Carries out plans, order by order."""
+    """Carries out plans; whatever rested or waited, what is left is sent one after another."""
 
     async def execute(self, plan: Plan, context: ExecutionContext) -> ExecutionReport:
         """Carries out a plan as far as checks, venue and data allow.
@@ -36,6 +41,9 @@ class Executor(OrderDesk):
         Raises:
             JournalError: the journal failed; then nothing more is sent.
         """
+        style = self._style_of(context)
+        if style is Style.POST_ONLY:
+            plan = _with_reprices(plan, self.styles.max_reprices)
         self.guard.begin(plan)
         self._journal.record_intents(
             IntentRecord(
@@ -50,13 +58,23 @@ class Executor(OrderDesk):
             for intent in plan.intents
         )
         run = Run(context.account, dict(context.quotes))
-        for planned in plan.orders:
-            run.stopped = run.stopped or self._outdated(context)
+        orders: Sequence[PlannedOrder] = plan.orders
+        if style is Style.POST_ONLY and orders:
+            orders = await RestingWork(self, self.styles, context, run).work(plan.orders)
+        for planned in orders:
+            run.stopped = run.stopped or self.outdated(context)
             if run.stopped:
                 run.leave(planned.request, run.stopped)
             else:
                 await self._carry_out(planned, context, run)
         return run.report()
+
+    def _style_of(self, context: ExecutionContext) -> Style:
+        """As the owner chose; nothing may rest where nothing can be cancelled."""
+        style = self.styles.of_plan(breached=context.breached, closing=context.closing)
+        if style is Style.POST_ONLY and not isinstance(self.venue, Canceller):
+            return Style.IOC
+        return style
 
     def _inputs(self, intent: PlannedIntent, context: ExecutionContext) -> Mapping[str, Any]:
         """What the decision rested on, and what its fills will be judged by."""
@@ -66,11 +84,20 @@ class Executor(OrderDesk):
 
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: Run) -> None:
         """One order that fills at once or ends."""
-        outcome = await self._place(planned, context, run)
+        outcome = await self.place(planned, context, run)
         if isinstance(outcome, Denied):
             request = planned.request
             run.results.append(
                 PlaceResult(request, OrderState.PLANNED, denied=outcome, detail=outcome.reason)
             )
         elif outcome is not None:
-            await self._settle(outcome, run)
+            await self.settle(outcome, run)
+
+
+def _with_reprices(plan: Plan, max_reprices: int) -> Plan:
+    """The plan with the orders that its legs may take: each may rest, be lost, and be taken."""
+    planned = Counter(order.request.intent_id for order in plan.orders)
+    intents = tuple(
+        replace(one, most_orders=2 * planned[one.intent_id] + max_reprices) for one in plan.intents
+    )
+    return replace(plan, intents=intents)

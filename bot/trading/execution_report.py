@@ -73,6 +73,7 @@ class ExecutionContext:
         instruments_ms: when the instruments were read, UTC milliseconds.
         closing: an operator wants everything closed, halted or not; only closes are sent then.
         looked_ms: when the plan's look at the bot ended; None: the plan does not grow old.
+        breached: the plan cures a breach.
     """
 
     cycle_id: str
@@ -86,6 +87,7 @@ class ExecutionContext:
     instruments_ms: int | None = None
     closing: bool = False
     looked_ms: int | None = None
+    breached: bool = False
 
 
 @dataclass(slots=True)

@@ -54,11 +54,16 @@ class PlanIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PlannedIntent:
-    """One leg of the proposal: all its orders together trade this much, signed base units."""
+    """One leg of the proposal: all its orders together trade this much, signed base units.
+
+    Attributes:
+        most_orders: how many orders it may take; None: as many as the plan has.
+    """
 
     intent_id: str
     symbol: str
     trade_quantity: Decimal
+    most_orders: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

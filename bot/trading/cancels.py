@@ -1,0 +1,139 @@
+"""Cancels of our own orders, on a track of their own beside the life of the order.
+
+A cancel is durable as ``cancel_sending`` before it leaves, and ends as one of three events:
+``cancel_confirmed``, ``cancel_too_late`` (the order had ended otherwise), or ``cancel_unknown``.
+The last one says nothing of the order, which stays unresolved until the venue tells its end. To
+cancel again is harmless: an order ends once.
+"""
+
+import asyncio
+from enum import StrEnum
+
+from bot.controls.venue_ports import Canceller
+from bot.errors import JournalError, SafetyError, UnreachableError, VenueError
+from bot.journal.journal import Journal
+from bot.journal.rows import OrderRow
+from bot.ports import Clock, Venue
+from bot.trading.orders import Acknowledged, OrderState
+from bot.trading.reconcile import book_fills
+from risk.errors import DataError
+
+_RESTING = (OrderState.LIVE, OrderState.PARTIAL)
+_MAY_BE_TOLD = (*_RESTING, OrderState.UNKNOWN)
+
+
+class CancelOutcome(StrEnum):
+    """What is known of an order after a cancel."""
+
+    CONFIRMED = "confirmed"  # cancelled, with what it had filled by then
+    TOO_LATE = "too_late"  # it had ended otherwise before
+    UNKNOWN = "unknown"  # it may be open, filled or cancelled
+
+
+class Cancels:
+    """Cancels orders of one account by their own ids."""
+
+    def __init__(self, venue: Venue, journal: Journal) -> None:
+        self._venue = venue
+        self._journal = journal
+
+    async def cancel(self, symbol: str, client_id: str, why: str) -> CancelOutcome:
+        """Cancels one order and finds out what became of it.
+
+        Raises:
+            SafetyError: the journal knows no such order of ours; nothing is sent.
+            JournalError: the journal failed; the cancel was sent.
+        """
+        outcome, broken = await self.attempt(symbol, client_id, why)
+        if broken is not None:
+            raise broken
+        return outcome
+
+    async def attempt(
+        self, symbol: str, client_id: str, why: str
+    ) -> tuple[CancelOutcome, JournalError | None]:
+        """The same, and what failed in the journal: it keeps no cancel back.
+
+        Raises:
+            SafetyError: the journal knows no such order of ours; nothing is sent.
+        """
+        venue = self._venue
+        if not isinstance(venue, Canceller):
+            return CancelOutcome.UNKNOWN, None
+        broken = self._note_sending(symbol, client_id, why)
+        try:
+            over = await venue.cancel(symbol, client_id)
+            found = await self._end_of(symbol, client_id) if over else None
+        except (asyncio.CancelledError, Exception):
+            # Cut short or broken in the middle of it: it may have arrived.
+            self._note(CancelOutcome.UNKNOWN, symbol, client_id)
+            raise
+        outcome = CancelOutcome.UNKNOWN
+        if found is not None:
+            cancelled = found.state is OrderState.CANCELED
+            outcome = CancelOutcome.CONFIRMED if cancelled else CancelOutcome.TOO_LATE
+            broken = self._learn(found) or broken
+        return outcome, self._note(outcome, symbol, client_id) or broken
+
+    def _note_sending(self, symbol: str, client_id: str, why: str) -> JournalError | None:
+        """Makes the cancel durable; why that failed, if it did."""
+        try:
+            row = self._journal.order(client_id)
+            if row is None or row.account != self._venue.account_name:
+                raise SafetyError(f"{symbol}: {client_id} is no order of ours; not cancelled")
+            document = {"symbol": symbol, "reason": why, "state": row.state.value}
+            self._journal.record_event("cancel_sending", document, client_id=client_id)
+        except JournalError as error:
+            return error
+        return None
+
+    def _note(self, outcome: CancelOutcome, symbol: str, client_id: str) -> JournalError | None:
+        document = {"symbol": symbol}
+        try:
+            self._journal.record_event(f"cancel_{outcome}", document, client_id=client_id)
+        except JournalError as error:
+            return error  # cancel_sending without an end says that it is unknown
+        return None
+
+    async def _end_of(self, symbol: str, client_id: str) -> Acknowledged | None:
+        """How an order ended that is said to be over; None where that is not to be had."""
+        try:
+            found = await self._venue.find(symbol, client_id)
+        except (UnreachableError, VenueError, DataError):
+            return None
+        return found if isinstance(found, Acknowledged) and found.state.final else None
+
+    def _learn(self, found: Acknowledged) -> JournalError | None:
+        """Takes the end of an order into the journal; why that failed, if it did."""
+        try:
+            row = self._journal.order(found.client_id)
+            # Of an order that is being sent just now its sender hears.
+            if row is not None and row.state in _MAY_BE_TOLD:
+                self._journal.record_outcome(found)
+        except JournalError as error:
+            return error
+        return None
+
+
+async def cancel_resting(
+    journal: Journal, venue: Venue, clock: Clock, why: str
+) -> tuple[OrderRow, ...]:
+    """Cancels every order of ours that rests at the venue, and books what it filled.
+
+    Between cycles nothing is to rest: what does was left by a crash, or by a cancel of which
+    nobody heard. Those that are still open afterwards are returned.
+
+    Raises:
+        JournalError: the journal cannot be read or written.
+    """
+    cancels = Cancels(venue, journal)
+    for row in journal.unresolved_orders(venue.account_name):
+        if row.state not in _RESTING or not isinstance(venue, Canceller):
+            continue
+        await cancels.cancel(row.symbol, row.client_id, why)
+        try:
+            await book_fills(journal, venue, row.symbol, clock)
+        except (UnreachableError, VenueError, DataError):
+            continue  # what it filled stays unresolved, and is looked for again
+    left = journal.unresolved_orders(venue.account_name)
+    return tuple(row for row in left if row.state in _RESTING)
