@@ -48,7 +48,7 @@ class Nearby:
     def stepped(self, left_out: NDArray[np.int64], inside: FloatArray) -> FloatArray | None:
         """Hedges (N,) without the trades ``left_out`` and ``inside`` (R,) USD below the caps.
 
-        None where the caps cannot be kept by the trades that remain.
+        None where the caps cannot be kept by the trades that remain, or the equations not solved.
         """
         free, slopes = self.free.copy(), self.slopes
         free[left_out] = False
@@ -66,8 +66,13 @@ class Nearby:
         system[count:, count:] = -_SOFT * np.eye(rows)
         wanted = np.concatenate([-(self.hessian @ gone)[free], scale * (-inside - slopes @ gone)])
         step = gone
-        step[free] = np.linalg.solve(system, wanted)[:count]
+        try:
+            step[free] = np.linalg.solve(system, wanted)[:count]
+        except np.linalg.LinAlgError:
+            return None
         trade = self.trade + step
+        if not np.all(np.isfinite(trade)):
+            return None
         trade[trade * self.trade <= 0] = 0.0
         model = self.model
         moved: FloatArray = np.clip(model.current + trade, model.lower, model.upper)
@@ -86,12 +91,6 @@ class Nearby:
                 return hedge, gone
             gone = more
         return None
-
-    def charged_usd(self, hedge_usd: FloatArray) -> float:
-        """``cost_usd`` and what its trades must be worth."""
-        nothing = _NOTHING * self.model.unit_usd
-        trades = np.count_nonzero(np.abs(hedge_usd - self.model.current) > nothing)
-        return self.cost_usd(hedge_usd) + self.model.trade_worth_usd * int(trades)
 
     def cost_usd(self, hedge_usd: FloatArray) -> float:
         """J at hedges (N,) and what its excess over the caps is worth at their prices."""
@@ -185,9 +184,9 @@ def _trifles(near: Nearby, small_first: NDArray[np.int64]) -> int:
         return 0
     try:
         lower = np.linalg.cholesky(_responses(near, order))
+        rise = 0.5 * np.cumsum(np.linalg.solve(lower, near.trade[order]) ** 2)
     except np.linalg.LinAlgError:
         return 0
-    rise = 0.5 * np.cumsum(np.linalg.solve(lower, near.trade[order]) ** 2)
     worth = near.model.trade_worth_usd * np.arange(1, len(order) + 1)
     pays = np.flatnonzero(rise <= worth)
     return int(pays[-1]) + 1 if len(pays) else 0

@@ -136,13 +136,15 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     hedges = near_starts(near)
     starts = nearest_lots(model, np.array(hedges))
     # Rounding that costs less than half of what a trade must be worth leaves nothing to search for.
-    enough = near.charged_usd(hedges[1]) + 0.5 * model.trade_worth_usd
+    # Trades count as they are in lots: what rounds to nothing is no trade, and allows for none.
+    trades = np.count_nonzero(starts != model.current, axis=1)
+    enough = near.cost_usd(hedges[1]) + (float(trades[1]) + 0.5) * model.trade_worth_usd
     lots = best_lots(model, limits, starts, enough_usd=enough)
-    if np.any(excess(model.caps.values(lots.hedge_usd), limits) > 0):
+    if not np.all(excess(model.caps.values(lots.hedge_usd), limits) == 0):
         return None
     gained = abs(model.objective_now_usd - relaxed.objective_usd)
-    trades = np.count_nonzero(near.trade) - np.count_nonzero(lots.hedge_usd != model.current)
-    allowed = _GAP * gained + model.trade_worth_usd * max(int(trades), 0)
+    fewer = int(trades[0]) - np.count_nonzero(lots.hedge_usd != model.current)
+    allowed = _GAP * gained + model.trade_worth_usd * max(fewer, 0)
     return lots if lots.objective_usd - relaxed.objective_usd <= allowed else None
 
 

@@ -31,10 +31,18 @@ _ROUNDS = 15
 def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
     """Prices (C,) of the caps that prove standing still to be best; None where they are not found.
 
-    None is no proof of the opposite. A cap that is over its limit (C,) is never left to stand.
+    None is no proof of the opposite. A cap that is over its limit (C,) is never left to stand, nor
+    is what is not a number.
     """
+    try:
+        return _proof(model, limits)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _proof(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
     values = model.caps.now
-    if np.any(excess(values, limits) > 0) or _too_many_legs(model):
+    if not np.all(excess(values, limits) == 0) or _too_many_legs(model):
         return None
     sides = _sides(model)
     none = np.zeros(len(values))
@@ -110,7 +118,7 @@ class _Sides:
     def certain(self, slope: FloatArray, charged_usd: float) -> bool:
         """No trades in lots gain what they must be worth, even with ``charged_usd`` on top."""
         size = np.minimum(np.maximum(self.size(slope), self.least), self.most)
-        lost = (self.rise(slope, size) + self.worth)[self.most > 0]
+        lost = (self.rise(slope, size) + self.worth)[~(self.most <= 0)]
         fewest = lost.min(initial=np.inf)
         if fewest < 0:
             fewest = np.minimum(lost, 0.0).sum()

@@ -9,10 +9,10 @@ from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices
-from strategies.lots import best_lots, nearest_lots
+from strategies.lots import Lots, best_lots, nearest_lots
 from strategies.model import HedgeModel, hedge_model
 from strategies.nearby import Nearby, near_starts, nearby
-from strategies.plan import Plan, Planner
+from strategies.plan import Plan, Planner, _from_nearby
 from strategies.problem import HedgeProblem, Relaxed
 from tests.strategies_cases import free, random_facts
 
@@ -115,3 +115,39 @@ def test_costs_without_curvature_are_left_to_the_solver():
     model = hedge_model(random_facts(1), free(net_usd=30_000.0))
     relaxed = solved(model, model.caps.limits)
     assert nearby(model, model.caps.limits, relaxed) is None
+
+
+def test_equations_that_cannot_be_solved_are_left_to_the_solver(monkeypatch: pytest.MonkeyPatch):
+    near = stepping(2, CHOICES["gross"])
+    none, flush = np.array([], dtype=np.int64), np.zeros(len(near.rows))
+    flat = replace(near, hessian=np.zeros_like(near.hessian), slopes=0.0 * near.slopes)
+    assert flat.stepped(none, flush) is None
+    assert replace(near, hessian=np.nan * near.hessian).stepped(none, flush) is None
+    stepped = Planner().plan(near.model)
+    assert isinstance(stepped, Plan)
+
+    def singular(*_: object) -> np.ndarray:
+        raise np.linalg.LinAlgError("Singular matrix")
+
+    monkeypatch.setattr("strategies.nearby.np.linalg.solve", singular)
+    solved_again = Planner().plan(near.model)
+    assert isinstance(solved_again, Plan)
+    worth = near.model.trade_worth_usd * len(near.trade)
+    assert solved_again.lots.objective_usd == pytest.approx(stepped.lots.objective_usd, abs=worth)
+
+
+def test_dust_of_a_solver_is_no_trade_and_allows_for_none(monkeypatch: pytest.MonkeyPatch):
+    """Lots may cost more than the solution by what trades left out were worth; dust was none."""
+    model = hedge_model(random_facts(1, n=10, held=3), CHOICES["net"])
+    limits = model.caps.limits
+    clean = solved(model, limits)
+    lots = nearest_lots(model, clean.hedge_usd)
+    gap = 0.01 * (model.objective_now_usd - clean.objective_usd)
+    for trades, accepted in ((0.5, True), (3.0, False)):
+        dear = Lots(lots, clean.objective_usd + gap + (trades - 0.5) * model.trade_worth_usd)
+        monkeypatch.setattr("strategies.plan.best_lots", lambda *_, dear=dear, **__: dear)
+        still = (lots == model.current) & (model.upper > model.lower)
+        dusty = replace(clean, hedge_usd=np.where(still, -1.0, clean.hedge_usd))
+        assert np.count_nonzero(still) >= 3
+        found = _from_nearby(model, limits, dusty)
+        assert (found is not None) is accepted
