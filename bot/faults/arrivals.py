@@ -103,6 +103,9 @@ class OrderDoor:
             raise reject(Code.REDUCE_ONLY_REJECTED)
         if "rounded_quantity" in faults.active:
             new = self._rounded(new)
+        if "self_trade_expiry" in faults.active and not world.hedge.hedge_mode:
+            # Too late for the engine to see it: a quote of somebody's in the same account.
+            world.quote_inside(new.symbol, opposing(new.side))
         kind = faults.one_of(RESTS, 0.7)
         order = self._resting(new, kind) if kind else world.exchange.place(world.hedge, new)
         if order.status is OrderStatus.EXPIRED_IN_MATCH and "self_trade_expiry" in faults.active:

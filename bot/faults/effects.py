@@ -190,14 +190,13 @@ def _foreign(play: Play) -> None:
 
 
 def _rest_inside(play: Play) -> None:
-    """Somebody's quotes rest where the engine's orders meet them."""
+    """At times somebody's quotes rest in the account, and the engine knows of them in time."""
     world = play.world
+    if play.die.random() < 0.7:
+        return
     for symbol in HEDGE_SYMBOLS:
-        if symbol in world.closed or world.hedge.hedge_mode:
-            continue
-        step = world.exchange.filters(symbol).step
-        price = Decimal(repr(round(world.prices[symbol], 4)))
-        world.other_places(symbol, Side.BUY, step * 10, f"quote-{world.now_ms}", price)
+        if symbol not in world.closed and not world.hedge.hedge_mode:
+            world.quote_inside(symbol, Side.BUY)
 
 
 def _others_leave(play: Play) -> None:

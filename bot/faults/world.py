@@ -172,6 +172,17 @@ class World:
         positions = (*self.bot.held(), *self.hedge.held())
         return sum(float(p.quantity) * self.prices[p.symbol] for p in positions)
 
+    def quote_inside(self, symbol: str, side: Side) -> bool:
+        """Somebody else's quote rests in the hedge account at the mark; False when refused."""
+        self._count += 1
+        return self.other_places(
+            symbol,
+            side,
+            self.exchange.filters(symbol).step * 20,
+            f"quote-{self._count}",
+            Decimal(repr(round(self.prices[symbol], 4))),
+        )
+
     def other_places(
         self,
         symbol: str,

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from bot.faults.arrivals import Arrival
 from bot.faults.oracle.evidence import Evidence
+from bot.trading.orders import Side
 
 # The owner's caps, as the settings of the simulation have them, and a little for what moves between
 # a look and the send: marks may be three seconds old, equity five.
@@ -36,21 +37,26 @@ class _Book:
         self._closes = evidence.journal.get("external_closes", ())
 
     def worst(self, arrival: Arrival) -> dict[str, Decimal]:
-        """Gross by symbol, base units, with this order and all that was under way filled."""
-        at_ms = arrival.told.sent_ms
+        """Gross by symbol, base units, with whatever is worst of what was under way filled."""
+        at_ms, request = arrival.told.sent_ms, arrival.request
         net: dict[str, Decimal] = defaultdict(Decimal)
         for trade in self._trades:
-            if trade.timestamp_ms <= at_ms:
+            # With a network that takes no time an order is executed as it leaves.
+            if trade.timestamp_ms <= at_ms and trade.client_id != request.client_id:
                 net[trade.symbol] += trade.side.sign * trade.quantity
         for close in self._closes:
             if close["timestamp_ms"] <= at_ms + arrival.told.offset_ms:  # by the engine's clock
                 net[close["symbol"]] += Decimal(close["quantity_change"])
-        pending: dict[str, Decimal] = defaultdict(Decimal)
-        for other in self._arrivals:
-            if other.told.sent_ms < at_ms < other.arrived_ms and other.order_id is not None:
-                pending[other.request.symbol] += other.request.quantity
-        pending[arrival.request.symbol] += arrival.request.quantity
-        return {s: abs(net[s]) + pending[s] for s in {*net, *pending}}
+        lowest, highest = defaultdict(Decimal, net), defaultdict(Decimal, net)
+        under_way = [
+            other.request
+            for other in self._arrivals
+            if other.told.sent_ms < at_ms < other.arrived_ms and other.order_id is not None
+        ]
+        for one in (*under_way, request):
+            reached = highest if one.side is Side.BUY else lowest
+            reached[one.symbol] += one.side.sign * one.quantity
+        return {s: max(abs(lowest[s]), abs(highest[s])) for s in {*net, *lowest, *highest}}
 
 
 def caps_hold(evidence: Evidence) -> Iterator[str]:
