@@ -40,7 +40,8 @@ class PlannedProposal(HedgeProposal):
 
     Args:
         strategy: its name.
-        facts: as they are; ``model`` may start from hedges that were closed beforehand.
+        facts: as they are, and kept as they are (``HedgeFacts.kept``), for what is told is worked
+            out later; ``model`` may start from hedges that were closed beforehand.
         choices: the owner's.
         model, plan: what was decided.
     """
@@ -182,13 +183,6 @@ def _slacks(
 
 
 def _legs(facts: HedgeFacts, target: FloatArray) -> tuple[HedgeLeg, ...]:
-    return tuple(
-        HedgeLeg(
-            symbol=facts.symbols[i],
-            current_usd=float(facts.hedge_usd[i]),
-            target_usd=float(target[i]),
-            trade_usd=float(target[i] - facts.hedge_usd[i]),
-            price_usd=float(facts.price_usd[i]),
-        )
-        for i in np.flatnonzero((facts.hedge_usd != 0) | (target != 0)).tolist()
-    )
+    columns = (facts.hedge_usd, target, target - facts.hedge_usd, facts.price_usd)
+    rows = zip(facts.symbols, *(column.tolist() for column in columns), strict=True)
+    return tuple(HedgeLeg(*row) for row in rows if row[1] != 0 or row[2] != 0)

@@ -49,20 +49,18 @@ def cap_table(
     stress = facts.stress if limits.stress_use is not None else None
     names: list[str] = []
     scopes: list[str] = []
-    values: list[FloatArray | list[float]] = []
+    values: list[float] = []
     owned: list[float] = []
 
-    def add(
-        cap: str, limit: float, row_limits: FloatArray | list[float], row_scopes: Sequence[str]
-    ) -> None:
+    def add(cap: str, limit: float, row_limits: list[float], row_scopes: Sequence[str]) -> None:
         names.extend([cap] * len(row_limits))
         scopes.extend(row_scopes)
-        values.append(row_limits)
+        values.extend(row_limits)
         owned.extend([limit] * len(row_limits))
 
     if limits.token_usd is not None:
         tokens = _token_limits(limits.token_usd, facts.bot_usd, lower, upper)
-        add("token_usd", limits.token_usd, tokens, facts.symbols)
+        add("token_usd", limits.token_usd, tokens.tolist(), facts.symbols)
     for rows in (book, gross):
         for cap, scope, limit, moves in rows.told(movable):
             add(cap, limit, [limit if moves else math.inf], [scope])
@@ -75,11 +73,11 @@ def cap_table(
         left = max(limits.turnover_daily_usd - facts.turnover_used_usd, 0.0)
         add("turnover_daily_usd", left, [left], [""])
     if limits.adv_share is not None:
-        add("adv_share", 0.0, limits.adv_share * facts.adv_usd, facts.symbols)
+        add("adv_share", 0.0, (limits.adv_share * facts.adv_usd).tolist(), facts.symbols)
     return CapTable(
         names=tuple(names),
         scopes=tuple(scopes),
-        limits=np.concatenate([*values, np.zeros(0)]),
+        limits=np.array(values),
         owned=np.array(owned),
         bot=facts.bot_usd,
         current=facts.hedge_usd,

@@ -83,7 +83,7 @@ def best_lots(
     that costs at most ``enough_usd``, trades charged, is only rid of trades that are not worth it.
     """
     judge = _Judge(model, limits)
-    still, found = judge.of(model.current), judge.best(np.asarray(starts))
+    still, found = judge.still(), judge.best(np.asarray(starts))
     if found.worse or found.over or found.charged_usd > enough_usd:
         found = judge.searched(found)
     else:
@@ -124,9 +124,10 @@ class _Judge:
         self._no_worse = np.maximum(limits, model.caps.now)
         self._weights = _TIER_WEIGHT ** (model.caps.tiers - 1.0)
 
-    def of(self, hedge_usd: FloatArray) -> _Judged:
-        """One, (N,)."""
-        return self.best(hedge_usd[None])
+    def still(self) -> _Judged:
+        """No trade, by which no cap is made worse."""
+        over = float(excess(self._model.caps.now, self._limits) @ self._weights)
+        return _Judged(self._model.current, 0.0, over, self._model.objective_now_usd)
 
     def best(self, hedges: FloatArray) -> _Judged:
         """The best of (M, N); the first among equals."""

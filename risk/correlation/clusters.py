@@ -133,12 +133,13 @@ def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
     b = estimate.column(benchmark)
     sigma, rho = estimate.volatility_daily, estimate.correlation[b]
     bars = np.minimum(estimate.effective_bars, estimate.effective_bars[b])
-    if np.any(bars < 2):
-        short = estimate.symbols[int(np.argmin(bars))]
+    if bars.min() < 2:
+        short = estimate.symbols[int(bars.argmin())]
         raise EstimationError(f"{short}: fewer than two effective observations for a beta")
     value = estimate.covariance_daily[b] / estimate.covariance_daily[b, b]
-    share = (1 - rho**2 / 2) / (bars - 1) - rho**2 / 2 / (bars[b] - 1)
-    error = np.sqrt(np.clip(share, 0.0, None)) * sigma / sigma[b]
+    half = rho * rho / 2
+    share = (1 - half) / (bars - 1) - half / (bars[b] - 1)
+    error = np.sqrt(np.maximum(share, 0.0)) * (sigma / sigma[b])
     error[b] = 0.0
     value[b] = 1.0
     return Beta(benchmark, value, error, rho.copy())

@@ -238,7 +238,8 @@ def effective_bars(observed_bars: FloatArray, decay: FloatArray) -> FloatArray:
     bars = np.asarray(observed_bars, dtype=np.float64)
     n = np.maximum(bars, 1.0)
     if n.size and n.min() == n.max():  # as most often, and powers are dear
-        n = n.ravel()[:1]
+        one = _effective(float(n.flat[0]), decay.tolist())
+        return np.where(bars > 0, one, 0.0)
     power = decay ** n[..., None]
     scale = (1 - decay) / (1 - power)
     product = decay[:, None] * decay
@@ -246,6 +247,15 @@ def effective_bars(observed_bars: FloatArray, decay: FloatArray) -> FloatArray:
     squares = (scale[..., :, None] * scale[..., None, :] * sums).sum(axis=(-2, -1))
     effective: FloatArray = np.where(bars > 0, product.size / squares, 0.0)
     return effective
+
+
+def _effective(bars: float, decay: Sequence[float]) -> float:
+    """The same for one n, at least 1."""
+    power = [b**bars for b in decay]
+    scale = [(1 - b) / (1 - p) for b, p in zip(decay, power, strict=True)]
+    parts = list(zip(scale, decay, power, strict=True))
+    squares = sum(s * t * (1 - p * q) / (1 - b * c) for s, b, p in parts for t, c, q in parts)
+    return float(len(decay) * len(decay)) / float(squares)
 
 
 def ewma_decay(half_lives_days: Sequence[float]) -> FloatArray:
