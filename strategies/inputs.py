@@ -1,6 +1,7 @@
 """What a hedge strategy decides from: facts of the moment, and choices from the config."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,33 @@ class HedgeFacts:
     stress: AccountStress | None = None
     tail_returns: FloatArray | None = None
     covariance_windows_daily: FloatArray | None = None
+
+    def kept(self) -> "HedgeFacts":
+        """The same in arrays of its own that cannot be written to, whatever becomes of these.
+
+        What is decided from them and what is told of it later then speak of the same numbers.
+        """
+        kept = object.__new__(type(self))  # checked before; this is made at every decision
+        for name in _FIELDS:
+            value = getattr(self, name)
+            object.__setattr__(kept, name, _own(value) if isinstance(value, np.ndarray) else value)
+        if self.stress is not None:
+            returns, margin = _own(self.stress.returns), _own(self.stress.margin_rate)
+            stress = replace(self.stress, returns=returns, margin_rate=margin)
+            object.__setattr__(kept, "stress", stress)
+        return kept
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    flags = array.flags
+    if flags.owndata and not flags.writeable:
+        return array
+    kept = array.copy()
+    kept.flags.writeable = False
+    return kept
+
+
+_FIELDS = tuple(field.name for field in fields(HedgeFacts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class MinimumRisk:
         """
         check_facts(facts)
         check_choices(choices)
+        facts = facts.kept()
         bot_flat, hedges_flat = not np.any(facts.bot_usd), not np.any(facts.hedge_usd)
         if bot_flat and hedges_flat:
             detail = "the bot holds nothing and no hedge is open"

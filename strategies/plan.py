@@ -143,7 +143,7 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     if not np.all(excess(model.caps.values(lots.hedge_usd), limits) == 0):
         return None
     gained = abs(model.objective_now_usd - relaxed.objective_usd)
-    fewer = int(trades[0]) - np.count_nonzero(lots.hedge_usd != model.current)
+    fewer = int(trades[0]) - int(np.count_nonzero(lots.hedge_usd != model.current))
     allowed = _GAP * gained + model.trade_worth_usd * max(fewer, 0)
     return lots if lots.objective_usd - relaxed.objective_usd <= allowed else None
 

@@ -1,6 +1,6 @@
 """What a proposal tells beside its trades: accounts that add up, and alternatives that lost."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -186,3 +186,37 @@ def test_closing_what_hedges_nothing_has_no_better_alternative_either():
     assert answer.legs[0].target_usd == 0.0
     assert answer.variance is not None
     assert answer.variance.systematic_removed is None
+
+
+ARRAYS = [f.name for f in fields(HedgeFacts) if isinstance(getattr(full(1), f.name), np.ndarray)]
+
+
+def spoil(facts: HedgeFacts) -> None:
+    """Write over everything that can be written to, as who uses buffers again would."""
+    for name in ARRAYS:
+        getattr(facts, name)[...] = 1
+    assert facts.stress is not None
+    facts.stress.returns[...] = 9.0
+    facts.stress.margin_rate[...] = 9.0
+
+
+@pytest.mark.parametrize("net_usd", [40_000.0, 105_000.0])
+def test_what_becomes_of_the_facts_later_changes_nothing_that_is_told(net_usd: float):
+    choices = HedgeChoices(RiskLimits(net_usd=net_usd, cae_usd=9e5), risk_aversion=0.0)
+    at_once = STRATEGY.decide(full(3), choices)
+    told = {f.name: getattr(at_once, f.name) for f in fields(at_once)}
+    facts = full(3)
+    late = STRATEGY.decide(facts, choices)
+    assert isinstance(late, HedgeProposal) == (net_usd < 50_000.0)
+    spoil(facts)
+    assert {f.name: getattr(late, f.name) for f in fields(late)} == told
+
+
+def test_facts_that_are_kept_are_kept_once():
+    facts = full(3)
+    kept = facts.kept()
+    again = kept.kept()
+    for name in ARRAYS:
+        assert np.array_equal(getattr(kept, name), getattr(facts, name))
+        assert getattr(again, name) is getattr(kept, name)
+        assert not getattr(kept, name).flags.writeable
