@@ -31,6 +31,16 @@ _CLOSED = (
     "eapiPublic",
     "eapiPrivate",
 )
+_CLOSED_STREAMS = (
+    "spot",
+    "margin",
+    "inverse",
+    "stock",
+    "option",
+    "optionMarket",
+    "optionPrivate",
+    "papi",
+)
 
 
 def require_loopback(host: str) -> str:
@@ -81,7 +91,9 @@ def loopback_options(host: str) -> dict[str, Any]:
     api["sapi"] = f"{http}/sapi/v1"
     for name in _CLOSED:
         api[name] = f"{http}/_forbidden/{name}"
-    api["ws"] = {"linear": f"{stream}/ws", "ws-api": {"linear": f"{stream}/ws-fapi/v1"}}
+    api["ws"] = {name: f"{stream}/_forbidden/{name}" for name in _CLOSED_STREAMS}
+    # The client puts the kind of stream in front: /private/ws, /public/ws, /market/ws.
+    api["ws"] |= {"linear": f"{stream}/ws", "ws-api": {"linear": f"{stream}/ws-fapi/v1"}}
     return {
         "urls": {"api": api},
         "options": {
@@ -99,8 +111,11 @@ def client(
     key: str | None = None,
     secret: str | None = None,
     now_ms: Callable[[], int] | None = None,
+    streams: bool = False,
 ) -> Any:
     """An unmodified ``ccxt.async_support.binanceusdm`` that talks to ``host``; close it after use.
+
+    With ``streams`` it is ``ccxt.pro``'s.
 
     With ``now_ms`` it signs by that clock, reads wall time nowhere and does not pace itself:
     requests sent one after another are then the same on every run.
@@ -109,8 +124,7 @@ def client(
         SafetyError: ``host`` is not this machine.
     """
     options = loopback_options(host)
-    import ccxt.async_support
-
+    library = ccxt_library(streams=streams)
     settings: dict[str, Any] = {
         "enableRateLimit": now_ms is None,
         "rateLimiterAlgorithm": "rollingWindow",  # the default one queues orders behind data
@@ -118,10 +132,21 @@ def client(
     }
     if key is not None and secret is not None:
         settings |= {"apiKey": key, "secret": secret}
-    exchange = ccxt.async_support.binanceusdm(settings)
+    exchange = library.binanceusdm(settings)
     # ccxt picks the USD-M error table by the real host name, which this is not.
     exchange.exceptions["exact"].update(exchange.exceptions["linear"]["exact"])
     if now_ms is not None:
         exchange.nonce = now_ms
         exchange.milliseconds = now_ms
     return exchange
+
+
+def ccxt_library(*, streams: bool) -> Any:
+    """ccxt's classes of clients; those with streams take longer to import."""
+    if streams:
+        import ccxt.pro
+
+        return ccxt.pro
+    import ccxt.async_support
+
+    return ccxt.async_support

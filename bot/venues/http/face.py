@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from bot.feeds.tape import Tape
 from bot.ports import Clock, Quote
+from bot.venues.http.listen_keys import ListenKeys
 from bot.venues.http.params import Params
 from bot.venues.http.themes import themes_of
 from bot.venues.http.wire import Json, decimals_of, fixed, to_step
@@ -109,8 +110,9 @@ class Face:
         self.clock = clock
         self.themes = themes_of(exchange.instruments) if themes is None else dict(themes)
         self._by_symbol = {s: listed(one) for s, one in exchange.instruments.items()}
+        self.listen_keys = ListenKeys()
         self._preferences: dict[str, Preferences] = {}
-        self.day_rows: dict[str, tuple[int, Quote, Json]] = {}
+        self.day_rows: dict[str, tuple[int, Quote, dict[str, Json]]] = {}
         self._by_id = {one.market_id: one for one in self._by_symbol.values()}
 
     def contracts(self, now_ms: int) -> list[Listed]:

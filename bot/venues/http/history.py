@@ -14,6 +14,7 @@ _LONGEST_MS: Final = 7 * DAY_MS
 _ALL: Final = 1 << 62  # pages are cut here, by the protocol's rules
 
 Row = TypeVar("Row")
+_AUTO_CLOSE: Final = {"LIQUIDATION": LIQUIDATION_PREFIX, "ADL": "adl_autoclose"}
 
 
 def all_orders(face: Face, call: SignedCall) -> Json:
@@ -89,7 +90,7 @@ def income(face: Face, call: SignedCall) -> Json:
 
 
 def force_orders(face: Face, call: SignedCall) -> Json:
-    """GET v1/forceOrders: orders by which the exchange liquidated the account."""
+    """GET v1/forceOrders: orders by which the exchange liquidated or deleveraged the account."""
     params = call.params
     named = face.optional_market(params)
     limit = params.limit(50, 100)
@@ -97,13 +98,12 @@ def force_orders(face: Face, call: SignedCall) -> Json:
     if start_ms is None:
         start_ms = end_ms - _LONGEST_MS
     asked = face.contracts(call.now_ms) if named is None else [named]
-    if params.optional("autoCloseType") == "ADL":
-        asked = []  # this exchange never deleverages one account for another
+    wanted = _AUTO_CLOSE.get(params.optional("autoCloseType") or "", tuple(_AUTO_CLOSE.values()))
     found: list[tuple[SimOrder, Listed]] = [
         (order, one)
         for one in asked
         for order in face.exchange.all_orders(call.account, one.symbol, limit=_ALL)
-        if order.client_id.startswith(LIQUIDATION_PREFIX) and start_ms <= order.created_ms <= end_ms
+        if order.client_id.startswith(wanted) and start_ms <= order.created_ms <= end_ms
     ]
     found.sort(key=lambda pair: pair[0].order_id)
     return [order_row(one, order) for order, one in found[-limit:]]

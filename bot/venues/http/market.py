@@ -83,13 +83,18 @@ def ticker_day(face: Face, call: Call) -> Json:
     named = face.optional_market(call.params)
     rows = []
     for one, quote in face.quoted(named):
-        known = face.day_rows.get(one.symbol)
-        # Clients that want a few tickers ask for all, one client after the other.
-        if known is None or known[0] != call.now_ms or known[1] is not quote:
-            known = call.now_ms, quote, _day_row(face, one, quote, call.now_ms)
-            face.day_rows[one.symbol] = known
-        rows.append(known[2])
+        rows.append(day_row(face, one, quote, call.now_ms))
     return rows if named is None else rows[0]
+
+
+def day_row(face: Face, one: Listed, quote: Quote, now_ms: int) -> dict[str, Json]:
+    """The last 24 hours of one contract."""
+    known = face.day_rows.get(one.symbol)
+    # Clients that want a few tickers ask for all, one client after the other.
+    if known is None or known[0] != now_ms or known[1] is not quote:
+        known = now_ms, quote, _day_row(face, one, quote, now_ms)
+        face.day_rows[one.symbol] = known
+    return known[2]
 
 
 def ticker_price(face: Face, call: Call) -> Json:

@@ -13,6 +13,7 @@ from bot.venues.http import (
     market,
     orders,
     positions,
+    user_stream,
 )
 from bot.venues.http.face import PublicHandler, SignedHandler
 
@@ -83,10 +84,17 @@ SIGNED: Final[Mapping[Route, SignedHandler]] = {
     ("GET", "/fapi/v1/forceOrders"): history.force_orders,
 }
 
+KEYED: Final[Mapping[Route, SignedHandler]] = {
+    ("POST", "/fapi/v1/listenKey"): user_stream.start,
+    ("PUT", "/fapi/v1/listenKey"): user_stream.keep_alive,
+    ("DELETE", "/fapi/v1/listenKey"): user_stream.close,
+}
+"""With a key, but without a signature."""
+
 
 def _methods_by_path() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for method, path in (*PUBLIC, *SIGNED):
+    for method, path in (*PUBLIC, *SIGNED, *KEYED):
         found.setdefault(path, set()).add(method)
     return {path: frozenset(methods) for path, methods in found.items()}
 

@@ -14,7 +14,8 @@ from bot.ports import Clock
 from bot.venues.http.auth import check_signature, check_timestamp, find_account
 from bot.venues.http.face import Call, Face, SignedCall
 from bot.venues.http.params import Params
-from bot.venues.http.routes import PATHS, PUBLIC, SIGNED
+from bot.venues.http.routes import KEYED, PATHS, PUBLIC, SIGNED
+from bot.venues.http.sockets import StreamHub
 from bot.venues.http.wire import Json, encode
 from bot.venues.loopback import require_loopback
 from bot.venues.sim.errors import VenueReject
@@ -31,6 +32,7 @@ class LoopbackServer:
 
     host: str
     face: Face
+    streams: StreamHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def _dispatch(face: Face, request: Request) -> Json:
     face.exchange.counters.private_requests += 1
     account = find_account(face.exchange, request.key, request.peer)
     params = Params.parse(request.query, request.body)
+    if route in KEYED:
+        return KEYED[route](face, SignedCall(params, now_ms, account))
     check_timestamp(params, now_ms)
     check_signature(params, request.query, request.body, account.api_secret)
     return SIGNED[route](face, SignedCall(params, now_ms, account))
@@ -116,22 +120,30 @@ async def serve_exchange(
     """
     name = require_loopback(host)
     face = Face(exchange, tape, clock, themes)
+    hub = StreamHub(face)
     runner = web.ServerRunner(
-        web.Server(_handler(face), access_log=None), handle_signals=False, shutdown_timeout=1.0
+        web.Server(_handler(face, hub), access_log=None), handle_signals=False, shutdown_timeout=1.0
     )
     await runner.setup()
     try:
         await web.TCPSite(runner, name, port).start()
         bound = runner.addresses[0][1]
         shown = f"[{name}]" if ":" in name else name
-        yield LoopbackServer(f"{shown}:{bound}", face)
+        yield LoopbackServer(f"{shown}:{bound}", face, hub)
     finally:
+        await hub.close()
         await runner.cleanup()
 
 
-def _handler(face: Face) -> Handler:
+def _is_stream(path: str) -> bool:
+    return path.startswith(("/private/ws", "/public/ws", "/market/ws"))
+
+
+def _handler(face: Face, hub: StreamHub) -> Handler:
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         path, _, query = incoming.raw_path.partition("?")
+        if _is_stream(path):
+            return await hub.serve(incoming)
         body = await incoming.read()  # aiohttp refuses more than a MiB
         request = Request(
             method=incoming.method,
