@@ -173,11 +173,12 @@ class LiveFeed:
         return self._instruments if self._instruments is not None else await self.instruments()
 
     async def _funding_hours(self) -> dict[str, float]:
-        """Hours between payments, where the exchange lists them."""
-        if not self._exchange.has.get("fetchFundingIntervals"):
-            return {}
+        """Hours between payments, as the exchange lists them or tells them with its rates."""
         with reading(self._exchange.id, "funding intervals"):
-            rates = await self._exchange.fetch_funding_intervals()
+            if self._exchange.has.get("fetchFundingIntervals"):
+                rates = await self._exchange.fetch_funding_intervals()
+            else:
+                rates = await self._exchange.fetch_funding_rates()
             found = {str(symbol): interval_hours(rate) for symbol, rate in rates.items()}
         return {symbol: hours for symbol, hours in found.items() if hours is not None}
 

@@ -17,7 +17,7 @@ from bot.feeds.bar_cache import BarCache
 from bot.feeds.quality import BarRows, Fault, good_rows, iso, missing_hours, runs_of_hours
 from bot.logs import Logger
 from bot.ports import Clock
-from bot.venues.ccxt_market import VOLUME_IN_CONTRACTS, reading
+from bot.venues.ccxt_market import BAR_VOLUME_IN_CONTRACTS, reading
 from risk.returns import HOUR_MS
 
 ASK_AGAIN_MS = 6 * HOUR_MS
@@ -26,7 +26,8 @@ SETTLE_MS = 60_000
 KEEP_MS = 200 * 24 * HOUR_MS
 LONGEST_REPAIR = 20  # gaps of one symbol asked for a second time
 DEFAULT_PAGE = 500
-PAGE_ROWS = {"binance": 1000, "binanceusdm": 1000}  # more than ccxt lists, as it lets through
+PAGE_ROWS = {"binance": 1000, "binanceusdm": 1000, "bitget": 200}  # more or less than ccxt lists
+SHOWS_THE_NEWEST = frozenset({"bitget"})  # of those before an end, which must be told then
 
 NO_ROWS = BarRows(np.empty(0, dtype=np.int64), *(np.empty(0) for _ in range(5)))
 
@@ -173,12 +174,14 @@ class BarLoader:
 
     async def _page(self, symbol: str, since_ms: int, limit: int, contract_size: float) -> BarRows:
         with reading(self._exchange.id, f"bars of {symbol}"):
-            raw = await self._exchange.fetch_ohlcv(symbol, "1h", since=since_ms, limit=limit)
+            raw = await self._exchange.fetch_ohlcv(
+                symbol, "1h", since=since_ms, limit=limit, params=self._upto(since_ms, limit)
+            )
             table = np.array([row[:6] for row in raw], dtype=np.float64).reshape(len(raw), 6)
             times = table[:, 0]
             if not np.all(np.isfinite(times)):
                 raise ValueError("a bar without a time")
-        unit = contract_size if self._exchange.id in VOLUME_IN_CONTRACTS else 1.0
+        unit = contract_size if self._exchange.id in BAR_VOLUME_IN_CONTRACTS else 1.0
         rows = BarRows(
             times.astype(np.int64),
             table[:, 1],
@@ -188,6 +191,11 @@ class BarLoader:
             table[:, 5] * unit,
         )
         return rows.take(rows.time_ms + HOUR_MS <= self._clock.now_ms())
+
+    def _upto(self, since_ms: int, limit: int) -> dict[str, Any]:
+        if self._exchange.id not in SHOWS_THE_NEWEST:
+            return {}
+        return {"until": since_ms + limit * HOUR_MS - 1}
 
     def _page_rows(self, symbol: str) -> int:
         """Rows of one page as the exchange allows."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.errors import UnreachableError, VenueError
+from bot.feeds.funding_pages import FundingPages
 from bot.feeds.quality import iso
 from bot.feeds.recorded_files import FUNDING_HOURS, LARGEST_RATE, STAMP_JITTER_MS
 from bot.logs import Logger
@@ -22,9 +23,8 @@ from risk.crowding.report import FundingSeries
 from risk.errors import DataError
 from risk.returns import HOUR_MS
 
-PAGE_ROWS = 100  # every exchange allows that many
-BINANCE_PAGE_ROWS = 1000
-PREMIUM_PAGE_ROWS = 1500
+PREMIUM_ROWS = 100  # every exchange allows that many
+BINANCE_PREMIUM_ROWS = 1500
 MAY_BE_LATE_MS = 300_000
 
 
@@ -56,6 +56,7 @@ class FundingLoader:
         self._exchange = exchange
         self._clock = clock
         self._log = log
+        self._pages = FundingPages(exchange)
         self._known: dict[str, _Known] = {}
 
     async def load(
@@ -133,7 +134,7 @@ class FundingLoader:
     async def _premium_by_hour(self, symbol: str, start_ms: int, end_ms: int) -> dict[int, float]:
         """Premium on the 8-hour basis by the open of each hour, as far as it is told."""
         binance = self._exchange.id in ("binance", "binanceusdm")
-        page = PREMIUM_PAGE_ROWS if binance else PAGE_ROWS
+        page = BINANCE_PREMIUM_ROWS if binance else PREMIUM_ROWS
         found: dict[int, float] = {}
         while start_ms < end_ms:
             with reading(self._exchange.id, f"premium of {symbol}"):
@@ -154,28 +155,23 @@ class FundingLoader:
     ) -> tuple[NDArray[np.int64], FloatArray]:
         """Payments from since_ms to now_ms, sorted, each time once; what cannot be right is
         dropped with a log event."""
-        binance = self._exchange.id in ("binance", "binanceusdm")
-        page = BINANCE_PAGE_ROWS if binance else PAGE_ROWS
+        told = await self._pages.since(
+            symbol,
+            since_ms,
+            now_ms,
+            interval_hours,
+            lambda times_ms: next_payment_ms(
+                np.unique([_on_the_hour(time_ms) for time_ms in times_ms]), interval_hours
+            ),
+        )
         found: dict[int, float] = {}
-        due_ms = 0
-        while since_ms <= now_ms and due_ms <= now_ms:
-            with reading(self._exchange.id, f"funding history of {symbol}"):
-                rows = await self._exchange.fetch_funding_rate_history(
-                    symbol, since=since_ms, limit=page
+        for time_ms, rate in told:
+            if rate is None or abs(rate) > LARGEST_RATE:
+                self._log.warning(
+                    "funding_dropped", symbol=symbol, payment=iso(time_ms), rate=str(rate)
                 )
-                told = [(int(row["timestamp"]), number(row["fundingRate"])) for row in rows]
-            fresh = [(time_ms, rate) for time_ms, rate in told if since_ms <= time_ms <= now_ms]
-            for time_ms, rate in fresh:
-                if rate is None or abs(rate) > LARGEST_RATE:
-                    self._log.warning(
-                        "funding_dropped", symbol=symbol, payment=iso(time_ms), rate=str(rate)
-                    )
-                else:
-                    found[_on_the_hour(time_ms)] = rate
-            if not fresh:
-                break
-            since_ms = max(time_ms for time_ms, _ in fresh) + 1
-            due_ms = next_payment_ms(np.array(sorted(found), dtype=np.int64), interval_hours)
+            else:
+                found[_on_the_hour(time_ms)] = rate
         times = sorted(found)
         return np.array(times, dtype=np.int64), np.array([found[t] for t in times], dtype=float)
 

@@ -8,7 +8,13 @@ from bot.errors import VenueError
 from bot.feeds.tape import BASE_RATE_8H
 from bot.logs import Logger
 from bot.ports import Clock, Quote
-from bot.venues.ccxt_market import VOLUME_IN_CONTRACTS, interval_hours, number, positive, reading
+from bot.venues.ccxt_market import (
+    TICKER_VOLUME_IN_CONTRACTS,
+    interval_hours,
+    number,
+    positive,
+    reading,
+)
 from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS
@@ -26,10 +32,11 @@ class _Answers:
     rates: Answer = field(default_factory=dict)
     books: Answer = field(default_factory=dict)
     marks: Answer = field(default_factory=dict)
+    indices: Answer = field(default_factory=dict)
 
     def price(self, symbol: str, name: str) -> float | None:
         """The first usable price of that name."""
-        for answer in (self.books, self.rates, self.tickers, self.marks):
+        for answer in (self.books, self.rates, self.tickers, self.marks, self.indices):
             price = positive((answer.get(symbol) or {}).get(name))
             if price is not None:
                 return price
@@ -83,7 +90,7 @@ class QuoteReader:
         return found
 
     async def _answers(self, symbols: list[str]) -> _Answers:
-        """Two requests, a third where tickers have no bid and ask, a fourth for mark prices."""
+        """Two requests, and more where they leave out bid and ask, mark or index price."""
         told = _Answers()
         told.tickers = await self._ask("fetch_tickers", "tickers", symbols)
         told.rates = await self._ask("fetch_funding_rates", "funding rates", symbols)
@@ -94,7 +101,18 @@ class QuoteReader:
         marks = [told.price(symbol, "markPrice") for symbol in symbols]
         if None in marks and has.get("fetchMarkPrices"):
             told.marks = await self._ask("fetch_mark_prices", "mark prices", symbols)
+        if self._exchange.id == "okx":  # which tells the index of a coin, not of a contract
+            told.indices = await self._okx_indices(symbols)
         return told
+
+    async def _okx_indices(self, symbols: list[str]) -> Answer:
+        found: dict[str, Mapping[str, Any]] = {}
+        for quote in sorted({self._exchange.market(symbol)["quote"] for symbol in symbols}):
+            with reading("okx", "index prices"):
+                reply = await self._exchange.public_get_market_index_tickers({"quoteCcy": quote})
+                prices = {row["instId"]: {"indexPrice": row["idxPx"]} for row in reply["data"]}
+            found |= prices
+        return {s: found.get(self._exchange.market(s)["info"].get("uly"), {}) for s in symbols}
 
     async def _ask(self, method: str, what: str, symbols: list[str]) -> Answer:
         with reading(self._exchange.id, what):
@@ -175,7 +193,7 @@ def _volume_usd(ticker: Mapping[str, Any], instrument: Instrument) -> float | No
     price = positive(ticker.get("vwap")) or positive(ticker.get("last"))
     if base is None or price is None or base < 0.0:
         return None
-    in_contracts = instrument.venue in VOLUME_IN_CONTRACTS
+    in_contracts = instrument.venue in TICKER_VOLUME_IN_CONTRACTS
     return base * price * (float(instrument.contract_size) if in_contracts else 1.0)
 
 

@@ -20,8 +20,9 @@ USEFUL = {
     "fetchFundingRateHistory": "no crowding from settled funding",
     "fetchOpenInterest": "no open interest",
 }
-# Exchanges whose volumes ccxt gives in contracts instead of base units.
-VOLUME_IN_CONTRACTS = frozenset({"gate", "kucoinfutures", "mexc"})
+# Exchanges whose volumes ccxt gives in contracts instead of base units: of bars, and of tickers.
+BAR_VOLUME_IN_CONTRACTS = frozenset({"gate", "kucoinfutures", "mexc"})
+TICKER_VOLUME_IN_CONTRACTS = frozenset({"okx", "kucoinfutures", "mexc"})
 DEFAULT_MAKER_FEE = 0.0002
 DEFAULT_TAKER_FEE = 0.0005
 DEFAULT_FUNDING_HOURS = 8.0
