@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.alerts import FileChannel, LogChannel
+from bot.alerts import alert_channels
 from bot.controls.guard import Guard
 from bot.cycle import EngineParts
 from bot.halt import HaltSwitch
@@ -12,13 +12,15 @@ from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor
+from bot.measuring.ownership import EXCLUSIVE, LEGS_APART
 from bot.outlook.outlook import outlook_of
-from bot.policy import execution_styles, pretrade_limits
+from bot.policy import agreement_rule, execution_styles, pretrade_limits
 from bot.ports import MarketData, PositionSource, Venue
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
 from config.settings import Settings
 from config.strategy import new_strategy
+from config.webhook import find_webhook
 from strategies.base import estimator_of
 
 _TROUBLE = ("order_denied", "order_rejected", "order_unknown")
@@ -50,6 +52,9 @@ def engine_parts(
             balance_ms=round(controls.balance_max_age_seconds * 1000),
         ),
         shared_account=settings.venue.shared_account,
+        agreement=agreement_rule(settings, simulated=around.simulated),
+        exclusive=settings.venue.ownership == EXCLUSIVE,
+        legs_apart=settings.venue.ownership == LEGS_APART,
     )
     strategy = new_strategy(settings.hedge.strategy)
     halt = HaltSwitch(settings.state_dir)
@@ -68,7 +73,7 @@ def engine_parts(
             venue.account_name,
             pretrade_limits(settings),
             switch=halt,
-            channels=(LogChannel(log), FileChannel(settings.state_dir)),
+            channels=alert_channels(log, settings.state_dir, find_webhook(controls)),
             venue_per_second=getattr(venue, "messages_per_second", None),
         ),
     )

@@ -23,6 +23,7 @@ from bot.ports import Venue
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.records.ending import Look, cycle_id, described, ended, headline, quantities
 from bot.records.news import News
+from bot.steps.aftermath import answer
 from bot.steps.carrying import carry_out
 from bot.steps.interrupted import cut_short, defective
 from bot.steps.looking import look_at
@@ -173,7 +174,9 @@ class Engine:
         guard.look(
             look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
         )
-        guard.closed_by_others(one.symbol for one in look.observation.closed_externally)
+        if closed := look.observation.closed_externally:
+            answer(closed, guard, self._policy.aftermath)
+            self._decided_ms = None  # the hedge that is missing cannot wait
         self._news.others(look.observation)
         seen = progress.record = self._once_a_bar(described(progress.record, look))
         self._news.signals(seen, look, parts.outlook.board.problems)

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from bot.cycle import Policy
+from bot.measuring.agreement import AgreementRule
 from bot.measuring.assessment import Screen
 from bot.measuring.past import PastSettings
 from bot.measuring.universe import Universe, build_universe
+from bot.steps.aftermath import Aftermath
 from bot.trading.planner import PlanSettings
 from bot.trading.pretrade import PretradeLimits
 from bot.trading.styles import ExecutionStyles, Style
 from config.choices import choices
 from config.errors import ConfigError
+from config.ownership import OwnershipSettings
 from config.sectors import Sector, load_sectors
 from config.settings import Settings
 from risk.covariance.mean_ewma import SHRINKAGE
@@ -49,6 +52,7 @@ def policy_of(settings: Settings) -> Policy:
         plan=lambda equity_usd: plan_settings(settings, equity_usd),
         decide_every_ms=settings.hedge.decide_every_ms,
         past=_past_settings(settings),
+        aftermath=_aftermath(settings.ownership),
     )
 
 
@@ -65,6 +69,25 @@ def sector_of(settings: Settings) -> Sector:
             f"universe.sector: {name!r} — one of the sectors file: {', '.join(sorted(sectors))}"
         )
     return sectors[name]
+
+
+def _aftermath(ownership: OwnershipSettings) -> Aftermath:
+    """What follows when the exchange closes a hedge, of section ``ownership``."""
+    return Aftermath(
+        adl_pause_ms=_ms(ownership.pause_after_adl.total_seconds()),
+        liquidation_pause_ms=_ms(ownership.pause_after_liquidation.total_seconds()),
+        liquidation_halts=ownership.after_liquidation == "halt",
+    )
+
+
+def agreement_rule(settings: Settings, *, simulated: bool) -> AgreementRule:
+    """When changes by others are believed; a simulated clock stands still within a cycle."""
+    own = settings.ownership
+    return AgreementRule(
+        reads=own.agreeing_reads,
+        change_share=own.change_share,
+        pause_ms=0 if simulated else _ms(own.reread_seconds),
+    )
 
 
 def _past_settings(settings: Settings) -> PastSettings:

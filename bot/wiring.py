@@ -23,6 +23,7 @@ from bot.journal.reader import JOURNAL_NAME
 from bot.kill import KillWatch
 from bot.lock import EngineLock, engine_state
 from bot.logs import Logger
+from bot.measuring.ownership import require_ownership
 from bot.policy import policy_of
 from bot.ports import MarketData, Venue
 from bot.records.cycle import iso_utc
@@ -69,6 +70,11 @@ async def open_engine(
                 log.warning("key_permissions_untold", reason=untold)
         engine.guard.start(limits_of(settings))
         await engine.start()
+        if settings.mode != "paper":
+            pause_s = 0.0 if around.simulated else settings.ownership.reread_seconds
+            await require_ownership(
+                settings.venue.ownership, engine.venue, journal, around.clock, pause_s=pause_s
+            )
         watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
         async with _watched(watch, simulated=around.simulated):
             yield engine

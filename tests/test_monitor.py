@@ -232,7 +232,7 @@ async def test_a_hedge_closed_by_others_needs_two_reads_that_agree(scene: Scene)
     assert scene.journal.external_closes(ACCOUNT) == []
     seen = await scene.look()
     assert rows(seen) == {("hedge", ACCOUNT, FET, "BOTH"): -50}
-    assert [c.venue_quantity for c in seen.closed_externally] == [Decimal(-50)]
+    assert [c.change.venue_quantity for c in seen.closed_externally] == [Decimal(-50)]
     assert scene.journal.own_positions(ACCOUNT) == {(FET, "BOTH"): Decimal(-50)}
     assert (await scene.look()).closed_externally == ()
 

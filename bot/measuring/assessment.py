@@ -4,7 +4,7 @@ Pure: everything is computed from an Observation and a MarketView.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,11 +35,12 @@ UNKNOWN_MARGIN_RATE = 1.0  # without a leverage from the venue the whole notiona
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Who may carry a hedge, from the config."""
+    """Who may carry a hedge, from the config, and who must rest for a while, with the reason."""
 
     min_history_days: float
     min_daily_volume_usd: float
     may_order: frozenset[str]
+    resting: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,8 @@ def _excluded(
     for symbol in universe.symbols:
         if symbol not in screen.may_order:
             reasons.setdefault(symbol, "not allowed by the config")
+        elif symbol in screen.resting:
+            reasons.setdefault(symbol, screen.resting[symbol])
     return reasons
 
 

@@ -1,8 +1,6 @@
 """Reads everything that is held into one Book, or says why it cannot.
 
-Own hedges are told from everybody else's positions by the journal: in the hedge account the
-journal's quantity is ours and the rest is somebody's (the bot's, in a shared account). Nothing is
-guessed: what is stale, missing or contradictory raises, and the cycle is held.
+Nothing is guessed: what is stale, missing or contradictory raises, and the cycle is held.
 """
 
 import contextlib
@@ -12,6 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.journal.journal import Journal
+from bot.measuring.agreement import Agreement, AgreementRule, Quantities
+from bot.measuring.hedge_account import ClosedHedge, HedgeAccount
 from bot.ports import (
     Clock,
     MarketData,
@@ -22,13 +22,11 @@ from bot.ports import (
     Venue,
     VenueAccount,
 )
-from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
-from bot.trading.reconcile import book_fills
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
 from risk.instrument import Instrument
 
-Held = Mapping[tuple[str, str], Decimal]
+Held = Quantities
 
 IMPLAUSIBLE = 0.5
 """A mark price so far from both the index and the last price is an error of somebody's."""
@@ -65,11 +63,11 @@ class Observation:
     own: Held
     bot_listed: frozenset[str]
     external: Held = field(default_factory=dict)
-    closed_externally: tuple[HedgeClosedExternally, ...] = ()
+    closed_externally: tuple[ClosedHedge, ...] = ()
 
 
 class Monitor:
-    """The engine's eyes; keeps only the instruments and yesterday's disagreement."""
+    """The engine's eyes; keeps only the instruments, and which positions were believed last."""
 
     def __init__(
         self,
@@ -81,8 +79,26 @@ class Monitor:
         clock: Clock,
         ages: Ages,
         shared_account: bool,
+        agreement: AgreementRule | None = None,
+        exclusive: bool = False,
+        legs_apart: bool = False,
     ) -> None:
+        """Looks through these doors.
+
+        Args:
+            shared_account: the bot trades in the hedge account too.
+            agreement: when changes of other people's positions are believed; None: at once.
+            exclusive: nothing is done while somebody else holds something in the hedge account.
+            legs_apart: long and short are held apart, so a bot's orders do not meet ours.
+        """
         self._venue = venue
+        self._hedges = HedgeAccount(venue, journal, clock, rule=agreement, exclusive=exclusive)
+        self._agreements = {
+            source.name: Agreement(f"source {source.name}", agreement, journal, clock)
+            for source in sources
+            if agreement is not None
+        }
+        self._legs_apart = legs_apart
         self._sources = sources
         self._market = market
         self._journal = journal
@@ -91,8 +107,6 @@ class Monitor:
         self._shared_account = shared_account
         self._instruments: Mapping[str, Instrument] = {}
         self._instruments_read_ms: int | None = None
-        self._disagreement: tuple[HedgeClosedExternally, ...] = ()
-        self._external: Held = {}
 
     @property
     def instruments_ms(self) -> int | None:
@@ -124,10 +138,12 @@ class Monitor:
         wanted |= {*candidates, *(p.symbol for s in snapshots for p in s.positions)}
         # Prices come late, so that they are not old by the time they are used.
         quotes = dict(await self._quotes(wanted, instruments))
-        account = await self._venue.account()
+        read_ms = self._clock.now_ms()
+        found = await self._hedges.look()
+        account, split = found.account, found.split
         self._check_age("hedge account", account.state.timestamp_ms, self._ages.balance_ms)
-        await self._book_late_fills(account)
-        split, closed = self._attribute(account)
+        if self._clock.now_ms() - read_ms > self._ages.mark_ms // 2:  # it was read more than once
+            quotes = dict(await self._quotes(wanted, instruments))
         held = {symbol for symbol, _ in (*split.own, *split.external)}
         quotes |= await self._quotes(held - quotes.keys(), instruments)
         held |= {p.symbol for s in snapshots for p in s.positions}
@@ -148,7 +164,7 @@ class Monitor:
             own=split.own,
             bot_listed=self._listed_beside_us(account, snapshots),
             external=split.external,
-            closed_externally=closed,
+            closed_externally=found.closed,
         )
 
     async def _listing(self, snapshots: Sequence[SourceSnapshot]) -> Mapping[str, Instrument]:
@@ -177,9 +193,13 @@ class Monitor:
         return await self._market.quotes(listed) if listed else {}
 
     async def _read(self, source: PositionSource) -> SourceSnapshot:
-        snapshot = await source.read()
-        self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
-        return snapshot
+        async def read() -> SourceSnapshot:
+            snapshot = await source.read()
+            self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
+            return snapshot
+
+        agreement = self._agreements.get(source.name)
+        return await read() if agreement is None else await agreement.agreed(read, _reported)
 
     def _check_age(self, what: str, timestamp_ms: int, max_age_ms: int) -> None:
         age_ms = self._clock.now_ms() - timestamp_ms
@@ -189,52 +209,6 @@ class Monitor:
             )
         if age_ms < -60_000:
             raise DataError(f"{what}: its timestamp lies {-age_ms / 1000:.0f} s in the future")
-
-    async def _book_late_fills(self, account: VenueAccount) -> None:
-        """Where the account moved without us, it may still be by an order of ours.
-
-        An order that the network sent on twice fills again under our id, and an answer of the
-        venue's may have told less than became true. So what looks like somebody else's doing is
-        looked for among our fills first.
-        """
-        external = self._split(account).external
-        changed = {key[0] for key in external if external[key] != self._external.get(key)}
-        if changed:
-            ours = set(self._journal.symbols_traded(account.state.name))
-            for symbol in sorted(changed & ours):
-                await book_fills(self._journal, self._venue, symbol, self._clock)
-            external = self._split(account).external
-        self._external = external
-
-    def _attribute(
-        self, account: VenueAccount
-    ) -> tuple[Attribution, tuple[HedgeClosedExternally, ...]]:
-        """Ours and everybody else's; a hedge that shrank without us needs two agreeing reads."""
-        split = self._split(account)
-        earlier, self._disagreement = self._disagreement, split.closed_externally
-        if split.unsure:
-            raise DataError(
-                f"{min(split.unsure)}: an order of ours is not resolved and the account holds "
-                "something else than the journal; waiting until it is known"
-            )
-        if not split.closed_externally:
-            return split, ()
-        if split.closed_externally != earlier:
-            first = split.closed_externally[0]
-            raise DataError(
-                f"{first.symbol}: the journal has a hedge of {first.own_quantity} but the account "
-                f"holds {first.venue_quantity}; waiting for a second read that agrees"
-            )
-        now_ms = self._clock.now_ms()
-        for change in split.closed_externally:
-            self._journal.record_external_close(account.state.name, change, timestamp_ms=now_ms)
-        self._disagreement = ()
-        return self._split(account), split.closed_externally
-
-    def _split(self, account: VenueAccount) -> Attribution:
-        name = account.state.name
-        unresolved = {order.symbol for order in self._journal.unresolved_orders(name)}
-        return attribute(self._journal.own_positions(name), account.base_quantity, unresolved)
 
     def _usable(self, quotes: Mapping[str, Quote], held: Iterable[str]) -> dict[str, Quote]:
         """Fresh quotes; what is held must have one, of the candidates those without are left out.
@@ -275,10 +249,18 @@ class Monitor:
         self, account: VenueAccount, snapshots: Sequence[SourceSnapshot]
     ) -> frozenset[str]:
         """In a shared account nobody may hedge in what a bot lists or has an order in."""
-        if not self._shared_account:
+        if not self._shared_account or self._legs_apart:
             return frozenset()
         listed = frozenset().union(*(s.listed for s in snapshots)) if snapshots else frozenset()
         return listed | account.open_order_symbols
+
+
+def _reported(snapshot: SourceSnapshot) -> Quantities:
+    held: dict[tuple[str, str], Decimal] = {}
+    for one in snapshot.positions:
+        key = one.symbol, one.position_side
+        held[key] = held.get(key, Decimal(0)) + one.base_quantity
+    return held
 
 
 def _account_positions(

@@ -33,9 +33,11 @@ class News:
 
     def others(self, observation: Observation) -> None:
         """What others did in the hedge account, once for each change; the journal knows it."""
-        for change in observation.closed_externally:
+        for closed in observation.closed_externally:
+            change = closed.change
             self._log.warning(
                 "hedge_closed_externally",
+                by=closed.kind.value,
                 symbol=change.symbol,
                 position_side=change.position_side,
                 own_quantity=str(change.own_quantity),

@@ -9,6 +9,7 @@ from bot.measuring.estimation import DAY_MS
 from bot.measuring.past import Past
 from bot.outlook.tightening import tightened
 from bot.records.ending import Look
+from bot.steps.aftermath import resting
 from bot.steps.parts import EngineParts, Policy
 from risk.errors import DataError
 from strategies.state import risk_state
@@ -31,9 +32,11 @@ async def look_at(parts: EngineParts, policy: Policy, past: Past) -> Look:
     view = await parts.model.refresh(wanted, parts.clock.now_ms())
     account = observation.account.state
     used = parts.journal.turnover_usd(parts.clock.now_ms() - DAY_MS, account.name)
-    assessment = assess(
-        observation, view, universe, policy.screen(universe), turnover_used_usd=float(used)
+    closes = parts.journal.external_closes(account.name)
+    screen = replace(
+        policy.screen(universe), resting=resting(policy.aftermath, closes, parts.clock.now_ms())
     )
+    assessment = assess(observation, view, universe, screen, turnover_used_usd=float(used))
     facts = past.added(assessment.facts, view)
     assessment = replace(assessment, facts=facts)
     signals = parts.outlook.signals(view, universe, observation.book)

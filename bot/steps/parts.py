@@ -14,6 +14,7 @@ from bot.measuring.universe import Universe
 from bot.outlook.outlook import Outlook
 from bot.ports import Clock, Venue
 from bot.records.cycle import CycleRecord
+from bot.steps.aftermath import Aftermath
 from bot.trading.execution import Executor
 from bot.trading.planner import PlanSettings
 from risk.instrument import Instrument
@@ -33,6 +34,7 @@ class Policy:
         plan: how orders are cut and priced for an account of this equity, USD.
         decide_every_ms: time between decisions without a breach.
         past: what is asked of the past beside covariances.
+        aftermath: what follows when the exchange closes a hedge.
     """
 
     executes: bool
@@ -42,6 +44,7 @@ class Policy:
     plan: Callable[[float], PlanSettings]
     decide_every_ms: int
     past: PastSettings = field(default_factory=PastSettings)
+    aftermath: Aftermath = field(default_factory=Aftermath)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,14 @@ class Attribution:
         closed_externally: hedges that shrank without us. While there are any, ``external`` holds
             the difference and must not be taken for anybody's position.
         unsure: symbols left out of ``closed_externally`` because an order of ours is not resolved.
+        unresolved: symbols with an order of ours that is not resolved.
     """
 
     own: Held
     external: Held
     closed_externally: tuple[HedgeClosedExternally, ...]
     unsure: frozenset[str] = frozenset()
+    unresolved: frozenset[str] = frozenset()
 
 
 def attribute(own: Held, venue: Held, unresolved: Collection[str] = ()) -> Attribution:
@@ -80,4 +82,5 @@ def attribute(own: Held, venue: Held, unresolved: Collection[str] = ()) -> Attri
         external,
         tuple(closed),
         frozenset(unsure),
+        frozenset(unresolved),
     )

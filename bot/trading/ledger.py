@@ -38,16 +38,23 @@ class OwnFill:
 
 @dataclass(frozen=True, slots=True)
 class ExternalClose:
-    """A part of a hedge that somebody else closed; its price is not known.
+    """A part of a hedge that somebody else closed, the exchange itself for instance.
 
     Attributes:
         quantity_change: what to add to our position, base units, signed against it.
+        kind: ``adl``, ``liquidation``, ``settlement`` or ``others``.
+        price: None where no trade of it is known; then what it realised is not known either.
+        fee_usd, realised_pnl_usd: of that trade; None where not told.
     """
 
     symbol: str
     position_side: str
     quantity_change: Decimal
     timestamp_ms: int
+    kind: str = "others"
+    price: Decimal | None = None
+    fee_usd: Decimal | None = None
+    realised_pnl_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +193,22 @@ def after_fill(position: LedgerPosition, own: OwnFill) -> LedgerPosition:
 
 def _after_external_close(position: LedgerPosition, close: ExternalClose) -> LedgerPosition:
     closed = _opposing(position.base_quantity, close.quantity_change)
-    return replace(
+    share = _cost_share(position, closed)
+    left = replace(
         position,
         base_quantity=position.base_quantity + closed,
-        cost_usd=position.cost_usd - _cost_share(position, closed),
-        closed_unpriced=position.closed_unpriced + abs(closed),
+        cost_usd=position.cost_usd - share,
+    )
+    if close.price is None:
+        return replace(left, closed_unpriced=position.closed_unpriced + abs(closed))
+    realised = -closed * close.price - share
+    told = close.realised_pnl_usd
+    return replace(  # what was traded counts our own orders only
+        left,
+        realised_pnl_usd=position.realised_pnl_usd + realised,
+        venue_pnl_usd=position.venue_pnl_usd + (realised if told is None else told),
+        fees_usd=position.fees_usd + (close.fee_usd or _ZERO),
+        fees_unknown=position.fees_unknown + (close.fee_usd is None),
     )
 
 

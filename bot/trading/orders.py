@@ -128,6 +128,8 @@ class Fill:
         price: quote units.
         fee_usd: paid, USD (negative: rebate); None where not reported.
         realised_pnl_usd: as the venue counts it; None where not reported.
+        cause: ``adl``, ``liquidation`` or ``settlement`` where the venue says that it made the
+            order itself; else empty.
     """
 
     trade_id: str
@@ -141,3 +143,4 @@ class Fill:
     realised_pnl_usd: Decimal | None
     maker: bool
     timestamp_ms: int
+    cause: str = ""

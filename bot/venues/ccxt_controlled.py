@@ -7,7 +7,9 @@ from typing import Any, Final
 from bot.controls.books import Income
 from bot.errors import UnreachableError, VenueError
 from bot.ports import VenueAccount
-from bot.trading.orders import Acknowledged, OrderRequest
+from bot.trading.orders import Acknowledged, Fill, OrderRequest
+from bot.trading.venue_closes import CloseKind
+from bot.venues.ccxt_origins import binance_origins
 from bot.venues.ccxt_reading import is_cancel_receipt, read_order
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.wire_ids import wire_id
@@ -74,6 +76,17 @@ class ControlledVenue(CcxtVenue):
             found = await self.find(symbol, client_id)
             known = found if isinstance(found, Acknowledged) else None
         return known is not None and known.state.final
+
+    async def origins(self, symbol: str, trades: Sequence[Fill]) -> Mapping[str, CloseKind]:
+        """Who made these trades' orders, by the venue's order id; Binance only.
+
+        Raises:
+            UnreachableError, VenueError, DataError: the venue does not tell.
+        """
+        if not self._wire.venue.startswith("binance"):
+            return {}
+        await self._contract_size(symbol)
+        return await binance_origins(self._exchange, self._rows, symbol, trades)
 
     async def clock_offset_ms(self) -> int | None:
         """The exchange's clock less ours at the middle of the request.

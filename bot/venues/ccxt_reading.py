@@ -11,6 +11,7 @@ from typing import Any
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
 from bot.venues.ccxt_numbers import Document, decimal_of, optional_decimal
+from bot.venues.close_causes import cause_of
 from bot.venues.dialects import Dialect
 from bot.venues.wire_ids import own_id, wire_id
 from risk.errors import DataError, MissingDataError
@@ -121,6 +122,7 @@ def read_fill(
         realised_pnl_usd=optional_decimal(details, dialect.pnl_field, what),
         maker=raw.get("takerOrMaker") == "maker",
         timestamp_ms=int(decimal_of(raw, "timestamp", what)),
+        cause=cause_of(venue, details),
     )
 
 

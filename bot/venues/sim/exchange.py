@@ -7,7 +7,7 @@ nowhere: a wallet is its start plus the sum of its income, exactly.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from itertools import islice
 
 from bot.ports import Quote
@@ -133,6 +133,19 @@ class SimulatedExchange(OrderDesk):
             rate = before.funding_rate if told is None else told
             settle_funding(market, due, rate, self._accounts.values(), self._booker)
         market.funding_due_ms = next_payment(quote, now_ms)
+
+    def deleverage(self, account: SimAccount, symbol: str, share: Decimal) -> None:
+        """Close a share of every position in the symbol, as for somebody else's liquidation.
+
+        Raises:
+            VenueReject: the exchange has no such symbol, or it does not trade now.
+        """
+        self._markets[symbol].require_trading()
+        step = self.filters(symbol).step
+        for position in list(account.held(symbol)):
+            quantity = (abs(position.quantity) * share / step).to_integral_value(ROUND_UP) * step
+            if quantity > 0:
+                self._liquidator.deleverage(account, position, quantity)
 
     def delist(self, symbol: str) -> None:
         """End the symbol: its orders are cancelled, its positions settled at the last mark price.

@@ -6,6 +6,7 @@ closing pays the taker fee and a liquidation fee; the insurance fund makes up wh
 the margin, so that no wallet ends below 0.
 """
 
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from bot.trading.orders import Side
@@ -132,6 +133,18 @@ class Liquidator:
         self.insurance_fund_usd += fee
         self._booker.pay(account, IncomeType.INSURANCE_CLEAR, -fee, symbol=position.symbol)
         teller.account(account, Reason.INSURANCE_CLEAR, change_usd=-fee)
+        self._booker.expire_idle_closers(account.name, position.symbol)
+
+    def deleverage(self, account: SimAccount, position: PositionState, quantity: Decimal) -> None:
+        """Close that much of a position at the mark price for somebody who went under."""
+        market, tick = self._markets[position.symbol], self._markets[position.symbol].filters.tick
+        price = max(to_step(market.mark, tick, ROUND_HALF_EVEN), tick)
+        order = replace(
+            self._order(account, position, price),
+            client_id="adl_autoclose",
+            quantity=min(quantity, abs(position.quantity)),
+        )
+        self._booker.store(self._booker.execute(order, price, order.quantity, maker=False))
         self._booker.expire_idle_closers(account.name, position.symbol)
 
     def _order(self, account: SimAccount, position: PositionState, price: Decimal) -> SimOrder:

@@ -1,0 +1,178 @@
+"""Reads the hedge account and tells our hedges from everybody else's positions.
+
+In the hedge account the journal's quantity is ours and the rest is somebody's. What others change
+is believed once two reads agree, or once the account's list of trades tells how it came about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.journal.journal import Journal
+from bot.measuring.agreement import Agreement, AgreementRule, Quantities
+from bot.ports import Clock, Venue, VenueAccount
+from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
+from bot.trading.forced_closes import find_trades
+from bot.trading.reconcile import book_fills
+from bot.trading.venue_closes import CloseKind, VenueTrade, kind_of
+from risk.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedHedge:
+    """A part of a hedge that somebody else closed, as it was booked.
+
+    Attributes:
+        trades: executions that explain all of it; empty where none are known.
+    """
+
+    change: HedgeClosedExternally
+    trades: tuple[VenueTrade, ...] = ()
+
+    @property
+    def kind(self) -> CloseKind:
+        """Who closed it."""
+        return kind_of(self.trades)
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeAccountLook:
+    """One look at the hedge account.
+
+    Attributes:
+        split: ours and everybody else's.
+        closed: parts of our hedges that others closed, booked by this look.
+    """
+
+    account: VenueAccount
+    split: Attribution
+    closed: tuple[ClosedHedge, ...]
+
+
+class HedgeAccount:
+    """Reads it; keeps only what was believed last, and yesterday's disagreement."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        journal: Journal,
+        clock: Clock,
+        *,
+        rule: AgreementRule | None = None,
+        exclusive: bool = False,
+    ) -> None:
+        """``exclusive``: nobody else trades here, and nothing is done while somebody does."""
+        self._venue = venue
+        self._journal = journal
+        self._clock = clock
+        self._exclusive = exclusive
+        name = f"hedge account {venue.account_name}"
+        self._agreement = None if rule is None else Agreement(name, rule, journal, clock)
+        self._disagreement: tuple[HedgeClosedExternally, ...] = ()
+        self._external: Quantities = {}
+
+    @property
+    def name(self) -> str:
+        """As the config calls it."""
+        return self._venue.account_name
+
+    async def look(self) -> HedgeAccountLook:
+        """Reads it; a hedge that others closed is booked as closed.
+
+        Raises:
+            DataError: what is read contradicts itself or the journal, and must be read again.
+            UnreachableError, VenueError: the venue does not answer.
+        """
+        account = await self._believed()
+        split = self._split(account)
+        if self._exclusive and (foreign := self.foreign(account)) is not None:
+            raise DataError(foreign)
+        split, closed = await self._attributed(account, split)
+        return HedgeAccountLook(account, split, closed)
+
+    def foreign(self, account: VenueAccount) -> str | None:
+        """What is not ours where everything should be, in one line."""
+        cure = "close it, or set venue.ownership to shared"
+        for (symbol, _), quantity in _beside_ours(self._split(account)).items():
+            return f"{symbol}: {quantity} in the hedge sub-account {self.name} is not ours; {cure}"
+        for client_id in sorted(account.open_order_client_ids):
+            if self._journal.order(client_id) is None:
+                return (
+                    f"order {client_id} is open in the hedge sub-account {self.name} and is not "
+                    f"ours; {cure}"
+                )
+        return None
+
+    async def _believed(self) -> VenueAccount:
+        async def read() -> VenueAccount:
+            account = await self._venue.account()
+            await self._book_late_fills(account)
+            return account
+
+        if self._agreement is None:
+            return await read()
+        return await self._agreement.agreed(read, lambda a: _beside_ours(self._split(a)))
+
+    async def _book_late_fills(self, account: VenueAccount) -> None:
+        """Where the account moved without us, it may still be by an order of ours.
+
+        An order that the network sent on twice fills again under our id, and an answer of the
+        venue's may have told less than became true. So what looks like somebody else's doing is
+        looked for among our fills first.
+        """
+        external = self._split(account).external
+        ours = set(self._journal.symbols_traded(account.state.name))
+        changed = {key[0] for key in external if external[key] != self._external.get(key)}
+        for symbol in sorted(changed & ours):
+            await book_fills(self._journal, self._venue, symbol, self._clock)
+        self._external = self._split(account).external
+
+    async def _attributed(
+        self, account: VenueAccount, split: Attribution
+    ) -> tuple[Attribution, tuple[ClosedHedge, ...]]:
+        """Ours and everybody else's; a hedge that shrank without us needs a second witness."""
+        earlier, self._disagreement = self._disagreement, split.closed_externally
+        if split.unsure:
+            raise DataError(
+                f"{min(split.unsure)}: an order of ours is not resolved and the account holds "
+                "something else than the journal; waiting until it is known"
+            )
+        if not split.closed_externally:
+            return split, ()
+        closed = [await self._explained(change) for change in split.closed_externally]
+        unexplained = [one.change for one in closed if not one.trades]
+        if unexplained and split.closed_externally != earlier:
+            first = unexplained[0]
+            raise DataError(
+                f"{first.symbol}: the journal has a hedge of {first.own_quantity} but the account "
+                f"holds {first.venue_quantity}; waiting for a second read that agrees"
+            )
+        self._book(closed)
+        self._disagreement = ()
+        return self._split(account), tuple(closed)
+
+    async def _explained(self, change: HedgeClosedExternally) -> ClosedHedge:
+        trades = await find_trades(self._journal, self._venue, change, self._clock)
+        return ClosedHedge(change, trades)
+
+    def _book(self, closed: Sequence[ClosedHedge]) -> None:
+        now_ms = self._clock.now_ms()
+        for one in closed:
+            self._journal.record_external_close(
+                self.name, one.change, timestamp_ms=now_ms, trades=one.trades
+            )
+
+    def _split(self, account: VenueAccount) -> Attribution:
+        name = account.state.name
+        unresolved = {order.symbol for order in self._journal.unresolved_orders(name)}
+        return attribute(self._journal.own_positions(name), account.base_quantity, unresolved)
+
+
+def _beside_ours(split: Attribution) -> dict[tuple[str, str], Decimal]:
+    """What is surely somebody else's: no hedge that shrank, and no order that may be the cause."""
+    shrunk = {(one.symbol, one.position_side) for one in split.closed_externally}
+    return {
+        key: quantity
+        for key, quantity in split.external.items()
+        if key not in shrunk and key[0] not in split.unresolved
+    }
