@@ -7,6 +7,7 @@ lower bound of J over all hedges that the caps allow (Boyd, Vandenberghe 2004, Â
 does not trade.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,10 +57,11 @@ def cap_slopes(model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray) -> S
 
     Blocks without a price, which are most, are passed over.
     """
-    caps = model.caps
-    of = {name: duals[rows] for name, rows in caps.blocks.items() if duals[rows].any()}
-    held = model.bot + hedge_usd
+    caps, held = model.caps, model.bot + hedge_usd
     smooth, size, width, turn = np.zeros((4, len(held)))  # width: the price of |x|
+    if not duals.any():
+        return Slopes(smooth, size, turn)
+    of = {name: duals[rows] for name, rows in caps.blocks.items() if duals[rows].any()}
     if "book" in of:
         smooth += (of["book"] * np.sign(caps.book_rows @ held)) @ caps.book_rows
         width += of["book"] @ caps.book_doubt
@@ -106,11 +108,11 @@ def proven(
     """
     near = _GAP * model.unit_usd
     values = model.caps.values(hedge_usd)
-    if not (np.all(excess(values, limits + near) == 0) and np.all(np.isfinite(hedge_usd))):
+    if not ((excess(values, limits + near) == 0).all() and np.isfinite(hedge_usd).all()):
         return False
     lagrangian = objective_usd + _charged_usd(limits, duals, values)
     bound = lagrangian - _fall_usd(model, limits, duals, hedge_usd)
-    return bool(np.isfinite(objective_usd) and objective_usd - bound <= near)
+    return math.isfinite(objective_usd) and objective_usd - bound <= near
 
 
 def lower_bound_usd(
@@ -143,8 +145,9 @@ def _fall_usd(
     It is a sum over symbols, each a line with kinks at no hedge and at no trade.
     """
     price = slopes(model, hedge_usd, np.where(np.isfinite(limits), np.maximum(duals, 0.0), 0.0))
-    kinks = np.array([model.current, np.zeros_like(hedge_usd)])
-    at = np.array([hedge_usd, model.lower, model.upper, *np.clip(kinks, model.lower, model.upper)])
+    lower, upper = model.lower, model.upper
+    kinks = (np.minimum(np.maximum(kink, lower), upper) for kink in (model.current, 0.0))
+    at = np.array([hedge_usd, lower, upper, *kinks])
     usd = price.smooth * (at - hedge_usd)
     usd += price.size * np.abs(at) + price.turn * np.abs(at - model.current)
-    return float(np.sum(usd[0] - np.min(usd[1:], axis=0)))
+    return float((usd[0] - usd[1:].min(axis=0)).sum())

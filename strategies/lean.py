@@ -13,6 +13,7 @@ a cap that cannot be met), nothing is returned, and the general problem is to be
 returned has been proven anew, from its duals and the model's own accounts: see ``proven``.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,14 +97,15 @@ def _keeps_exposure(model: HedgeModel, hedge_usd: FloatArray, limits: FloatArray
     if not model.caps.has_cae:
         return True
     limit = float(limits[model.caps.blocks["cae"]][0])
-    exposure = float(np.linalg.norm(model.root @ (model.bot + hedge_usd)))
+    adjusted = model.root @ (model.bot + hedge_usd)
+    exposure = math.sqrt(float(adjusted @ adjusted))
     return exposure <= limit * (1.0 + _FORGIVEN)
 
 
 def _optimum(program: Program) -> Optimum | None:
     """The optimum; sides without room stay at 0, and their tops cost what a trade there gains."""
     shut = program.top <= _SHUT
-    if not np.any(shut):
+    if not shut.any():
         return pivoted(program) or optimum(program)
     moves, impact = ~shut, program.impact
     part = _optimum(
@@ -160,18 +162,18 @@ def _trades(model: HedgeModel) -> _Trades | None:
     """None where nothing moves, or something may change its side on the way."""
     lower, upper, current, bot = model.lower, model.upper, model.current, model.bot
     moves = upper > lower
-    up, down = (np.where(moves, way, 0.0) for way in (upper - current, current - lower))
-    if not (np.all(up >= 0) and np.all(down >= 0) and np.any(moves)):
+    up, down = np.where(moves, upper - current, 0.0), np.where(moves, current - lower, 0.0)
+    if not ((up >= 0).all() and (down >= 0).all() and moves.any()):
         return None
-    turns = moves & (current != 0) & (lower < 0) & (upper > 0)
-    turns |= moves & (bot != 0) & ~((bot + lower) * (bot + upper) >= 0)
-    if np.any(turns):
+    turns = (current != 0) & (lower < 0) & (upper > 0)
+    turns |= (bot != 0) & ~((bot + lower) * (bot + upper) >= 0)
+    if (moves & turns).any():
         return None
     first, second = np.flatnonzero(up), np.flatnonzero(down)
     symbol = np.concatenate([first, second])
     side = np.ones(len(symbol))
     side[len(first) :] = -1.0
-    holds = np.sign(current)[symbol]
+    holds, held = np.sign(current)[symbol], bot[symbol]
     size = np.where(holds == 0, 1.0, holds * side)
     middle = np.sign(bot + 0.5 * (lower + upper))[symbol]
     return _Trades(
@@ -180,7 +182,7 @@ def _trades(model: HedgeModel) -> _Trades | None:
         side=side,
         top=np.concatenate([up[first], down[second]]),
         size=size,
-        width=np.where(bot[symbol] == 0, size, middle * side),
+        width=np.where(held == 0, size, middle * side),
     )
 
 
@@ -213,7 +215,7 @@ def _linear_caps(model: HedgeModel, trades: _Trades, limits: FloatArray) -> _Cap
     table, at, side, base = model.caps, trades.symbol, trades.side, trades.base
     held, blocks, limits = model.bot + base, table.blocks, np.maximum(limits, 0.0)
     top, top_of = trades.top, np.full(len(at), -1)
-    rows, room, row_of = [], [], []
+    rows, room, row_of, every = [], [], [], np.arange(len(limits))
 
     def add(coefficients: FloatArray, at_base: FloatArray, of: NDArray[np.intp]) -> None:
         rows.append(coefficients)
@@ -221,11 +223,11 @@ def _linear_caps(model: HedgeModel, trades: _Trades, limits: FloatArray) -> _Cap
         row_of.append(of)
 
     def of(block: str) -> NDArray[np.intp]:
-        return np.arange(blocks[block].start, blocks[block].stop)
+        return every[blocks[block]]
 
     if table.has_trade:
         once = np.abs(base - model.current)
-        if not np.all((once == 0) | (once <= limits[of("trade")])):
+        if not ((once == 0) | (once <= limits[blocks["trade"]])).all():
             return None
         top, top_of = _tighter(top, top_of, limits[of("trade")][at], of("trade")[at])
     if table.has_token:
@@ -238,10 +240,14 @@ def _linear_caps(model: HedgeModel, trades: _Trades, limits: FloatArray) -> _Cap
         add(back, np.abs(held)[which], of("token")[which])
     if len(table.book_rows):
         plain = table.book_rows[:, at] * side
-        doubt = table.book_doubt[:, at] * trades.width
-        value, wide = table.book_rows @ held, table.book_doubt @ np.abs(held)
-        add(doubt + plain, wide + value, of("book"))
-        add(doubt - plain, wide - value, of("book"))
+        value = table.book_rows @ held
+        if table.has_doubt:
+            doubt, wide = table.book_doubt[:, at] * trades.width, table.book_doubt @ np.abs(held)
+            add(doubt + plain, wide + value, of("book"))
+            add(doubt - plain, wide - value, of("book"))
+        else:
+            add(plain, value, of("book"))
+            add(-plain, -value, of("book"))
     if len(table.hedge_rows):
         add(table.hedge_rows[:, at] * trades.size, table.hedge_rows @ np.abs(base), of("hedge"))
     if len(table.stress_rows):
@@ -275,7 +281,7 @@ def _may_bind(
     if not rows:
         return _Caps(top, top_of, np.empty((0, len(top))), np.empty(0), np.empty(0, dtype=np.intp))
     every, left, of = np.concatenate(rows), np.concatenate(room), np.concatenate(row_of)
-    if not np.all(np.minimum(every, 0.0) @ top <= left):
+    if not (np.minimum(every, 0.0) @ top <= left).all():
         return None
     binds = ~(np.maximum(every, 0.0) @ top <= left)
     return _Caps(top, top_of, every[binds], left[binds], of[binds])
@@ -284,8 +290,11 @@ def _may_bind(
 def _duals(model: HedgeModel, caps: _Caps, found: Optimum) -> FloatArray:
     """(C,) USD per USD; 0 where a cap is clearly inside its limit."""
     duals, unit = np.zeros(len(model.caps.names)), model.unit_usd
-    left = caps.room / unit - caps.rows @ found.point
-    np.add.at(duals, caps.row_of, np.where(left < _INSIDE, found.row_price, 0.0))
+    if found.row_price.any():
+        left = caps.room / unit - caps.rows @ found.point
+        np.add.at(duals, caps.row_of, np.where(left < _INSIDE, found.row_price, 0.0))
+    if not found.top_price.any():
+        return duals
     binds = (caps.top_of >= 0) & (caps.top / unit - found.point < _INSIDE)
     np.add.at(duals, caps.top_of[binds], found.top_price[binds])
     return duals
