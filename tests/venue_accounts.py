@@ -493,6 +493,24 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         ],
     },
     "bitget": {
+        "GET /api/v2/mix/account/bill": _bitget(
+            {
+                "bills": [
+                    {
+                        "billId": "b1",
+                        "symbol": "FETUSDT",
+                        "amount": "1.25",
+                        "fee": "0",
+                        "feeByCoupon": "",
+                        "businessType": "contract_settle_fee",
+                        "coin": "USDT",
+                        "balance": "10000",
+                        "cTime": str(T1),
+                    }
+                ],
+                "endId": "b1",
+            }
+        ),
         "GET /api/v2/mix/account/accounts": _bitget(
             [
                 {

@@ -8,6 +8,7 @@ from typing import Any, Final
 from bot.ports import Clock
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import Fill
+from bot.venues.ccxt_funding_paid import fetch_funding_paid
 from bot.venues.ccxt_reading import read_fill, read_funding
 from bot.venues.dialects import dialect_of
 from risk.errors import DataError
@@ -79,25 +80,24 @@ class AccountHistory:
     async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
         """Funding paid on all positions since then, oldest first, each once; half a year at most.
 
-        Nothing where the exchange does not list it for all symbols.
+        Nothing where the exchange does not list it.
 
         Raises:
             UnreachableError, VenueError: the venue does not answer, or with an error.
             DataError: a payment cannot be read, or not all can be got.
         """
         dialect = self._dialect
-        if not (self._exchange.has.get("fetchFundingHistory") and dialect.funding_page):
+        if not self._exchange.has.get("fetchFundingHistory"):
             return ()
         payments = _List(
             dialect.funding_page, dialect.funding_window_ms, dialect.grain_ms, "funding"
         )
 
         async def page(start_ms: int, end_ms: int, _newest: bool) -> Rows:
-            params = dialect.funding_range(start_ms, end_ms)
-            limit = dialect.funding_page
+            params, limit = dialect.funding_range(start_ms, end_ms), dialect.funding_page
             return await self._read_rows(
                 "funding paid",
-                lambda: self._exchange.fetch_funding_history(None, start_ms, limit, params),
+                lambda: fetch_funding_paid(self._exchange, start_ms, end_ms, limit, params),
             )
 
         rows = await self._all(payments, page, since_ms)

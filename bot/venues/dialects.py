@@ -40,8 +40,7 @@ class Dialect:
             ccxt works one out.
         leverages: ccxt's list of leverages is about perpetuals.
         client_id_field, pnl_field: of a trade, as the exchange writes them.
-        funding_page: rows of a reply that may hold more elsewhere; 0 where payments of all symbols
-            are not listed at one go.
+        funding_page: rows of a reply that may hold more elsewhere.
         funding_window_ms: longest time that one question about them may span.
         funding_sign: -1 where the list counts what was paid as positive.
         funding_range: what ccxt is told of start and end beside its own arguments.
@@ -101,7 +100,6 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
         size_path=("total",),
         client_id_field="clientOid",
         pnl_field="profit",
-        funding_page=0,
     ),
     "gate": Dialect(
         trades_page=1000,

@@ -23,8 +23,7 @@ that the config takes can be used as a source of positions, and for paper tradin
 All of this is tested with replies in each exchange's own format through its real ccxt client, and
 whole runs against the simulated exchange, which speaks as binanceusdm does. No real account of any
 of them has been traded on yet. On hyperliquid perpetuals settle in USDC, so `universe.benchmarks`
-must name `BTC/USDC:USDC`; what bitget pays as funding is not booked, since ccxt lists it by symbol
-only.
+must name `BTC/USDC:USDC`.
 
 ## What a reply to an order means
 
