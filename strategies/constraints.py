@@ -61,7 +61,7 @@ def shape_of(model: HedgeModel) -> Shape:
         has_cae=caps.has_cae,
         has_turnover=caps.has_turnover,
         has_trade=caps.has_trade,
-        has_impact=bool(np.any(model.costs.impact_per_root_usd > 0)),
+        has_impact=model.costs.weights[-1] is not None,
         has_uncertainty=model.uncertainty > 0,
         windows=len(model.other_roots),
         scenarios=0 if model.tail is None else len(model.tail.returns),

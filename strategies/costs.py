@@ -113,12 +113,13 @@ class CostModel:
         self,
     ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray | None]:
         """Coefficients of h, |h|, |z|, z and |z|^{3/2}, put together once for many hedges."""
+        impact = self.impact_trade()
         return (
             self.linear_hedge(),
             self.absolute_hedge(),
             self.linear_trade(),
             self.signed_trade(),
-            self.impact_trade() if np.any(self.impact_per_root_usd) else None,
+            impact if np.any(impact) else None,
         )
 
     def estimate(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> CostEstimate:

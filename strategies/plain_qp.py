@@ -56,7 +56,6 @@ class PlainQp(MinimumRisk):
             replace(
                 choices,
                 risk_aversion=choices.risk_aversion or 1.0,
-                impact=0.0,
                 estimation_uncertainty=0.0,
                 tail_aversion=0.0,
                 worst_window=False,

@@ -208,3 +208,28 @@ def _require_sound(strategy: HedgeStrategy, facts: HedgeFacts, choices: HedgeCho
 
 def test_a_new_strategy_of_the_same_name_is_another_object() -> None:
     assert sample() is not sample()
+
+
+def test_minimum_variance_ignores_impact_and_tells_it_of_alternatives_too() -> None:
+    facts = random_facts(2)
+    free, dear = (
+        KEPT["sample"].decide(facts, replace(FREE, impact=impact)) for impact in (0.0, 5.0)
+    )
+    assert isinstance(free, HedgeProposal)
+    assert isinstance(dear, HedgeProposal)
+    assert free.legs == dear.legs
+    assert dear.cost.impact_usd > 0.1 * dear.cost.fee_usd
+    told = {one.name: one.trade_cost_usd for one in dear.alternatives}
+    plain = {one.name: one.trade_cost_usd for one in free.alternatives}
+    traded = [name for name, usd in plain.items() if usd > 0]
+    assert traded
+    for name in traded:
+        assert told[name] > 1.05 * plain[name]
+    (without,) = [name for name in traded if name.startswith("without ")]
+    left_out = without.removeprefix("without ")
+    size = np.array([abs(leg.trade_usd) if leg.symbol != left_out else 0.0 for leg in dear.legs])
+    at = [facts.symbols.index(leg.symbol) for leg in dear.legs]
+    volatility, adv = np.sqrt(np.diag(facts.covariance_daily))[at], facts.adv_usd[at]
+    by_hand = size @ (facts.taker_fee + facts.half_spread)[at]
+    by_hand += 5.0 * (volatility / np.sqrt(adv)) @ size**1.5
+    assert told[without] == pytest.approx(by_hand)
