@@ -15,6 +15,7 @@ from bot.venues.ccxt_market import (
     positive,
     reading,
 )
+from bot.venues.ccxt_rows import read_only_wanted
 from risk.errors import DataError
 from risk.instrument import Instrument
 from risk.returns import HOUR_MS
@@ -49,6 +50,7 @@ class QuoteReader:
     def __init__(
         self, exchange: Any, clock: Clock, log: Logger, *, with_open_interest: bool
     ) -> None:
+        read_only_wanted(exchange)
         self._exchange = exchange
         self._clock = clock
         self._log = log
