@@ -25,6 +25,7 @@ from bot.records.ending import Look, cycle_id, described, ended, headline, quant
 from bot.records.news import News
 from bot.steps.aftermath import answer
 from bot.steps.carrying import carry_out
+from bot.steps.continuing import continuation
 from bot.steps.interrupted import cut_short, defective
 from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
@@ -188,12 +189,13 @@ class Engine:
             return await self._while_halted(progress, look, halted)
         waiting = self._not_due(look)
         if waiting is not None:
-            return ended(seen, look, CycleStatus.NO_HEDGE, waiting)
+            return await self._go_on(progress, look, waiting)
         decision = self.decide(look)
         if isinstance(decision, NoHedge):
             if decision.reason is NoHedgeReason.SOLVER_FAILED:
                 return ended(seen, look, CycleStatus.HELD, decision.detail)
             self._decided(look, decision)
+            parts.executor.programs.end_all("a new decision wants no trade")
             return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
         self._decided(look, decision)
         if not self._policy.executes:
@@ -209,6 +211,20 @@ class Engine:
             return ended(progress.record, look, CycleStatus.HALTED, reason)
         progress.trading = True
         return await self._carry_out(progress.record, look, proposal, closing=True)
+
+    async def _go_on(self, progress: Progress, look: Look, waiting: str) -> CycleRecord:
+        """No decision is due: slices of an earlier one go out, if they are still good."""
+        programs, seen = self._parts.executor.programs, progress.record
+        proposal = continuation(look, programs.to_trade()) if self._policy.executes else None
+        if proposal is None:
+            return ended(seen, look, CycleStatus.NO_HEDGE, waiting)
+        denied = self._denied(look, proposal)
+        if denied is not None:
+            programs.end_all(f"denied: {denied.reason}")
+            self._decided_ms = None
+            return ended(seen, look, CycleStatus.NO_HEDGE, f"{denied.reason}; no slice goes out")
+        progress.trading = True
+        return await self._carry_out(seen, look, proposal, continuing=True)
 
     async def _unless_denied(
         self, progress: Progress, look: Look, decision: HedgeProposal
@@ -290,10 +306,16 @@ class Engine:
         return f"{state}; the next decision is due at {iso_utc(next_ms)}"
 
     async def _carry_out(
-        self, seen: CycleRecord, look: Look, proposal: HedgeProposal, *, closing: bool = False
+        self,
+        seen: CycleRecord,
+        look: Look,
+        proposal: HedgeProposal,
+        *,
+        closing: bool = False,
+        continuing: bool = False,
     ) -> CycleRecord:
         record, report = await carry_out(
-            self._parts, self._policy, seen, look, proposal, closing=closing
+            self._parts, self._policy, seen, look, proposal, closing=closing, continuing=continuing
         )
         if report.stopped or report.denials or report.unknown:
             self._decided_ms = None  # it was not all carried out; the next cycle decides anew

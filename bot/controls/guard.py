@@ -63,7 +63,7 @@ class Guard(Resuming):
             self._slices[intent_id] = self._slices.get(intent_id, 0) + 1
         told = {one.intent_id: one.most_orders for one in plan.intents}
         self._slices |= {name: most for name, most in told.items() if most is not None}
-        self._gate.begin(self._planned)
+        self._gate.begin({one.intent_id: one.trade_quantity - one.done for one in plan.intents})
 
     def slices(self, intent_id: str) -> int | None:
         """How many orders the intent was planned to take."""

@@ -340,6 +340,11 @@ class JournalReader:
         )
         return sum((Decimal(row["filled_quantity"]) for row in rows), Decimal(0))
 
+    def legs_of_intent(self, intent_id: str) -> list[str]:
+        """Names of an intent's orders within it, in the order in which they were sent."""
+        rows = self._rows("SELECT leg FROM orders WHERE intent_id = ? ORDER BY rowid", intent_id)
+        return [str(row["leg"]) for row in rows]
+
     def newest_fill(self) -> int:
         """Number of the newest booked fill; 0 without any."""
         return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM fills")[0]["n"])

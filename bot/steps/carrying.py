@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bot.records.cycle import CycleRecord
+from bot.records.cycle import CycleRecord, CycleStatus
 from bot.records.ending import Look, ended, outcome
 from bot.records.summary import fill_records, hedge_vector, leg_records, order_records
 from bot.steps.parts import EngineParts, Policy
@@ -25,16 +25,22 @@ async def carry_out(
     proposal: HedgeProposal,
     *,
     closing: bool,
+    continuing: bool = False,
 ) -> tuple[CycleRecord, ExecutionReport]:
     """The record of the cycle with what was sent, and what became of that.
+
+    With ``continuing`` nothing new is planned; slices of an earlier decision go out.
 
     Raises:
         JournalError: the journal failed; the engine must stop.
     """
-    plan = _planned(parts, policy, seen, look, proposal)
+    plan = Plan((), (), ())
+    if not continuing:
+        plan = _planned(parts, policy, seen, look, proposal)
     for skipped in plan.skipped:
         parts.log.warning("leg_skipped", symbol=skipped.symbol, reason=skipped.reason)
     context = _context(parts, seen, look, proposal, closing=closing)
+    context = replace(context, continuing=continuing)
     report = await parts.executor.execute(plan, context)
     return _executed(parts, seen, look, proposal, report, skipped=plan.skipped), report
 
@@ -101,6 +107,8 @@ def _executed(
     hedge_usd = hedge_vector(facts, own, marks)
     after = risk_state(facts, look.choices, hedge_usd)
     status, reason = outcome(report, proposal, skipped)
+    if report.waiting and not report.results:
+        status, reason = CycleStatus.NO_HEDGE, report.waiting
     record = ended(seen, look, status, reason, proposal, after=after)
     return replace(
         record,

@@ -21,6 +21,7 @@ from bot.trading.orders import (
     OrderOutcome,
     OrderRequest,
     OrderState,
+    Side,
     UnknownOutcome,
 )
 from bot.trading.planner import PlannedOrder
@@ -182,7 +183,7 @@ class OrderDesk:
         await self._refresh(request.symbol, run)
         if request.symbol in run.mismatches:
             return Denied("position", f"{request.symbol}: its position did not move as expected")
-        depth = await self._market.depth_usd(request.symbol, self._limits.collar)
+        depth = await self.depth_usd(request.symbol)
         facts = PretradeFacts(
             now_ms=self._clock.now_ms(),
             instruments=context.instruments,
@@ -227,7 +228,9 @@ class OrderDesk:
         self, request: OrderRequest, facts: PretradeFacts, context: ExecutionContext, run: Run
     ) -> Denied | None:
         """An opening of a plan that is not going as planned must not lead out of the caps."""
-        as_planned = all(r.filled_quantity == r.request.quantity for r in run.results)
+        as_planned = not context.continuing and all(
+            r.filled_quantity == r.request.quantity for r in run.results
+        )
         if request.reduce_only or context.cap_use is None or (as_planned and not facts.open_orders):
             return None
         marks = {symbol: quote.mark for symbol, quote in run.quotes.items()}
@@ -242,6 +245,14 @@ class OrderDesk:
         await self.see({symbol}, run, within_ms=self._limits.mark_max_age_ms // 2)
         if now_ms - run.account.state.timestamp_ms > self._limits.positions_max_age_ms // 2:
             run.account = await self._venue.account()
+
+    async def depth_usd(self, symbol: str) -> Mapping[Side, float]:
+        """Notional inside the collar that an order of each side meets now.
+
+        Raises:
+            UnreachableError, VenueError, DataError: it cannot be read.
+        """
+        return await self._market.depth_usd(symbol, self._limits.collar)
 
     async def see(self, symbols: set[str], run: Run, *, within_ms: int) -> None:
         """Reads prices again, of these and of all that is held, unless they are fresh enough.

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from bot.controls.facts import Denied
@@ -18,7 +19,10 @@ from bot.trading.execution_report import (
 from bot.trading.order_notes import OrderObserver
 from bot.trading.orders import OrderState
 from bot.trading.planner import Plan, PlannedIntent, PlannedOrder
+from bot.trading.programs import Programs
 from bot.trading.resting import RestingWork
+from bot.trading.slices import Program
+from bot.trading.slicing import Slicing
 from bot.trading.styles import Style
 
 __all__ = [
@@ -35,6 +39,14 @@ __all__ = [
 class Executor(OrderDesk):
     """Carries out plans; whatever rested or waited, what is left is sent one after another."""
 
+    @cached_property
+    def programs(self) -> Programs:
+        """Slices that are under way."""
+        programs = Programs(self.journal, self.venue.account_name)
+        if Style.SLICED not in (self.styles.style, self.styles.breach_style):
+            programs.end_all("slices are no longer chosen")
+        return programs
+
     async def execute(self, plan: Plan, context: ExecutionContext) -> ExecutionReport:
         """Carries out a plan as far as checks, venue and data allow.
 
@@ -42,6 +54,11 @@ class Executor(OrderDesk):
             JournalError: the journal failed; then nothing more is sent.
         """
         style = self._style_of(context)
+        fresh: tuple[Program, ...] = ()
+        if style is Style.SLICED:
+            plan, fresh = await self._sliced(plan, context)
+        else:
+            self.programs.end_all("a new plan is worked in another style")
         if style is Style.POST_ONLY:
             plan = _with_reprices(plan, self.styles.max_reprices)
         self.guard.begin(plan)
@@ -56,7 +73,10 @@ class Executor(OrderDesk):
                 self._inputs(intent, context),
             )
             for intent in plan.intents
+            if not intent.known
         )
+        for program in fresh:
+            self.programs.start(program, context.cycle_id)
         run = Run(context.account, dict(context.quotes))
         orders: Sequence[PlannedOrder] = plan.orders
         if style is Style.POST_ONLY and orders:
@@ -67,10 +87,27 @@ class Executor(OrderDesk):
                 run.leave(planned.request, run.stopped)
             else:
                 await self._carry_out(planned, context, run)
-        return run.report()
+        return replace(run.report(), waiting=self._waiting())
+
+    async def _sliced(
+        self, plan: Plan, context: ExecutionContext
+    ) -> tuple[Plan, tuple[Program, ...]]:
+        """What of a plan goes out now, and the programs that begin with it."""
+        slicing = Slicing(self, self.styles, self.programs)
+        if context.continuing:
+            return await slicing.due(context), ()
+        sliced = await slicing.of_decision(plan, context)
+        return sliced.plan, sliced.fresh
+
+    def _waiting(self) -> str:
+        """What goes on with later cycles."""
+        names = ", ".join(sorted(self.programs.active))
+        return f"hedges are sliced over time: {names}" if names else ""
 
     def _style_of(self, context: ExecutionContext) -> Style:
         """As the owner chose; nothing may rest where nothing can be cancelled."""
+        if context.continuing:
+            return Style.SLICED
         style = self.styles.of_plan(breached=context.breached, closing=context.closing)
         if style is Style.POST_ONLY and not isinstance(self.venue, Canceller):
             return Style.IOC

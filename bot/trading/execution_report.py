@@ -42,6 +42,7 @@ class ExecutionReport:
         stopped: why the rest was not sent; empty when everything was tried.
         halted: the kill switch was what stopped it.
         account: the account as it was last read.
+        waiting: what goes on with later cycles, one line; empty where nothing does.
     """
 
     results: tuple[PlaceResult, ...]
@@ -50,6 +51,7 @@ class ExecutionReport:
     stopped: str
     account: VenueAccount
     halted: bool = False
+    waiting: str = ""
 
     @property
     def denials(self) -> tuple[PlaceResult, ...]:
@@ -74,6 +76,7 @@ class ExecutionContext:
         closing: an operator wants everything closed, halted or not; only closes are sent then.
         looked_ms: when the plan's look at the bot ended; None: the plan does not grow old.
         breached: the plan cures a breach.
+        continuing: no new decision; slices of an earlier one go out.
     """
 
     cycle_id: str
@@ -88,6 +91,7 @@ class ExecutionContext:
     closing: bool = False
     looked_ms: int | None = None
     breached: bool = False
+    continuing: bool = False
 
 
 @dataclass(slots=True)

@@ -58,12 +58,16 @@ class PlannedIntent:
 
     Attributes:
         most_orders: how many orders it may take; None: as many as the plan has.
+        done: what earlier orders of it traded, or may have, signed base units.
+        known: it is in the journal already.
     """
 
     intent_id: str
     symbol: str
     trade_quantity: Decimal
     most_orders: int | None = None
+    done: Decimal = _ZERO
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

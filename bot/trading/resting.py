@@ -258,6 +258,8 @@ class RestingWork:
             return
         sent, leg.sent = leg.sent, None
         await self._desk.settle(sent, self._run)
+        if row.code in WOULD_TAKE:  # no end of the leg: it is priced anew
+            self._run.results[-1] = replace(self._run.results[-1], detail="")
         leg.rest -= row.filled_quantity
         if row.state is OrderState.UNKNOWN:
             leg.over = leg.lost = True
