@@ -23,6 +23,7 @@ from bot.venues.ccxt_market import (
     reading,
     require_capabilities,
 )
+from bot.venues.ccxt_wire import watch
 from risk.crowding.report import FundingSeries
 from risk.errors import DataError
 from risk.instrument import Instrument
@@ -57,6 +58,7 @@ class LiveFeed:
             concurrency: requests under way at a time; 1 sends one after another.
             open_interest: ask for it, one request a symbol every few hours.
         """
+        watch(exchange)
         cache = None if cache_dir is None else BarCache(cache_dir, exchange.id, log)
         self._exchange = exchange
         self._clock = clock

@@ -10,6 +10,7 @@ from bot.ports import VenueAccount
 from bot.trading.orders import Acknowledged, Fill, OrderRequest
 from bot.trading.venue_closes import CloseKind
 from bot.venues.ccxt_origins import binance_origins
+from bot.venues.ccxt_pacing import without_waiting
 from bot.venues.ccxt_reading import is_cancel_receipt, read_order
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.wire_ids import wire_id
@@ -36,7 +37,7 @@ class ControlledVenue(CcxtVenue):
     @property
     def messages_per_second(self) -> float | None:
         """The exchange's own limit of requests, as ccxt knows it."""
-        pause_ms = self._exchange.rateLimit
+        pause_ms = self._exchange.describe().get("rateLimit")
         return 1000 / pause_ms if isinstance(pause_ms, int | float) and pause_ms > 0 else None
 
     async def _arguments(self, order: OrderRequest) -> dict[str, Any]:
@@ -55,11 +56,15 @@ class ControlledVenue(CcxtVenue):
         return replace(found, margin_mode=modes)
 
     async def cancel(self, symbol: str, client_id: str) -> bool:
-        """Ends one order; True where the venue says that it is over.
+        """Ends one order; True where the venue says that it is over. Waits for no turn.
 
         A reply of nonsense says nothing, and on most exchanges the receipt of a cancel does not
         say either that the order has ended: then it is asked for.
         """
+        with without_waiting():
+            return await self._cancel(symbol, client_id)
+
+    async def _cancel(self, symbol: str, client_id: str) -> bool:
         venue = self._wire.venue
         try:
             sent_id, size = wire_id(venue, client_id), await self._contract_size(symbol)

@@ -9,17 +9,18 @@ redirects, both are stopped here: one changing request a call, to the address it
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import UnreachableError, VenueError
+from bot.venues.ccxt_pacing import for_trading, retry_after_s
 from bot.venues.ccxt_safety import harden, refuse_unsafe
+from bot.venues.dialects import changes_something
 from bot.venues.outcomes import Reply, describe, reply_code
 
 _BUSY = (403, 418, 429)
-_LONGEST_WAIT_SECONDS = 3 * 86_400.0
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class CcxtWire:
         self.exchange = exchange
         self.venue = str(exchange.id)
         harden(exchange)
-        _watch(exchange, self.venue)
+        watch(exchange)
 
     async def read(self, doing: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of a call that changes nothing.
@@ -93,7 +94,8 @@ class CcxtWire:
         traffic = _Traffic(may_change)
         token = _current.set(traffic)
         try:
-            return await call(), None
+            with for_trading():
+                return await call(), None
         except broken_call_errors() as error:
             return None, self._reply(traffic, type(error).__name__)
         finally:
@@ -114,20 +116,16 @@ class CcxtWire:
         await self.exchange.close()
 
 
-def _changes(venue: str, url: str, method: str) -> bool:
-    """The request may change something there."""
-    if venue == "hyperliquid":  # which takes questions as POST too
-        return not url.endswith("/info")
-    return method != "GET"
-
-
-def _watch(exchange: Any, venue: str) -> None:
-    send, receive = exchange.fetch, exchange.on_rest_response
+def watch(exchange: Any) -> None:
+    """Lets a client follow no redirect, keep no request, log no secret, and send nothing twice."""
+    if getattr(exchange.fetch, "watched", False):
+        return
+    venue, send, receive = str(exchange.id), exchange.fetch, exchange.on_rest_response
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         traffic = _current.get()
         if traffic is not None:
-            _let_pass(traffic, changing=_changes(venue, url, method))
+            _let_pass(traffic, changing=changes_something(venue, url, method))
         exchange.open(True)
         _refuse_redirects(exchange.session)
         try:
@@ -143,9 +141,10 @@ def _watch(exchange: Any, venue: str) -> None:
         if traffic is not None:
             headers, reply_body = rest[3], rest[4]
             traffic.status, traffic.body = status, str(reply_body)
-            traffic.retry_after_seconds = _retry_after(headers)
+            traffic.retry_after_seconds = retry_after_s(headers)
         return receive(status, *rest)
 
+    fetch.watched = True  # type: ignore[attr-defined]
     exchange.fetch = fetch
     exchange.on_rest_response = on_rest_response
     # At debug level ccxt logs the API key and every signature.
@@ -164,13 +163,6 @@ def _let_pass(traffic: _Traffic, *, changing: bool) -> None:
         raise ValueError("nothing is sent twice")
     traffic.status, traffic.body, traffic.retry_after_seconds = None, "", None
     traffic.sent = traffic.sent or changing
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    told = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
-    if not (told.isascii() and told.isdigit()):
-        return None
-    return min(float(told[:9]), _LONGEST_WAIT_SECONDS)
 
 
 def _refuse_redirects(session: Any) -> None:

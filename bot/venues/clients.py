@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.errors import SafetyError
+from bot.venues.ccxt_pacing import pace
 from bot.venues.ccxt_safety import harden, refuse_unsafe
+from bot.venues.loopback import ccxt_library
 from bot.venues.loopback import client as loopback_client
 from config.secrets import Credentials
 
@@ -15,6 +17,7 @@ def make_client(
     urls_host: str | None = None,
     credentials: Credentials | None = None,
     now_ms: Callable[[], int] | None = None,
+    streams: bool = False,
 ) -> Any:
     """An unmodified ``ccxt.async_support`` client for linear perpetuals; close it after use.
 
@@ -23,6 +26,7 @@ def make_client(
         urls_host: a simulated exchange on this machine, in place of the real one.
         credentials: None for public data only.
         now_ms: a simulated clock, with ``urls_host`` only; the client then reads no wall time.
+        streams: a client of ``ccxt.pro``, which has websockets beside REST.
 
     Raises:
         SafetyError: ``urls_host`` is not this machine, or the exchange cannot be simulated.
@@ -34,9 +38,7 @@ def make_client(
             )
         key = credentials.api_key.get_secret_value() if credentials else None
         secret = credentials.api_secret.get_secret_value() if credentials else None
-        return loopback_client(urls_host, key=key, secret=secret, now_ms=now_ms)
-    import ccxt.async_support
-
+        return loopback_client(urls_host, key=key, secret=secret, now_ms=now_ms, streams=streams)
     settings: dict[str, Any] = {
         "enableRateLimit": True,
         # The default limiter queues orders behind market data; this one does not.
@@ -50,12 +52,13 @@ def make_client(
     }
     if credentials is not None:
         settings |= _secrets(exchange_id, credentials)
-    exchange = getattr(ccxt.async_support, exchange_id)(settings)
+    exchange = getattr(ccxt_library(streams=streams), exchange_id)(settings)
     # With a key, ccxt would first ask for all currencies, which a key that may only trade must not.
     exchange.has = {**exchange.has, "fetchCurrencies": False}
     # ccxt merges what it finds in its own defaults; nothing in them may send an order again.
     refuse_unsafe(exchange)
     harden(exchange)
+    pace(exchange)
     return exchange
 
 

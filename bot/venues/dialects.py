@@ -129,3 +129,10 @@ _DIALECTS: Final[Mapping[str, Dialect]] = {
 def dialect_of(venue: str) -> Dialect:
     """The exchange's own, or the cautious one of those that are not known."""
     return _DIALECTS.get(venue, Dialect())
+
+
+def changes_something(venue: str, url: str, method: str) -> bool:
+    """A request may change something there."""
+    if venue == "hyperliquid":  # which takes questions as POST too
+        return not url.endswith("/info")
+    return method != "GET"
