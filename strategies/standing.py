@@ -13,7 +13,7 @@ charge, nothing pays. Without any prices these are the textbook conditions of a 
 optimal (Boyd, Vandenberghe 2004, §5.5).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,11 +42,10 @@ def standing_prices(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
 
 def _proof(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
     values = model.caps.now
-    if not np.all(excess(values, limits) == 0) or _too_many_legs(model):
+    if not (excess(values, limits) == 0).all() or _too_many_legs(model):
         return None
-    sides = _sides(model)
-    none = np.zeros(len(values))
-    if sides.certain(sides.slope, 0.0):
+    sides, none = _sides(model), np.zeros(len(values))
+    if sides.certain(sides.slope, sides.size(sides.slope), 0.0):
         return none
     room = np.maximum(limits - values, 0.0)
     near = np.flatnonzero(room <= _NEAR * np.where(np.isfinite(limits), limits, 0.0))
@@ -62,7 +61,7 @@ def _proof(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
         caps=len(near),
     )
     price = _prices(sides, charges)
-    if not sides.certain(sides.slope + price @ charges.rows, charges.usd(price)):
+    if price is None:
         return None
     none[near] = price[: len(near)]
     return none
@@ -77,9 +76,9 @@ def _one_trade_pays(model: HedgeModel, sides: "_Sides") -> bool:
     if model.tail is not None or len(model.other_roots):
         return False
     own = model.risk_per_usd * (1.0 + model.uncertainty) * model.volatility**2
-    alone = replace(sides, curve=np.tile(own, 2))
-    size = np.clip(alone.size(alone.slope), alone.least, alone.most)
-    return bool(np.any(alone.rise(alone.slope, size)[alone.most > 0] < -alone.worth))
+    alone = sides.curved(own)
+    size = np.minimum(np.maximum(alone.size(alone.slope), alone.least), alone.most)
+    return bool((alone.rise(alone.slope, size) < -alone.worth).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +88,51 @@ class _Sides:
     Attributes:
         slope: u without caps.
         least, most: the smallest and the largest trade, USD; most is 0 where there is none.
-        impact, curve: b and κ.
-        worth: w, USD.
+        impact: b; None for none.
+        curve: κ.
+        worth: w, USD; infinite where there is no trade.
     """
 
     slope: FloatArray
     least: FloatArray
     most: FloatArray
-    impact: FloatArray
+    impact: FloatArray | None
     curve: FloatArray
-    worth: float
+    worth: FloatArray
+
+    def curved(self, curve: FloatArray) -> "_Sides":
+        """The same with κ (N,) of each symbol."""
+        both = np.concatenate([curve, curve])
+        return _Sides(self.slope, self.least, self.most, self.impact, both, self.worth)
 
     def rise(self, slope: FloatArray, size: FloatArray) -> FloatArray:
         """u·d + b·d^{3/2} + κ·d², (2N,) USD."""
-        total: FloatArray = (slope + self.impact * np.sqrt(size) + self.curve * size) * size
-        return total
+        total: FloatArray = slope + self.curve * size
+        if self.impact is not None:
+            total = total + self.impact * np.sqrt(size)
+        return total * size
 
     def size(self, slope: FloatArray) -> FloatArray:
         """The trade of any size with the least rise, (2N,): the root of a quadratic in √d."""
         down = np.maximum(-slope, 0.0)
-        steep = 3.0 * self.impact
-        below = steep + np.sqrt(steep**2 + 32.0 * self.curve * down)
-        root = np.where(down > 0, np.inf, 0.0)
-        np.divide(4.0 * down, below, out=root, where=below > 0)
-        least: FloatArray = np.minimum(root**2, self.most)
-        return least
+        size: FloatArray = np.where(down > 0, np.inf, 0.0)
+        if self.impact is None:
+            np.divide(down, 2.0 * self.curve, out=size, where=self.curve > 0)
+        else:
+            steep = 3.0 * self.impact
+            below = steep + np.sqrt(steep**2 + 32.0 * self.curve * down)
+            np.divide(4.0 * down, below, out=size, where=below > 0)
+            size *= size
+        return np.minimum(size, self.most)
 
-    def certain(self, slope: FloatArray, charged_usd: float) -> bool:
-        """No trades in lots gain what they must be worth, even with ``charged_usd`` on top."""
-        size = np.minimum(np.maximum(self.size(slope), self.least), self.most)
-        lost = (self.rise(slope, size) + self.worth)[~(self.most <= 0)]
-        fewest = lost.min(initial=np.inf)
+    def certain(self, slope: FloatArray, size: FloatArray, charged_usd: float) -> bool:
+        """No trades in lots gain what they must be worth, even with ``charged_usd`` on top.
+
+        ``size`` (2N,) is that of ``slope``.
+        """
+        tried = np.minimum(np.maximum(size, self.least), self.most)
+        lost = self.rise(slope, tried) + self.worth
+        fewest = lost.min()
         if fewest < 0:
             fewest = np.minimum(lost, 0.0).sum()
         return bool(fewest > charged_usd)
@@ -128,27 +141,26 @@ class _Sides:
 def _sides(model: HedgeModel) -> _Sides:
     at, least = model.current, model.smallest_trade_usd
     price = slopes(model, at, np.zeros(len(model.caps.names)))
+    most = np.maximum(np.concatenate([model.upper - at, at - model.lower]), 0.0)
+    impact = model.costs.weights[-1]
+    # A close may be smaller than the smallest trade.
+    up, down = np.where(at < 0, -at, np.inf), np.where(at > 0, at, np.inf)
     return _Sides(
         slope=_both(model, price.smooth, price.size, price.turn),
-        # A close may be smaller than the smallest trade.
-        least=np.concatenate(
-            [
-                np.where(at < 0, np.minimum(least, -at), least),
-                np.where(at > 0, np.minimum(least, at), least),
-            ]
-        ),
-        most=np.maximum(np.concatenate([model.upper - at, at - model.lower]), 0.0),
-        impact=np.tile(model.costs.impact_trade(), 2),
+        least=np.concatenate([np.minimum(least, up), np.minimum(least, down)]),
+        most=most,
+        impact=None if impact is None else np.concatenate([impact, impact]),
         curve=np.zeros(2 * len(at)),
-        worth=model.trade_worth_usd,
+        worth=np.where(most <= 0, np.inf, model.trade_worth_usd),
     )
 
 
 def _both(model: HedgeModel, smooth: FloatArray, size: FloatArray, turn: FloatArray) -> FloatArray:
     """Slopes up and down, (2N,); |h| grows either way from 0 and one way only from elsewhere."""
     side = np.sign(model.current)
-    up = smooth + turn + np.where(side == 0, size, side * size)
-    down = -smooth + turn + np.where(side == 0, size, -side * size)
+    flat = side == 0
+    up = turn + smooth + np.where(flat, size, side * size)
+    down = turn - smooth + np.where(flat, size, -side * size)
     return np.concatenate([up, down])
 
 
@@ -166,13 +178,14 @@ def _with_risk(model: HedgeModel, sides: _Sides) -> tuple[_Sides, FloatArray, Fl
     n = len(model.current)
     if len(model.other_roots) or model.risk_per_usd == 0:  # not one quadratic, or none
         return sides, np.empty((0, 2 * n)), np.empty(0)
-    correlation = model.covariance / np.outer(model.volatility, model.volatility)
+    volatility = model.volatility
+    correlation = model.covariance / (volatility[:, None] * volatility)
     strength, vectors = np.linalg.eigh(correlation)
     least = max(float(strength[0]), 0.0)
     charge = model.risk_per_usd * (strength[-_MOST_FACTORS:] - least)
-    slope = 2.0 * charge[:, None] * (model.volatility * vectors.T[-_MOST_FACTORS:])
-    curve = model.risk_per_usd * least * model.volatility**2
-    return replace(sides, curve=np.tile(curve, 2)), np.hstack([slope, -slope]), charge
+    slope = 2.0 * charge[:, None] * (volatility * vectors.T[-_MOST_FACTORS:])
+    curve = model.risk_per_usd * least * volatility**2
+    return sides.curved(curve), np.concatenate([slope, -slope], axis=1), charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,40 +206,41 @@ class _Charges:
         return float(price @ self.room + price**2 @ self.square)
 
 
-def _prices(sides: _Sides, charges: _Charges) -> FloatArray:
-    """Prices (P,) that prove it, or that prove most.
+def _prices(sides: _Sides, charges: _Charges) -> FloatArray | None:
+    """Prices (P,) that prove it; None where none were found.
 
     Minimises what trades of any size could gain plus what the prices charge, a convex function, by
     Newton steps; any prices are good for a proof, so that it may stop as soon as there is one.
     """
-    rows = charges.rows
-    price = best = np.zeros(len(rows))
-    least = np.inf
+    rows, price = charges.rows, np.zeros(len(charges.rows))
     for _ in range(_ROUNDS):
         slope = sides.slope + price @ rows
-        charged = charges.usd(price)
-        if sides.certain(slope, charged):
-            return price
         size = sides.size(slope)
-        gain = charged - float(sides.rise(slope, size).sum())
-        if gain < least:
-            best, least = price, gain
-        downhill = rows @ size - charges.room - 2.0 * charges.square * price
-        bending = (size > 0) & (sides.curve > 0)
-        moved = rows[:, bending]
-        hessian = (moved / (2.0 * sides.curve[bending])) @ moved.T
-        hessian.flat[:: len(price) + 1] += 2.0 * charges.square
-        free = (price > 0) | (downhill > 0)
-        free[charges.caps :] = True
-        inner = hessian[free][:, free]
-        steepest = inner.diagonal().max(initial=0.0)
-        if not steepest > 0:
-            break
-        inner.flat[:: len(inner) + 1] += 1e-9 * inner.trace()
-        following = price.copy()
-        following[free] += np.linalg.solve(inner, downhill[free])
-        following[: charges.caps] = np.maximum(following[: charges.caps], 0.0)
-        if (np.abs(following - price) <= 1e-9 * np.abs(price)).all():
-            break
+        if sides.certain(slope, size, charges.usd(price)):
+            return price
+        following = _newton(sides, charges, price, size)
+        if following is None or (np.abs(following - price) <= 1e-9 * np.abs(price)).all():
+            return None
         price = following
-    return best
+    return None
+
+
+def _newton(
+    sides: _Sides, charges: _Charges, price: FloatArray, size: FloatArray
+) -> FloatArray | None:
+    """The next prices; None where there is nowhere to go."""
+    rows, caps = charges.rows, charges.caps
+    downhill = rows @ size - charges.room - 2.0 * charges.square * price
+    bends = np.zeros(len(size))
+    np.divide(0.5, sides.curve, out=bends, where=(size > 0) & (sides.curve > 0))
+    hessian = (rows * bends) @ rows.T
+    hessian.flat[:: len(price) + 1] += 2.0 * charges.square
+    free = np.flatnonzero((price > 0) | (downhill > 0) | (np.arange(len(price)) >= caps))
+    inner = hessian[free[:, None], free]
+    if not inner.diagonal().max(initial=0.0) > 0:
+        return None
+    inner.flat[:: len(inner) + 1] += 1e-9 * inner.trace()
+    following = price.copy()
+    following[free] += np.linalg.solve(inner, downhill[free])
+    following[:caps] = np.maximum(following[:caps], 0.0)
+    return following
