@@ -109,7 +109,7 @@ _FIELDS = tuple(field.name for field in fields(HedgeFacts))
 
 @dataclass(frozen=True, slots=True)
 class HedgeChoices:
-    """What the owner chose: caps and tuning, none of it measured.
+    """What the owner chose: caps and tuning, none of it measured; the config has these defaults.
 
     Attributes:
         limits: the caps, in USD.
@@ -140,17 +140,17 @@ class HedgeChoices:
     limits: RiskLimits
     risk_aversion: float = 4.0
     horizon_days: float = 1.0
-    holding_days: float = 5.0
+    holding_days: float = 7.0
     impact: float = 0.0
     estimation_uncertainty: float = 0.0
     carry_risk: float = 0.0
-    carry_doubt: float = 0.0
-    carry_received: float = 1.0
+    carry_doubt: float = 1.0
+    carry_received: float = 0.0
     crowding_charge: float = 0.0
     shorts_only: bool = True
     largest_hedge_usd: float | None = None
     beta_uncertainty: float = 0.0
-    cushion: float = 0.0
+    cushion: float = 0.02
     tail_aversion: float = 0.0
     tail_confidence: float = 0.95
     worst_window: bool = False

@@ -86,6 +86,14 @@ def random_facts(
     return replace(facts, **changes)
 
 
+EASY = {"holding_days": 5.0, "carry_doubt": 0.0, "carry_received": 1.0, "cushion": 0.0}
+
+
+def easy(limits: RiskLimits, risk_aversion: float = 4.0, **chosen: Any) -> HedgeChoices:
+    """Costs over five days, all of the funding as it is and no cushion: easily worked out."""
+    return HedgeChoices(limits, risk_aversion, **(EASY | chosen))
+
+
 def free(**limits: float) -> HedgeChoices:
     """λ = 0: only the caps ask for a hedge."""
-    return HedgeChoices(limits=RiskLimits(**limits), risk_aversion=0.0)
+    return easy(RiskLimits(**limits), risk_aversion=0.0)

@@ -6,8 +6,8 @@ import numpy as np
 
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import AccountStress
-from strategies.inputs import HedgeChoices, HedgeFacts
-from tests.strategies_cases import random_facts
+from strategies.inputs import HedgeFacts
+from tests.strategies_cases import easy, random_facts
 
 CAPS = RiskLimits(
     token_usd=18_000,
@@ -24,16 +24,16 @@ CAPS = RiskLimits(
     stress_use=0.6,
 )
 CHOICES = {
-    "no caps": HedgeChoices(RiskLimits()),
-    "caps": HedgeChoices(CAPS),
-    "cheapest": HedgeChoices(CAPS, risk_aversion=0.0),
-    "signed": HedgeChoices(CAPS, shorts_only=False),
-    "impact": HedgeChoices(RiskLimits(net_usd=40_000.0), impact=1.0),
-    "uncertainty": HedgeChoices(CAPS, estimation_uncertainty=0.05, carry_risk=1.0),
-    "doubt": HedgeChoices(CAPS, beta_uncertainty=1.0),
-    "windows": HedgeChoices(CAPS, worst_window=True),
-    "tail": HedgeChoices(CAPS, tail_aversion=0.05),
-    "everything": HedgeChoices(
+    "no caps": easy(RiskLimits()),
+    "caps": easy(CAPS),
+    "cheapest": easy(CAPS, risk_aversion=0.0),
+    "signed": easy(CAPS, shorts_only=False),
+    "impact": easy(RiskLimits(net_usd=40_000.0), impact=1.0),
+    "uncertainty": easy(CAPS, estimation_uncertainty=0.05, carry_risk=1.0),
+    "doubt": easy(CAPS, beta_uncertainty=1.0),
+    "windows": easy(CAPS, worst_window=True),
+    "tail": easy(CAPS, tail_aversion=0.05),
+    "everything": easy(
         CAPS,
         impact=1.0,
         estimation_uncertainty=0.05,

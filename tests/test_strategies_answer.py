@@ -15,7 +15,7 @@ from strategies.model import hedge_model
 from strategies.proposal import HedgeProposal
 from strategies.strain import deleveraging, stress_lines
 from strategies.variance import variance_split
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 STRATEGY = MinimumRisk()
 
@@ -98,7 +98,7 @@ def test_without_benchmarks_or_without_a_sector_there_are_factors_still():
 def test_cost_and_risk_accounts_add_up(seed: int, impact: float, cushion: float):
     facts = full(seed)
     limits = RiskLimits(net_usd=60_000.0, cae_usd=250_000.0, hedge_gross_usd=90_000.0)
-    choices = HedgeChoices(limits, impact=impact, cushion=cushion)
+    choices = easy(limits, impact=impact, cushion=cushion)
     answer = STRATEGY.decide(facts, choices)
     if not isinstance(answer, HedgeProposal):
         return
@@ -122,7 +122,7 @@ def test_cost_and_risk_accounts_add_up(seed: int, impact: float, cushion: float)
 @pytest.mark.parametrize("seed", range(6))
 def test_no_alternative_is_better_and_each_says_why(seed: int):
     facts = full(seed)
-    choices = HedgeChoices(RiskLimits(net_usd=55_000.0, cae_usd=250_000.0, turnover_daily_usd=8e4))
+    choices = easy(RiskLimits(net_usd=55_000.0, cae_usd=250_000.0, turnover_daily_usd=8e4))
     answer = proposed(facts, choices)
     assert 1 <= len(answer.alternatives) <= 3
     names = [one.name for one in answer.alternatives]
@@ -148,10 +148,10 @@ def test_staying_put_breaks_the_cap_that_forced_the_trade():
 @pytest.mark.parametrize("seed", [7, 11, 15, 22])
 def test_one_benchmark_alone_at_its_best_size(seed: int):
     facts = random_facts(seed)
-    answer = proposed(facts, HedgeChoices(RiskLimits(), risk_aversion=4.0))
+    answer = proposed(facts, easy(RiskLimits(), risk_aversion=4.0))
     told = {one.name: one for one in answer.alternatives}
     name = f"{facts.symbols[0]} alone"
-    model, best = hedge_model(facts, HedgeChoices(RiskLimits())), np.inf
+    model, best = hedge_model(facts, easy(RiskLimits())), np.inf
     for short in np.arange(0.0, 2e5, 50.0):
         hedge = np.zeros(len(facts.symbols))
         hedge[0] = -short
@@ -182,7 +182,7 @@ def test_stresses_and_deleveraging_by_hand():
 
 
 def test_closing_what_hedges_nothing_has_no_better_alternative_either():
-    answer = proposed(two_tokens(0.0, -5_000.0, risk_equity_usd=0.0), HedgeChoices(RiskLimits()))
+    answer = proposed(two_tokens(0.0, -5_000.0, risk_equity_usd=0.0), easy(RiskLimits()))
     assert answer.legs[0].target_usd == 0.0
     assert answer.variance is not None
     assert answer.variance.systematic_removed is None
@@ -202,7 +202,7 @@ def spoil(facts: HedgeFacts) -> None:
 
 @pytest.mark.parametrize("net_usd", [40_000.0, 105_000.0])
 def test_what_becomes_of_the_facts_later_changes_nothing_that_is_told(net_usd: float):
-    choices = HedgeChoices(RiskLimits(net_usd=net_usd, cae_usd=9e5), risk_aversion=0.0)
+    choices = easy(RiskLimits(net_usd=net_usd, cae_usd=9e5), risk_aversion=0.0)
     at_once = STRATEGY.decide(full(3), choices)
     told = {f.name: getattr(at_once, f.name) for f in fields(at_once)}
     facts = full(3)

@@ -18,9 +18,9 @@ from strategies.pair import best_pairs
 from strategies.plain_qp import sample
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
 from strategies.registry import BUILT_IN
-from tests.strategies_cases import random_facts
+from tests.strategies_cases import easy, random_facts
 
-FREE = HedgeChoices(limits=RiskLimits())
+FREE = easy(limits=RiskLimits())
 RULES = ("pair", "beta", "basket")
 HEDGING = (*RULES, "sample", "ledoit_wolf")
 KEPT = {name: new_strategy(name) for name in HEDGING}  # problems are compiled once
@@ -162,7 +162,7 @@ def test_rules_keep_caps_signs_and_lots(
     facts = random_facts(seed)
     old = np.where(facts.may_hedge, -held * facts.bot_usd.sum() / 5, 0.0)
     facts = replace(facts, hedge_usd=np.round(old / facts.lot_usd) * facts.lot_usd)
-    _require_sound(KEPT[name], facts, HedgeChoices(limits=RiskLimits(**caps)))
+    _require_sound(KEPT[name], facts, easy(limits=RiskLimits(**caps)))
 
 
 @settings(max_examples=15, deadline=None)
@@ -171,7 +171,7 @@ def test_rules_keep_caps_signs_and_lots(
     caps=st.fixed_dictionaries({"turnover_daily_usd": CAPS["turnover_daily_usd"]}),
 )
 def test_plain_problems_keep_caps_signs_and_lots(seed: int, caps: dict[str, float]) -> None:
-    _require_sound(KEPT["sample"], random_facts(seed), HedgeChoices(limits=RiskLimits(**caps)))
+    _require_sound(KEPT["sample"], random_facts(seed), easy(limits=RiskLimits(**caps)))
 
 
 def _require_sound(strategy: HedgeStrategy, facts: HedgeFacts, choices: HedgeChoices) -> None:

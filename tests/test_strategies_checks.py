@@ -1,21 +1,22 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from config.hedge import Hedge
 from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
 from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices
 from strategies.model import hedge_model
-from tests.strategies_cases import two_tokens
+from tests.strategies_cases import easy, two_tokens
 
 NAN = float("nan")
 
 
 def test_sound_facts_and_choices_pass():
     check_facts(two_tokens())
-    check_choices(HedgeChoices(RiskLimits(net_usd=0.0)))
+    check_choices(easy(RiskLimits(net_usd=0.0)))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_covariance_that_is_not_positive_definite():
     facts = replace(two_tokens(), covariance_daily=np.array([[1.0, 2.0], [2.0, 1.0]]))
     check_facts(facts)
     with pytest.raises(OptimizationError, match="not positive definite, smallest eigenvalue -1"):
-        hedge_model(facts, HedgeChoices(RiskLimits()))
+        hedge_model(facts, easy(RiskLimits()))
 
 
 @pytest.mark.parametrize(
@@ -82,4 +83,12 @@ def test_a_covariance_that_is_not_positive_definite():
 )
 def test_a_malformed_choice_is_named(changes: dict[str, object], words: str):
     with pytest.raises(OptimizationError, match=words):
-        check_choices(replace(HedgeChoices(RiskLimits()), **changes))
+        check_choices(replace(easy(RiskLimits()), **changes))
+
+
+def test_a_choice_not_made_is_the_same_in_the_config_and_here():
+    plain, section = HedgeChoices(RiskLimits()), Hedge()
+    both = {field.name for field in fields(HedgeChoices)} & set(Hedge.model_fields)
+    assert len(both) >= 15
+    for name in both:
+        assert getattr(section, name) == getattr(plain, name)

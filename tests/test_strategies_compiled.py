@@ -13,10 +13,9 @@ from risk.limits.caps import RiskLimits
 from strategies.compiled import CompiledProblem
 from strategies.constraints import shape_of
 from strategies.elastic import ElasticProblem
-from strategies.inputs import HedgeChoices
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 
 _power = cp.power
@@ -68,7 +67,7 @@ def test_a_long_step_beside_power_cones_does_not_end_in_no_answer(
         tail_returns=np.expm1(normal),
         covariance_windows_daily=1.2 * facts.covariance_daily[None],
     )
-    choices = HedgeChoices(
+    choices = easy(
         RiskLimits(net_usd=60_000.0, beta_net_usd=90_000.0, adv_share=0.01),
         risk_aversion=0.0,
         impact=1.0,
@@ -126,7 +125,7 @@ def test_the_elastic_problem_agrees_too():
     limits = replace(CAPS, hedge_gross_usd=9_000.0, turnover_daily_usd=4_000.0)
     compared = 0
     for seed in range(12):
-        model = hedge_model(facts_of(seed), HedgeChoices(limits, risk_aversion=0.0))
+        model = hedge_model(facts_of(seed), easy(limits, risk_aversion=0.0))
         problem = ElasticProblem(shape_of(model))
         rows = np.ones(len(model.caps.names))
         slack = problem.least_slack(model, 1e5 * rows, rows)
@@ -159,7 +158,7 @@ class PanicException(BaseException):
 
 
 def test_a_solver_that_breaks_is_a_failure_not_infeasible(monkeypatch: pytest.MonkeyPatch):
-    model = hedge_model(two_tokens(), HedgeChoices(RiskLimits()))
+    model = hedge_model(two_tokens(), easy(RiskLimits()))
     problem = HedgeProblem(shape_of(model))
 
     def panic(*_: object) -> None:
@@ -171,7 +170,7 @@ def test_a_solver_that_breaks_is_a_failure_not_infeasible(monkeypatch: pytest.Mo
 
 
 def test_an_interrupt_is_no_failure_of_the_solver(monkeypatch: pytest.MonkeyPatch):
-    model = hedge_model(two_tokens(), HedgeChoices(RiskLimits()))
+    model = hedge_model(two_tokens(), easy(RiskLimits()))
     problem = HedgeProblem(shape_of(model))
 
     def interrupt(*_: object) -> None:

@@ -14,7 +14,7 @@ from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed
 from strategies.proposal import CapInConflict, HedgeProposal, NoHedge
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 
 
 def conflict_of(model: HedgeModel) -> set[int]:
@@ -40,7 +40,7 @@ def test_the_set_is_in_conflict_and_no_part_of_it_is(seed: int):
         turnover_daily_usd=rng.uniform(0.2, 0.6) * gross,
         margin_use=0.5,
     )
-    model = hedge_model(facts, HedgeChoices(limits))
+    model = hedge_model(facts, easy(limits))
     problem, found = HedgeProblem(shape_of(model)), conflict_of(model)
     every = set(np.flatnonzero(np.isfinite(model.caps.limits)).tolist())
     if can_hold(problem, model, every):
@@ -61,7 +61,7 @@ def infeasible_pair(**changes: object) -> tuple[HedgeFacts, HedgeChoices]:
     limits = RiskLimits(
         net_usd=10_000.0, hedge_gross_usd=20_000.0, token_usd=60_000.0, turnover_daily_usd=90_000.0
     )
-    return facts, HedgeChoices(limits)
+    return facts, easy(limits)
 
 
 def test_a_proposal_names_the_caps_and_what_the_bot_alone_exceeds():
@@ -94,7 +94,7 @@ def test_holding_names_them_too():
 
 def test_caps_that_can_be_met_are_in_no_conflict():
     answer = MinimumRisk().decide(
-        two_tokens(), HedgeChoices(RiskLimits(net_usd=10_000.0, hedge_gross_usd=60_000.0))
+        two_tokens(), easy(RiskLimits(net_usd=10_000.0, hedge_gross_usd=60_000.0))
     )
     assert isinstance(answer, HedgeProposal)
     assert answer.conflict is None

@@ -7,11 +7,11 @@ import pytest
 
 from risk.limits.caps import RiskLimits
 from strategies.cushion import cushioned
-from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.inputs import HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
 from strategies.proposal import HedgeProposal, NoHedge
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 STRATEGY = MinimumRisk()
 CUSHION = replace(free(net_usd=30_000.0), cushion=0.02)
@@ -33,16 +33,16 @@ def test_between_the_edges_nothing_is_traded(short: float):
 
 def test_what_pays_does_not_come_nearer_to_a_cap_than_the_cushion():
     limits = RiskLimits(hedge_gross_usd=20_000.0)
-    answer = STRATEGY.decide(two_tokens(), HedgeChoices(limits, cushion=0.05))
+    answer = STRATEGY.decide(two_tokens(), easy(limits, cushion=0.05))
     assert isinstance(answer, HedgeProposal)
     assert answer.after.cap_use["hedge_gross_usd"] == pytest.approx(0.95, abs=1e-3)
     near = two_tokens(50_000.0, -19_500.0)
-    assert isinstance(STRATEGY.decide(near, HedgeChoices(limits, cushion=0.05)), NoHedge)
+    assert isinstance(STRATEGY.decide(near, easy(limits, cushion=0.05)), NoHedge)
 
 
 def test_where_only_the_caps_themselves_can_be_met_they_are_enough():
     limits = RiskLimits(net_usd=30_000.0, hedge_gross_usd=20_000.0)
-    answer = STRATEGY.decide(two_tokens(), HedgeChoices(limits, risk_aversion=0.0, cushion=0.02))
+    answer = STRATEGY.decide(two_tokens(), easy(limits, risk_aversion=0.0, cushion=0.02))
     assert isinstance(answer, HedgeProposal)
     assert answer.after.breaches == ()
     assert answer.conflict is None
@@ -50,7 +50,7 @@ def test_where_only_the_caps_themselves_can_be_met_they_are_enough():
 
 def test_the_aim_by_hand():
     model = hedge_model(
-        two_tokens(50_000.0, -20_500.0), HedgeChoices(RiskLimits(net_usd=30_000.0, adv_share=0.01))
+        two_tokens(50_000.0, -20_500.0), easy(RiskLimits(net_usd=30_000.0, adv_share=0.01))
     )
     aim = cushioned(model.caps, model.caps.values(np.array([0.0, -20_500.0])), 0.02)
     assert aim[0] == pytest.approx(29_500.0)  # 98 % is 29,400: it stands between the edges
@@ -95,7 +95,7 @@ def test_a_cushion_spares_the_trades_at_an_edge():
 def test_the_price_told_is_that_of_the_cap_in_the_config(cap: str, cushion: float):
     facts = random_facts(3, n=6, held=2)
     limit = {"net_usd": 5_000.0, "hedge_gross_usd": 40_000.0, "cae_usd": 113_000.0}
-    choices = HedgeChoices(
+    choices = easy(
         RiskLimits(**{cap: limit.get(cap, 20_000.0)}), risk_aversion=2.0, cushion=cushion
     )
 
@@ -113,7 +113,7 @@ def test_the_price_told_is_that_of_the_cap_in_the_config(cap: str, cushion: floa
 
 def test_a_cap_that_gave_way_has_no_price():
     limits = RiskLimits(net_usd=10_000.0, hedge_gross_usd=20_000.0)
-    answer = STRATEGY.decide(two_tokens(), HedgeChoices(limits))
+    answer = STRATEGY.decide(two_tokens(), easy(limits))
     assert isinstance(answer, HedgeProposal)
     assert answer.slacks_usd["net_usd"] > 0
     assert answer.shadow_prices["net_usd"] == 0.0

@@ -9,10 +9,10 @@ from risk.limits.caps import RiskLimits
 from strategies.caps import Tier, excess
 from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
-from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.inputs import HedgeFacts
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 COMPILED: dict[Shape, ElasticProblem] = {}
 
@@ -102,7 +102,7 @@ def test_eased_caps_can_be_met_and_no_cap_on_the_book_ends_further_over(
         turnover_daily_usd=turnover,
     )
     changed = random_facts(seed, n=6, held=2, hedge_usd=hedge)
-    model = hedge_model(changed, HedgeChoices(limits))
+    model = hedge_model(changed, easy(limits))
     problem = COMPILED.setdefault(shape_of(model), ElasticProblem(shape_of(model)))
     found = eased_limits(problem, model)
     assert not isinstance(found, Unsolved), found

@@ -5,20 +5,17 @@ import pytest
 
 from risk.limits.caps import RiskLimits
 from strategies.constraints import shape_of
-from strategies.inputs import HedgeChoices
 from strategies.interior import Program, optimum
 from strategies.lean import LeanFirst, lean_solution
 from strategies.model import hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 
 LEAN = ["no caps", "caps", "signed", "impact", "uncertainty", "doubt", "tight", "still"]
 MORE = {
-    "tight": HedgeChoices(
-        RiskLimits(net_usd=40_000.0, hedge_gross_usd=75_000.0), risk_aversion=0.3
-    ),
-    "still": HedgeChoices(CAPS, holding_days=0.5),
+    "tight": easy(RiskLimits(net_usd=40_000.0, hedge_gross_usd=75_000.0), risk_aversion=0.3),
+    "still": easy(CAPS, holding_days=0.5),
 }
 
 
@@ -48,20 +45,20 @@ def test_it_says_nothing_of_what_it_does_not_know(name: str):
 
 
 def test_caps_that_exclude_each_other_are_left_to_the_general_problem():
-    model = hedge_model(two_tokens(), HedgeChoices(RiskLimits(net_usd=1e3, hedge_gross_usd=1e3)))
+    model = hedge_model(two_tokens(), easy(RiskLimits(net_usd=1e3, hedge_gross_usd=1e3)))
     assert lean_solution(model, model.caps.limits) is None
     answer = LeanFirst(shape_of(model)).solve(model, model.caps.limits)
     assert answer == Unsolved(infeasible=True, status="infeasible")
 
 
 def test_the_exposure_cap_is_kept_though_it_is_no_row():
-    free = hedge_model(random_facts(3), HedgeChoices(RiskLimits(), risk_aversion=0.3))
+    free = hedge_model(random_facts(3), easy(RiskLimits(), risk_aversion=0.3))
     loose = lean_solution(free, free.caps.limits)
     assert loose is not None
     reached = float(np.linalg.norm(free.root @ (free.bot + loose.hedge_usd)))
     for share, lean in ((1.01, True), (0.95, False)):
         capped = hedge_model(
-            random_facts(3), HedgeChoices(RiskLimits(cae_usd=share * reached), risk_aversion=0.3)
+            random_facts(3), easy(RiskLimits(cae_usd=share * reached), risk_aversion=0.3)
         )
         assert (lean_solution(capped, capped.caps.limits) is not None) is lean
         answer = LeanFirst(shape_of(capped)).solve(capped, capped.caps.limits)

@@ -13,11 +13,11 @@ from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lean import lean_solution
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 from tests.strategies_reference import reference_usd
 
-CUSHIONED = replace(HedgeChoices(CAPS), cushion=0.02)
+CUSHIONED = replace(easy(CAPS), cushion=0.02)
 
 
 def agrees(model: HedgeModel, limits: np.ndarray) -> Relaxed:
@@ -42,7 +42,7 @@ def scaled(gross_usd: float) -> HedgeChoices:
         cae_usd=300_000 * part,
         margin_use=0.5,
     )
-    return HedgeChoices(limits, cushion=0.02, impact=1.0)
+    return easy(limits, cushion=0.02, impact=1.0)
 
 
 @pytest.mark.parametrize("gross_usd", [100.0, 1e4, 1e6, 1e9])
@@ -65,7 +65,7 @@ def test_many_tokens(impact: float):
 def test_one_symbol_alone():
     """The bot's own token is the hedge account's too: the book is only made smaller."""
     facts = random_facts(1, n=1, held=1, may_hedge=np.array([True]))
-    model = hedge_model(facts, HedgeChoices(RiskLimits(net_usd=60_000.0), risk_aversion=0.1))
+    model = hedge_model(facts, easy(RiskLimits(net_usd=60_000.0), risk_aversion=0.1))
     model = replace(model, lower=np.array([-90_000.0]))  # as far as the book keeps its side
     lean = agrees(model, model.caps.limits)
     assert lean.hedge_usd[0] <= -40_000.0 * (1 - 1e-9)
@@ -75,7 +75,7 @@ def test_a_token_over_its_cap_comes_back_under_it():
     for held in (-30_000.0, -25_000.0):
         facts = two_tokens(50_000.0, held, -2_000.0)
         model = hedge_model(
-            facts, HedgeChoices(RiskLimits(token_usd=20_000.0), risk_aversion=0.2, cushion=0.05)
+            facts, easy(RiskLimits(token_usd=20_000.0), risk_aversion=0.2, cushion=0.05)
         )
         lean = agrees(model, model.aim)
         assert abs(lean.hedge_usd[1]) <= 19_000.0 * (1 + 1e-9)
@@ -83,7 +83,7 @@ def test_a_token_over_its_cap_comes_back_under_it():
 
 def test_a_hedge_pinned_away_from_where_it_is():
     """As when a leg is to be closed: its bounds are both elsewhere, and its trade is paid for."""
-    model = hedge_model(facts_of(1), HedgeChoices(replace(CAPS, net_usd=80_000.0)))
+    model = hedge_model(facts_of(1), easy(replace(CAPS, net_usd=80_000.0)))
     open_legs = np.flatnonzero(model.current)
     assert len(open_legs)
     lower, upper = model.lower.copy(), model.upper.copy()
@@ -107,7 +107,7 @@ def test_what_stresses_take_of_the_account(shared: bool, use: float):
             margin_rate=np.full(10, 0.03),
             shared=shared,
         )
-        choices = HedgeChoices(RiskLimits(stress_use=use), risk_aversion=2.0)
+        choices = easy(RiskLimits(stress_use=use), risk_aversion=2.0)
         model = hedge_model(replace(facts, stress=stress), choices)
         binding += bool(np.any(agrees(model, model.aim).duals > 0))
     assert binding >= 2
@@ -123,7 +123,7 @@ def test_free_trades_of_either_sign():
             half_spread=np.zeros(n),
             funding_daily=np.zeros(n),
         )
-        choices = HedgeChoices(RiskLimits(net_usd=30_000.0), shorts_only=False)
+        choices = easy(RiskLimits(net_usd=30_000.0), shorts_only=False)
         model = hedge_model(facts, choices)
         agrees(model, model.aim)
 
@@ -166,7 +166,7 @@ def drawn(seed: int) -> tuple[HedgeFacts, HedgeChoices]:
             cap: s * gross * rng.uniform(0.8, 2.0) for cap, s in usual.items() if rng.random() < 0.7
         },
     )
-    choices = HedgeChoices(
+    choices = easy(
         limits,
         holding_days=7.0,
         cushion=0.02,

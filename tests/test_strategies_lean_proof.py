@@ -14,10 +14,10 @@ from strategies.interior import Optimum, Program, optimum
 from strategies.lean import LeanFirst, lean_solution
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CHOICES, facts_of
 
-TIGHT = HedgeChoices(RiskLimits(net_usd=40_000.0, hedge_gross_usd=75_000.0), risk_aversion=0.3)
+TIGHT = easy(RiskLimits(net_usd=40_000.0, hedge_gross_usd=75_000.0), risk_aversion=0.3)
 
 
 FEW = RiskLimits(adv_share=0.01, token_usd=18_000.0, hedge_gross_usd=60_000.0)
@@ -171,7 +171,7 @@ def _with_rounds(monkeypatch: pytest.MonkeyPatch, count: int, program: Program) 
 def test_one_token_exactly_at_its_cap_shuts_its_side_alone():
     """Under a cushion this is how things stand after every trade that a token's cap stopped."""
     facts = two_tokens(50_000.0, -20_000.0, -20_000.0)
-    choices = HedgeChoices(RiskLimits(token_usd=50_000.0), largest_hedge_usd=60_000.0)
+    choices = easy(RiskLimits(token_usd=50_000.0), largest_hedge_usd=60_000.0)
     model = hedge_model(facts, choices)
     limits = model.caps.limits.copy()
     limits[1] = 20_000.0
@@ -193,7 +193,7 @@ def test_one_token_exactly_at_its_cap_shuts_its_side_alone():
 @pytest.mark.parametrize("impact", [0.0, 1.0])
 def test_caps_on_trades_that_leave_no_room_in_some_symbols(impact: float):
     for seed in range(6):
-        model = hedge_model(random_facts(seed), HedgeChoices(FEW, impact=impact))
+        model = hedge_model(random_facts(seed), easy(FEW, impact=impact))
         limits = model.caps.limits.copy()
         rows = np.arange(len(limits))[model.caps.blocks["trade"]]
         limits[rows[::3]] = 0.0

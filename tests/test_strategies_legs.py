@@ -9,15 +9,15 @@ import pytest
 import strategies.legs
 from risk.limits.caps import RiskLimits
 from strategies.constraints import shape_of
-from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.inputs import HedgeFacts
 from strategies.legs import FewLegs, NotFound, limited_legs
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed, Unsolved
 from strategies.proposal import HedgeProposal
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 
-CHOICES = HedgeChoices(RiskLimits(net_usd=70_000.0, cae_usd=250_000.0))
+CHOICES = easy(RiskLimits(net_usd=70_000.0, cae_usd=250_000.0))
 
 
 def compiled(facts: HedgeFacts) -> tuple[HedgeProblem, HedgeModel, Relaxed]:
@@ -94,7 +94,7 @@ def test_a_solver_that_fails_proves_nothing(every: int):
 
 def test_none_found_is_no_proof_that_there_is_none(monkeypatch: pytest.MonkeyPatch):
     limits = RiskLimits(net_usd=10_000.0, token_usd=25_000.0, hedge_gross_usd=60_000.0)
-    choices = HedgeChoices(limits, largest_hedge_usd=25_000.0)
+    choices = easy(limits, largest_hedge_usd=25_000.0)
     model = hedge_model(two_tokens(50_000.0, 0.0, 0.0), choices)
     problem = HedgeProblem(shape_of(model))
     free = problem.solve(model, model.caps.limits)
@@ -125,7 +125,7 @@ def test_hedges_that_are_open_count_and_are_closed():
 def test_more_legs_than_wanted_when_so_few_cannot_meet_the_caps():
     facts = two_tokens(50_000.0, 0.0, 0.0)
     limits = RiskLimits(net_usd=10_000.0, token_usd=25_000.0, hedge_gross_usd=60_000.0)
-    bound = HedgeChoices(limits, most_legs=1, largest_hedge_usd=25_000.0)
+    bound = easy(limits, most_legs=1, largest_hedge_usd=25_000.0)
     answer = MinimumRisk().decide(facts, bound)
     assert isinstance(answer, HedgeProposal)
     assert len(answer.trades) == 2

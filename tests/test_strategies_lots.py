@@ -12,7 +12,7 @@ from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lots import best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel, hedge_model, smallest_trade_usd
 from strategies.problem import HedgeProblem, Relaxed
-from tests.strategies_cases import random_facts, two_tokens
+from tests.strategies_cases import easy, random_facts, two_tokens
 
 COMPILED: dict[Shape, HedgeProblem] = {}
 
@@ -21,7 +21,7 @@ def model_of(current: float, lot: float, least: float, **limits: float) -> Hedge
     facts = two_tokens(
         50_000.0, current, lot_usd=np.array([1.0, lot]), min_trade_usd=np.array([1.0, least])
     )
-    return hedge_model(facts, HedgeChoices(RiskLimits(**limits)))
+    return hedge_model(facts, easy(RiskLimits(**limits)))
 
 
 def solve(model: HedgeModel, limits: np.ndarray) -> Relaxed | None:
@@ -129,7 +129,7 @@ def decisions(draw: st.DrawFn) -> tuple[HedgeFacts, HedgeChoices]:
         turnover_daily_usd=draw(st.sampled_from([20_000.0, 90_000.0])),
         adv_share=0.01,
     )
-    return changed, HedgeChoices(limits, risk_aversion=draw(st.sampled_from([0.0, 4.0])))
+    return changed, easy(limits, risk_aversion=draw(st.sampled_from([0.0, 4.0])))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

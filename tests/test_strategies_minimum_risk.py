@@ -18,7 +18,7 @@ from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.none import NoHedging
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 STRATEGY: HedgeStrategy = MinimumRisk()
 CAPS = RiskLimits(
@@ -74,7 +74,7 @@ def test_a_cap_is_met_at_the_least_cost():
 
 def test_risk_that_is_cheap_to_hedge_is_hedged_without_a_breach():
     facts = random_facts(1, n=12, held=4)
-    answer = proposed(facts, HedgeChoices(RiskLimits()))
+    answer = proposed(facts, easy(RiskLimits()))
     assert answer.after.volatility_daily_usd < 0.75 * answer.before.volatility_daily_usd
     held = facts.bot_usd + hedges(facts, answer)
     volatility = float(np.sqrt(held @ facts.covariance_daily @ held))
@@ -84,14 +84,14 @@ def test_risk_that_is_cheap_to_hedge_is_hedged_without_a_breach():
 
 
 def test_nobody_holds_anything():
-    answer = refused(two_tokens(0.0, risk_equity_usd=0.0), HedgeChoices(CAPS))
+    answer = refused(two_tokens(0.0, risk_equity_usd=0.0), easy(CAPS))
     assert answer.reason is NoHedgeReason.FLAT
     assert answer.state is not None
     assert answer.state.volatility_daily_usd == 0.0
 
 
 def test_a_trade_that_does_not_pay_is_not_proposed():
-    answer = refused(two_tokens(taker_fee=np.full(2, 0.1)), HedgeChoices(RiskLimits()))
+    answer = refused(two_tokens(taker_fee=np.full(2, 0.1)), easy(RiskLimits()))
     assert answer.reason is NoHedgeReason.NOT_WORTH_IT
     assert "no trade takes away more risk than it costs" in answer.detail
 
@@ -107,20 +107,20 @@ def test_a_trade_that_does_not_pay_is_not_proposed():
 def test_a_trade_that_would_pay_is_not_called_too_dear_where_none_is_allowed(
     facts: dict[str, Any], limits: dict[str, float], under: str
 ):
-    assert proposed(two_tokens(), HedgeChoices(RiskLimits())).trades
-    answer = refused(two_tokens(**facts), HedgeChoices(RiskLimits(**limits)))
+    assert proposed(two_tokens(), easy(RiskLimits())).trades
+    answer = refused(two_tokens(**facts), easy(RiskLimits(**limits)))
     assert answer.reason is NoHedgeReason.NOT_WORTH_IT
     assert answer.detail == f"every cap holds and there is no room for a trade under {under}"
 
 
 def test_a_small_hedge_that_may_be_closed_leaves_room_for_a_trade():
     facts = two_tokens(50_000.0, -3.0, turnover_used_usd=99_996.0)
-    answer = refused(facts, HedgeChoices(RiskLimits(turnover_daily_usd=1e5)))
+    answer = refused(facts, easy(RiskLimits(turnover_daily_usd=1e5)))
     assert "no trade takes away more risk than it costs" in answer.detail
 
 
 def test_no_symbol_is_left():
-    answer = refused(two_tokens(may_hedge=np.array([False, False])), HedgeChoices(CAPS))
+    answer = refused(two_tokens(may_hedge=np.array([False, False])), easy(CAPS))
     assert answer.reason is NoHedgeReason.NOTHING_ALLOWED
     assert answer.state is not None
     assert {b.cap for b in answer.state.breaches} >= {"net_usd"}
@@ -128,7 +128,7 @@ def test_no_symbol_is_left():
 
 def test_no_allowed_hedge_helps():
     facts = two_tokens(-50_000.0, taker_fee=np.full(2, 0.1))
-    answer = refused(facts, HedgeChoices(RiskLimits(net_usd=30_000.0)))
+    answer = refused(facts, easy(RiskLimits(net_usd=30_000.0)))
     assert answer.reason is NoHedgeReason.INFEASIBLE
     assert "net_usd" in answer.detail
 
@@ -171,7 +171,7 @@ def test_a_breach_is_cured_beyond_the_turnover_cap_and_the_slack_is_reported():
 
 
 def test_the_bots_own_token_is_its_own_matter():
-    answer = proposed(two_tokens(), HedgeChoices(RiskLimits(token_usd=20_000.0)))
+    answer = proposed(two_tokens(), easy(RiskLimits(token_usd=20_000.0)))
     assert answer.legs[0].target_usd == -20_000.0
     assert [(b.cap, b.curable) for b in answer.after.breaches] == [("token_usd", False)]
     assert "only the bot can lower it: token_usd" in answer.sentence
@@ -185,7 +185,7 @@ def test_hedges_of_a_flat_bot_are_closed_to_the_last_dollar(
     facts = two_tokens(
         0.0, *left, risk_equity_usd=0.0, turnover_used_usd=9e5, funding_daily=np.full(3, 0.01)
     )
-    choices = HedgeChoices(CAPS, risk_aversion=risk_aversion)
+    choices = easy(CAPS, risk_aversion=risk_aversion)
     answer = proposed(facts, choices)
     assert [leg.target_usd for leg in answer.legs] == [0.0, 0.0]
     assert [leg.trade_usd for leg in answer.legs] == [-left[0], -left[1]]
@@ -196,32 +196,32 @@ def test_hedges_of_a_flat_bot_are_closed_to_the_last_dollar(
 
 def test_a_thin_market_slows_the_closing_down_but_never_stops_it():
     facts = two_tokens(0.0, -20_000.0, risk_equity_usd=0.0, adv_usd=np.array([1e8, 4e5]))
-    answer = proposed(facts, HedgeChoices(CAPS))
+    answer = proposed(facts, easy(CAPS))
     assert answer.legs[0].trade_usd == 8_000.0
     dry = replace(facts, adv_usd=np.array([1e8, 10.0]))
-    assert proposed(dry, HedgeChoices(CAPS)).legs[0].trade_usd == 5.0
+    assert proposed(dry, easy(CAPS)).legs[0].trade_usd == 5.0
 
 
 def test_small_books_are_hedged_too():
     scale = 300.0 / 100_000.0
     facts = random_facts(4, n=8, gross_usd=300.0)
     limits = RiskLimits(net_usd=45_000 * scale, token_usd=60_000 * scale)
-    answer = proposed(facts, HedgeChoices(limits))
+    answer = proposed(facts, easy(limits))
     assert not [b for b in answer.after.breaches if b.curable]
     assert answer.after.volatility_daily_usd < answer.before.volatility_daily_usd
 
 
 def test_a_rising_cap_on_turnover_is_not_needed_for_a_second_decision():
     facts = random_facts(2)
-    first = proposed(facts, HedgeChoices(CAPS))
+    first = proposed(facts, easy(CAPS))
     second = replace(facts, hedge_usd=hedges(facts, first))
-    answer = STRATEGY.decide(second, HedgeChoices(CAPS))
+    answer = STRATEGY.decide(second, easy(CAPS))
     assert isinstance(answer, NoHedge)
 
 
 def test_the_strategy_none_only_watches():
     strategy: HedgeStrategy = NoHedging()
-    answer = strategy.decide(two_tokens(), HedgeChoices(CAPS))
+    answer = strategy.decide(two_tokens(), easy(CAPS))
     assert isinstance(answer, NoHedge)
     assert answer.state is not None
     assert {b.cap for b in answer.state.breaches} >= {"net_usd"}
@@ -254,7 +254,7 @@ def decisions(draw: st.DrawFn) -> tuple[HedgeFacts, HedgeChoices]:
     }
     chosen = {cap: usd * scale for cap, usd in caps.items() if draw(st.booleans())}
     limits = RiskLimits(**chosen, adv_share=0.02, margin_use=0.6)
-    return facts, HedgeChoices(
+    return facts, easy(
         limits,
         risk_aversion=draw(st.sampled_from([0.0, 4.0])),
         impact=draw(st.sampled_from([0.0, 1.0])),
@@ -299,7 +299,7 @@ def test_every_proposal_can_be_traded_and_makes_no_cap_worse(
 @given(seed=st.integers(0, 100_000))
 def test_what_is_best_already_is_left_alone(seed: int):
     facts = random_facts(seed)
-    choices = HedgeChoices(RiskLimits(token_usd=30_000.0, net_usd=60_000.0))
+    choices = easy(RiskLimits(token_usd=30_000.0, net_usd=60_000.0))
     first = STRATEGY.decide(facts, choices)
     if isinstance(first, HedgeProposal):
         second = replace(facts, hedge_usd=hedges(facts, first))
@@ -307,7 +307,7 @@ def test_what_is_best_already_is_left_alone(seed: int):
 
 
 def test_the_same_question_has_the_same_answer_whatever_came_before():
-    facts, choices = random_facts(3), HedgeChoices(CAPS)
+    facts, choices = random_facts(3), easy(CAPS)
     fresh = MinimumRisk().decide(facts, choices)
     used = MinimumRisk()
     used.decide(random_facts(9), choices)
@@ -316,7 +316,7 @@ def test_the_same_question_has_the_same_answer_whatever_came_before():
 
 
 def test_times(capsys: pytest.CaptureFixture[str]):
-    strategy, choices = MinimumRisk(), HedgeChoices(CAPS)
+    strategy, choices = MinimumRisk(), easy(CAPS)
     strategy.decide(random_facts(0, n=20, held=5), choices)
     taken = []
     for seed in range(1, 11):

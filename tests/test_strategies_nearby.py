@@ -14,7 +14,7 @@ from strategies.model import HedgeModel, hedge_model
 from strategies.nearby import Nearby, near_starts, nearby
 from strategies.plan import Plan, Planner, _from_nearby
 from strategies.problem import HedgeProblem, Relaxed
-from tests.strategies_cases import free, random_facts
+from tests.strategies_cases import easy, free, random_facts
 
 CAPS = RiskLimits(
     hedge_gross_usd=60_000,
@@ -24,12 +24,12 @@ CAPS = RiskLimits(
     cae_usd=300_000,
 )
 CHOICES = {
-    "no caps": HedgeChoices(RiskLimits()),
-    "net": HedgeChoices(RiskLimits(net_usd=40_000.0), risk_aversion=0.1),
-    "gross": HedgeChoices(RiskLimits(hedge_gross_usd=25_000.0)),
-    "cone": HedgeChoices(RiskLimits(cae_usd=180_000.0), risk_aversion=1.0),
-    "impact": HedgeChoices(RiskLimits(net_usd=40_000.0), risk_aversion=0.1, impact=1.0),
-    "uncertainty": HedgeChoices(CAPS, estimation_uncertainty=0.05),
+    "no caps": easy(RiskLimits()),
+    "net": easy(RiskLimits(net_usd=40_000.0), risk_aversion=0.1),
+    "gross": easy(RiskLimits(hedge_gross_usd=25_000.0)),
+    "cone": easy(RiskLimits(cae_usd=180_000.0), risk_aversion=1.0),
+    "impact": easy(RiskLimits(net_usd=40_000.0), risk_aversion=0.1, impact=1.0),
+    "uncertainty": easy(CAPS, estimation_uncertainty=0.05),
 }
 
 

@@ -12,11 +12,10 @@ from config.load import load_settings
 from config.strategy import GROUP, new_strategy, strategy_names
 from risk.limits.caps import RiskLimits
 from strategies.base import estimator_of
-from strategies.inputs import HedgeChoices
 from strategies.proposal import HedgeProposal
 from tests.e2e_scene import called
 from tests.evaluate_scene import write_folder
-from tests.strategies_cases import random_facts
+from tests.strategies_cases import easy, random_facts
 
 OWN = '''\
 """Half of the book, short in the first symbol that may be hedged."""
@@ -114,7 +113,7 @@ def test_it_decides_like_any_other(package: Path, name: str) -> None:
     assert strategy.name == "half"
     assert estimator_of(strategy) == "ewma"
     facts = random_facts(1)
-    answer = strategy.decide(facts, HedgeChoices(limits=RiskLimits()))
+    answer = strategy.decide(facts, easy(limits=RiskLimits()))
     assert isinstance(answer, HedgeProposal)
     assert answer.strategy == "half"
     (leg,) = answer.trades
@@ -226,6 +225,6 @@ def test_the_example_of_the_document_is_a_strategy(
     strategy = new_strategy("my_hedges:half")
     facts = random_facts(2)
     renamed = replace(facts, symbols=("BTC/USDT:USDT", "ETH/USDT:USDT", *facts.symbols[2:]))
-    answer = strategy.decide(renamed, HedgeChoices(limits=RiskLimits()))
+    answer = strategy.decide(renamed, easy(limits=RiskLimits()))
     assert isinstance(answer, HedgeProposal)
     assert [leg.symbol for leg in answer.trades] == ["ETH/USDT:USDT"]

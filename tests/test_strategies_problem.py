@@ -23,7 +23,7 @@ from strategies.problem import (
     Relaxed,
     Unsolved,
 )
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 CAPS = RiskLimits(
     token_usd=18_000,
@@ -38,7 +38,7 @@ CAPS = RiskLimits(
     adv_share=0.01,
     margin_use=0.5,
 )
-EVERYTHING = HedgeChoices(
+EVERYTHING = easy(
     CAPS, impact=1.0, estimation_uncertainty=0.05, carry_risk=1.0, crowding_charge=0.01
 )
 
@@ -56,7 +56,7 @@ def price(model: HedgeModel, answer: Relaxed, cap: str) -> float:
 
 def test_two_tokens_have_a_closed_form():
     facts = two_tokens(funding_daily=np.array([0.0, 2e-4]))
-    _, answer = solved(facts, HedgeChoices(RiskLimits(), risk_aversion=4.0))
+    _, answer = solved(facts, easy(RiskLimits(), risk_aversion=4.0))
     weight = 4.0 / (2 * 50_000.0)
     s = facts.covariance_daily
     # 2w(Σ₀₁p + Σ₁₁h) + φ − a/5 = 0 on the short side
@@ -67,9 +67,7 @@ def test_two_tokens_have_a_closed_form():
 
 def test_the_objective_in_dollars_by_hand():
     facts = two_tokens(funding_daily=np.array([0.0, 2e-4]))
-    choices = HedgeChoices(
-        RiskLimits(), risk_aversion=3.0, horizon_days=2.0, estimation_uncertainty=0.1
-    )
+    choices = easy(RiskLimits(), risk_aversion=3.0, horizon_days=2.0, estimation_uncertainty=0.1)
     model = hedge_model(facts, choices)
     # 50,000 and -20,000 at 5 % a day, correlated 0.8: variance 2,500² + 1,000² - 1.6·2,500·1,000
     variance, spread = 2_500.0**2 + 1_000.0**2 - 1.6 * 2_500.0 * 1_000.0, 3_500.0
@@ -80,7 +78,7 @@ def test_the_objective_in_dollars_by_hand():
 
 def test_a_cost_above_the_gain_means_no_trade():
     facts = two_tokens(taker_fee=np.full(2, 0.2))
-    _, answer = solved(facts, HedgeChoices(RiskLimits()))
+    _, answer = solved(facts, easy(RiskLimits()))
     assert answer.hedge_usd == pytest.approx(0.0, abs=1e-3)
 
 
@@ -97,23 +95,23 @@ def test_without_risk_aversion_the_cheapest_way_under_the_caps():
 
 def test_a_turnover_cap_leaves_what_is_used_up_out():
     facts = two_tokens(turnover_used_usd=4_000.0)
-    _, answer = solved(facts, HedgeChoices(RiskLimits(turnover_daily_usd=10_000.0)))
+    _, answer = solved(facts, easy(RiskLimits(turnover_daily_usd=10_000.0)))
     assert answer.hedge_usd[1] == pytest.approx(-6_000.0, abs=0.1)
 
 
 def test_a_hands_off_hedge_may_shrink_and_never_grow():
     held = two_tokens(50_000.0, -1_000.0, may_hedge=np.array([False, False]))
-    _, answer = solved(held, HedgeChoices(RiskLimits()))
+    _, answer = solved(held, easy(RiskLimits()))
     assert answer.hedge_usd[1] == pytest.approx(-1_000.0, abs=0.1)
     paid = replace(held, funding_daily=np.array([0.0, -0.05]))
-    _, answer = solved(paid, HedgeChoices(RiskLimits()))
+    _, answer = solved(paid, easy(RiskLimits()))
     assert answer.hedge_usd[1] == pytest.approx(0.0, abs=0.1)
 
 
 def test_longs_only_where_they_are_chosen():
     facts = two_tokens(-50_000.0)
-    _, short = solved(facts, HedgeChoices(RiskLimits()))
-    _, signed = solved(facts, HedgeChoices(RiskLimits(), shorts_only=False))
+    _, short = solved(facts, easy(RiskLimits()))
+    _, signed = solved(facts, easy(RiskLimits(), shorts_only=False))
     assert short.hedge_usd[1] == 0.0
     assert signed.hedge_usd[1] > 30_000.0
 
@@ -169,7 +167,7 @@ def test_another_solver_finds_the_same_cost(seed: int):
 
 
 @pytest.mark.parametrize("gross_usd", [300.0, 100_000.0, 50_000_000.0])
-@pytest.mark.parametrize("choices", [EVERYTHING, HedgeChoices(CAPS), HedgeChoices(RiskLimits())])
+@pytest.mark.parametrize("choices", [EVERYTHING, easy(CAPS), easy(RiskLimits())])
 def test_a_bound_without_a_solver_confirms_books_of_every_size(
     gross_usd: float, choices: HedgeChoices
 ):
@@ -192,7 +190,7 @@ def test_a_bound_without_a_solver_confirms_books_of_every_size(
 @pytest.mark.parametrize("cap", ["net_usd", "cae_usd", "hedge_gross_usd", "turnover_daily_usd"])
 def test_shadow_prices_are_finite_differences(cap: str):
     facts = random_facts(3, n=6, held=2)
-    calm = HedgeChoices(RiskLimits(**{cap: 1e9}), risk_aversion=1.0)
+    calm = easy(RiskLimits(**{cap: 1e9}), risk_aversion=1.0)
     model, answer = solved(facts, calm)
     limit = 0.98 * float(model.caps.values(answer.hedge_usd)[0])
 
@@ -207,7 +205,7 @@ def test_shadow_prices_are_finite_differences(cap: str):
 
 
 def test_a_cap_that_does_not_bind_has_no_price():
-    _, answer = solved(random_facts(3), HedgeChoices(RiskLimits(net_usd=1e12, token_usd=1e12)))
+    _, answer = solved(random_facts(3), easy(RiskLimits(net_usd=1e12, token_usd=1e12)))
     assert np.all(answer.duals == 0)
 
 
@@ -225,14 +223,14 @@ def test_the_order_of_symbols_does_not_matter():
         covariance_daily=facts.covariance_daily[np.ix_(order, order)],
         **arrays,
     )
-    _, plain = solved(facts, HedgeChoices(CAPS))
-    _, permuted = solved(turned, HedgeChoices(CAPS))
+    _, plain = solved(facts, easy(CAPS))
+    _, permuted = solved(turned, easy(CAPS))
     assert permuted.hedge_usd == pytest.approx(plain.hedge_usd[order], abs=0.5)
     assert permuted.objective_usd == pytest.approx(plain.objective_usd, rel=1e-6)
 
 
 def test_one_compiled_problem_serves_new_numbers():
-    first, second = (hedge_model(random_facts(s), HedgeChoices(CAPS)) for s in (1, 2))
+    first, second = (hedge_model(random_facts(s), easy(CAPS)) for s in (1, 2))
     shared = HedgeProblem(shape_of(first))
     shared.solve(first, first.caps.limits)
     again = shared.solve(second, second.caps.limits)
@@ -243,7 +241,7 @@ def test_one_compiled_problem_serves_new_numbers():
 
 
 def test_caps_that_exclude_each_other_are_infeasible_not_failed():
-    model = hedge_model(two_tokens(), HedgeChoices(RiskLimits(net_usd=1e3, hedge_gross_usd=1e3)))
+    model = hedge_model(two_tokens(), easy(RiskLimits(net_usd=1e3, hedge_gross_usd=1e3)))
     answer = HedgeProblem(shape_of(model)).solve(model, model.caps.limits)
     assert answer == Unsolved(infeasible=True, status="infeasible")
 
@@ -262,7 +260,7 @@ def inaccurate(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[CompiledProblem
 
 def test_an_inaccurate_answer_is_used_once_it_is_verified(monkeypatch: pytest.MonkeyPatch):
     inaccurate(monkeypatch, lambda problem: None)
-    _, answer = solved(random_facts(3), HedgeChoices(CAPS))
+    _, answer = solved(random_facts(3), easy(CAPS))
     assert answer.status == "optimal_inaccurate"
 
 
@@ -270,7 +268,7 @@ def test_an_inaccurate_answer_is_used_once_it_is_verified(monkeypatch: pytest.Mo
 def test_an_inaccurate_answer_that_is_wrong_is_not_used(
     error_usd: float, monkeypatch: pytest.MonkeyPatch
 ):
-    model = hedge_model(random_facts(3), HedgeChoices(CAPS))
+    model = hedge_model(random_facts(3), easy(CAPS))
     problem = HedgeProblem(shape_of(model))
     hedge = problem._body.hedge
 
@@ -283,7 +281,7 @@ def test_an_inaccurate_answer_that_is_wrong_is_not_used(
 
 
 def test_times(capsys: pytest.CaptureFixture[str]):
-    model = hedge_model(random_facts(1, n=20, held=5), HedgeChoices(CAPS))
+    model = hedge_model(random_facts(1, n=20, held=5), easy(CAPS))
     start = time.perf_counter()
     problem = HedgeProblem(shape_of(model))
     problem.solve(model, model.caps.limits)

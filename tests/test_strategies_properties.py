@@ -14,7 +14,7 @@ from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
 from strategies.problem import HedgeProblem, Relaxed
 from strategies.proposal import HedgeProposal
-from tests.strategies_cases import random_facts
+from tests.strategies_cases import easy, random_facts
 
 STRATEGY = MinimumRisk()
 N = 6
@@ -57,7 +57,7 @@ def decisions(draw: st.DrawFn) -> tuple[HedgeFacts, HedgeChoices]:
         margin_use=0.6,
         stress_use=draw(st.sampled_from([0.5, 0.9])),
     )
-    return facts, HedgeChoices(
+    return facts, easy(
         limits,
         risk_aversion=draw(st.sampled_from([0.0, 4.0])),
         impact=draw(st.sampled_from([0.0, 1.0])),

@@ -16,7 +16,7 @@ from strategies.problem import HedgeProblem, Relaxed
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
 from strategies.state import risk_state
 from strategies.trifles import without_trifles
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 STRATEGY = MinimumRisk()
 
@@ -69,8 +69,8 @@ def test_long_hedges_are_no_farm_either():
 
 def test_with_risk_aversion_funding_counts_in_full():
     facts = two_tokens(50_000.0, 0.0, 0.0, funding_daily=np.array([0.0, 0.0, 2e-3]))
-    plain = decided(replace(facts, funding_daily=np.zeros(3)), HedgeChoices(RiskLimits()))
-    paid = decided(facts, HedgeChoices(RiskLimits()))
+    plain = decided(replace(facts, funding_daily=np.zeros(3)), easy(RiskLimits()))
+    paid = decided(facts, easy(RiskLimits()))
     assert after(facts, plain)[1] == pytest.approx(after(facts, plain)[2], abs=2.0)
     assert after(facts, paid)[2] < after(facts, paid)[1] - 1_000.0
 
@@ -79,7 +79,7 @@ def test_with_risk_aversion_funding_counts_in_full():
 def test_the_charge_on_opening_is_the_same_for_solver_bound_and_rounding(seed: int):
     facts = random_facts(seed, hedge_usd=np.array([-9e3, -4e3, 0.0, 0.0, -2e3, 0.0, 0.0, 0.0]))
     limits = RiskLimits(net_usd=40_000.0, cae_usd=200_000.0, hedge_gross_usd=90_000.0)
-    model = hedge_model(facts, HedgeChoices(limits, risk_aversion=0.0))
+    model = hedge_model(facts, easy(limits, risk_aversion=0.0))
     assert np.any(model.costs.opening > 0)
     answer = HedgeProblem(shape_of(model)).solve(model, model.caps.limits)
     assert isinstance(answer, Relaxed)
@@ -103,7 +103,7 @@ def test_the_charge_on_opening_is_the_same_for_solver_bound_and_rounding(seed: i
 @pytest.mark.parametrize("gross_usd", [1e4, 1e5, 5e6])
 def test_every_trade_is_worth_its_order(seed: int, gross_usd: float):
     facts = random_facts(seed, n=16, gross_usd=gross_usd, held=4)
-    choices = HedgeChoices(RiskLimits())
+    choices = easy(RiskLimits())
     answer, model = decided(facts, choices), hedge_model(facts, choices)
     target = after(facts, answer)
     for i in np.flatnonzero(target).tolist():
@@ -115,7 +115,7 @@ def test_every_trade_is_worth_its_order(seed: int, gross_usd: float):
 
 def test_leaving_out_trifles_costs_no_more_than_they_are_worth():
     facts = random_facts(5, n=16, held=4)
-    model = hedge_model(facts, HedgeChoices(RiskLimits(net_usd=60_000.0)))
+    model = hedge_model(facts, easy(RiskLimits(net_usd=60_000.0)))
     problem = HedgeProblem(shape_of(model))
     full = problem.solve(model, model.caps.limits)
     assert isinstance(full, Relaxed)
@@ -134,7 +134,7 @@ def test_leaving_out_trifles_costs_no_more_than_they_are_worth():
 def test_a_drift_of_prices_asks_for_no_trade():
     rng = np.random.default_rng(4)
     facts = random_facts(4, n=16, held=4)
-    choices = HedgeChoices(RiskLimits(net_usd=80_000.0))
+    choices = easy(RiskLimits(net_usd=80_000.0))
     held = after(facts, decided(facts, choices))
     orders = 0
     for _ in range(12):
@@ -154,14 +154,14 @@ def test_a_drift_of_prices_asks_for_no_trade():
 def out_of_hand() -> tuple[HedgeFacts, HedgeChoices]:
     """A bot whose correlation-adjusted exposure no hedge brings under the cap."""
     facts = random_facts(2, n=14, held=2)
-    least = decided(facts, HedgeChoices(RiskLimits(), risk_aversion=1e3)).after.cae_usd
-    return facts, HedgeChoices(RiskLimits(cae_usd=0.8 * least))
+    least = decided(facts, easy(RiskLimits(), risk_aversion=1e3)).after.cae_usd
+    return facts, easy(RiskLimits(cae_usd=0.8 * least))
 
 
 def test_a_cap_that_cannot_be_met_is_approached_to_a_hundredth():
     facts, choices = out_of_hand()
     first = decided(facts, choices)
-    least = decided(facts, HedgeChoices(RiskLimits(), risk_aversion=1e3)).after.cae_usd
+    least = decided(facts, easy(RiskLimits(), risk_aversion=1e3)).after.cae_usd
     assert first.after.cae_usd <= 1.012 * least
     assert first.slacks_usd["cae_usd"] == pytest.approx(first.after.cae_usd - 0.8 * least, rel=1e-6)
 
@@ -215,7 +215,7 @@ def test_volume_slows_it_down_and_the_turnover_cap_does_not():
         adv_usd=np.array([1e8, 4e5, 1e8]),
     )
     limits = RiskLimits(adv_share=0.01, turnover_daily_usd=1_000.0)
-    answer = decided(facts, HedgeChoices(limits, risk_aversion=0.0))
+    answer = decided(facts, easy(limits, risk_aversion=0.0))
     assert list(after(facts, answer)) == [0.0, -6_000.0, 0.0]
     assert answer.slacks_usd == pytest.approx({"turnover_daily_usd": 3_000.0})
 
@@ -223,14 +223,14 @@ def test_volume_slows_it_down_and_the_turnover_cap_does_not():
 def test_what_it_takes_of_the_turnover_cap_the_others_do_not_have():
     off = np.array([False, False, True])
     facts = two_tokens(50_000.0, -10_000.0, 0.0, may_hedge=off, hands_off=frozenset("B"))
-    answer = decided(facts, HedgeChoices(RiskLimits(turnover_daily_usd=12_000.0)))
+    answer = decided(facts, easy(RiskLimits(turnover_daily_usd=12_000.0)))
     assert list(after(facts, answer)) == pytest.approx([0.0, 0.0, -2_000.0])
     assert answer.slacks_usd == {}
 
 
 def test_a_symbol_that_is_merely_not_eligible_may_keep_its_hedge():
     facts = two_tokens(50_000.0, -10_000.0, may_hedge=np.array([False, False]))
-    assert isinstance(STRATEGY.decide(facts, HedgeChoices(RiskLimits())), NoHedge)
+    assert isinstance(STRATEGY.decide(facts, easy(RiskLimits())), NoHedge)
 
 
 # Other books
@@ -238,7 +238,7 @@ def test_a_symbol_that_is_merely_not_eligible_may_keep_its_hedge():
 
 def test_no_symbol_carries_more_than_the_largest_hedge():
     facts = two_tokens(50_000.0, 0.0, -9_000.0)
-    choices = HedgeChoices(RiskLimits(), largest_hedge_usd=7_000.5)
+    choices = easy(RiskLimits(), largest_hedge_usd=7_000.5)
     assert list(after(facts, decided(facts, choices))) == [0.0, -7_000.0, -9_000.0]
 
 
@@ -246,17 +246,17 @@ def test_no_symbol_carries_more_than_the_largest_hedge():
 def test_shorts_do_not_worsen_a_book_that_is_short(risk_aversion: float):
     facts = two_tokens(-50_000.0, 0.0, 0.0, funding_daily=np.full(3, 3e-4))
     limits = RiskLimits(net_usd=30_000.0, cae_usd=60_000.0)
-    answer = STRATEGY.decide(facts, HedgeChoices(limits, risk_aversion=risk_aversion))
+    answer = STRATEGY.decide(facts, easy(limits, risk_aversion=risk_aversion))
     assert isinstance(answer, NoHedge)
     assert answer.reason is NoHedgeReason.INFEASIBLE
-    longs = HedgeChoices(limits, risk_aversion=risk_aversion, shorts_only=False)
+    longs = easy(limits, risk_aversion=risk_aversion, shorts_only=False)
     cured = decided(facts, longs)
     assert np.all(after(facts, cured) >= 0)
     assert abs(np.sum(facts.bot_usd + after(facts, cured))) <= 30_000.0
 
 
 def test_longs_are_bought_and_shorts_bought_back():
-    choices = HedgeChoices(RiskLimits(), shorts_only=False)
+    choices = easy(RiskLimits(), shorts_only=False)
     assert "Buy " in decided(two_tokens(-50_000.0), choices).sentence
     assert "Buy back " in decided(two_tokens(10_000.0, -30_000.0), choices).sentence
 
@@ -284,7 +284,7 @@ def test_the_solver_and_the_report_measure_every_cap_alike(seed: int):
         hedge_usd=-rng.uniform(0, 2e4, 8),
         cluster=np.array([0, 0, 1, 1, 2, 2, -1, 2]),
     )
-    choices = HedgeChoices(CAPS)
+    choices = easy(CAPS)
     model = hedge_model(facts, choices)
     hedge = -rng.uniform(0, 2e4, 8)
     limits = model.caps.by_cap(model.caps.limits, np.min)

@@ -8,10 +8,10 @@ import pytest
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import account_stress, gap_returns
 from strategies.constraints import shape_of
-from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.inputs import HedgeFacts
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed
-from tests.strategies_cases import random_facts
+from tests.strategies_cases import easy, random_facts
 
 TIGHT = {
     "token_usd": 0.9,
@@ -53,7 +53,7 @@ def solved(problem: HedgeProblem, model: HedgeModel, limits: np.ndarray) -> Rela
 @pytest.mark.parametrize("cap", TIGHT)
 def test_every_cap_has_the_price_that_finite_differences_give_it(cap: str, impact: float):
     facts = facts_of(cap, shared=cap == "stress_use" and impact > 0)
-    choices = HedgeChoices(
+    choices = easy(
         RiskLimits(**{cap: LOOSE.get(cap, 1e9)}),
         risk_aversion=1.0,
         impact=impact,

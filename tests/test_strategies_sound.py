@@ -16,9 +16,9 @@ from strategies.plain_qp import ledoit_wolf, sample
 from strategies.proposal import CostEstimate, HedgeLeg, HedgeProposal, NoHedge, NoHedgeReason
 from strategies.rule import RuleStrategy
 from strategies.state import risk_state
-from tests.strategies_cases import random_facts
+from tests.strategies_cases import easy, random_facts
 
-FREE = HedgeChoices(limits=RiskLimits())
+FREE = easy(limits=RiskLimits())
 MAKERS = {"pair": pair, "basket": basket, "sample": sample, "ledoit_wolf": ledoit_wolf}
 
 
@@ -61,7 +61,7 @@ def test_what_trades_ends_inside_the_cap(name: str) -> None:
     gross = sum(abs(usd) for usd in held_after(MAKERS[name]().decide(facts, FREE)).values())
     limits = RiskLimits(hedge_gross_usd=0.6 * gross)
     for c in (0.0, cushion):
-        choices = HedgeChoices(limits, cushion=c)
+        choices = easy(limits, cushion=c)
         after = held_after(MAKERS[name]().decide(facts, choices))
         most = (1 - c) * 0.6 * gross
         used = sum(abs(usd) for usd in after.values())
@@ -96,7 +96,7 @@ def test_a_rule_does_not_call_a_cap_hopeless_that_it_never_trades_for() -> None:
     for symbol, usd in target.items():
         held[facts.symbols.index(symbol)] = usd
     answer = basket().decide(
-        replace(facts, hedge_usd=held), HedgeChoices(RiskLimits(beta_net_usd=1.0, cae_usd=1.0))
+        replace(facts, hedge_usd=held), easy(RiskLimits(beta_net_usd=1.0, cae_usd=1.0))
     )
     assert isinstance(answer, NoHedge)
     assert answer.reason is NoHedgeReason.NOT_WORTH_IT

@@ -13,7 +13,7 @@ from strategies.model import HedgeModel, hedge_model
 from strategies.plan import Plan, Planner
 from strategies.proposal import HedgeProposal
 from strategies.standing import standing_prices
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 CAPS = RiskLimits(
     token_usd=30_000,
@@ -28,15 +28,15 @@ CAPS = RiskLimits(
     margin_use=0.5,
 )
 CHOICES = {
-    "no caps": HedgeChoices(RiskLimits()),
-    "caps": HedgeChoices(CAPS),
-    "tight caps": HedgeChoices(replace(CAPS, net_usd=20_000, cae_usd=90_000), risk_aversion=1.0),
-    "impact": HedgeChoices(CAPS, impact=1.0),
-    "everything": HedgeChoices(
+    "no caps": easy(RiskLimits()),
+    "caps": easy(CAPS),
+    "tight caps": easy(replace(CAPS, net_usd=20_000, cae_usd=90_000), risk_aversion=1.0),
+    "impact": easy(CAPS, impact=1.0),
+    "everything": easy(
         CAPS, impact=1.0, estimation_uncertainty=0.05, carry_risk=1.0, crowding_charge=0.01
     ),
     "cheapest": free(net_usd=30_000.0),
-    "signed": HedgeChoices(CAPS, shorts_only=False),
+    "signed": easy(CAPS, shorts_only=False),
 }
 HELD_BY_CAPS = {"tight caps", "everything"}  # lots leave room below a cap, which a price must buy
 DRIFTS = (0.0, 0.01, 0.05)
@@ -89,9 +89,7 @@ def test_a_trade_that_pays_a_little_is_never_certified_away(monkeypatch: pytest.
     facts = two_tokens(50_000.0, -20_000.0)
     told = set()
     for fee in np.linspace(0.0, 0.05, 60):
-        model = hedge_model(
-            replace(facts, taker_fee=np.full(2, float(fee))), HedgeChoices(RiskLimits())
-        )
+        model = hedge_model(replace(facts, taker_fee=np.full(2, float(fee))), easy(RiskLimits()))
         prices = standing_prices(model, model.aim)
         stays = np.array_equal(solved(model, monkeypatch).lots.hedge_usd, model.current)
         assert stays or prices is None
@@ -101,14 +99,14 @@ def test_a_trade_that_pays_a_little_is_never_certified_away(monkeypatch: pytest.
 
 def test_a_cap_that_holds_the_hedge_where_it_is_gets_its_price():
     facts = two_tokens(50_000.0, -20_000.0, taker_fee=np.zeros(2), half_spread=np.zeros(2))
-    choices = HedgeChoices(RiskLimits(hedge_gross_usd=20_000.0), risk_aversion=1.0)
+    choices = easy(RiskLimits(hedge_gross_usd=20_000.0), risk_aversion=1.0)
     model = hedge_model(facts, choices)
     prices = standing_prices(model, model.aim)
     assert prices is not None
     weight, sigma = 1.0 / (2 * 50_000.0), facts.covariance_daily
     slope = 2 * weight * (sigma[1, 0] * 50_000.0 - sigma[1, 1] * 20_000.0)
     assert prices == pytest.approx([slope], rel=1e-3)
-    assert standing_prices(hedge_model(facts, HedgeChoices(RiskLimits())), prices[:0]) is None
+    assert standing_prices(hedge_model(facts, easy(RiskLimits())), prices[:0]) is None
 
 
 def test_a_breach_is_never_left_to_stand():
@@ -118,14 +116,14 @@ def test_a_breach_is_never_left_to_stand():
 
 def test_more_legs_than_may_be_are_never_left_to_stand():
     facts = two_tokens(50_000.0, -9_000.0, -9_000.0, taker_fee=np.full(3, 0.2))
-    enough = hedge_model(facts, HedgeChoices(RiskLimits(), most_legs=2))
+    enough = hedge_model(facts, easy(RiskLimits(), most_legs=2))
     assert standing_prices(enough, enough.aim) is not None
-    fewer = hedge_model(facts, HedgeChoices(RiskLimits(), most_legs=1))
+    fewer = hedge_model(facts, easy(RiskLimits(), most_legs=1))
     assert standing_prices(fewer, fewer.aim) is None
 
 
 def test_the_status_says_that_no_solver_was_asked():
-    model = hedge_model(two_tokens(taker_fee=np.full(2, 0.2)), HedgeChoices(RiskLimits()))
+    model = hedge_model(two_tokens(taker_fee=np.full(2, 0.2)), easy(RiskLimits()))
     plan = Planner().plan(model)
     assert isinstance(plan, Plan)
     assert plan.status == "no trade, certified without a solver"

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from risk.limits.caps import RiskLimits
-from strategies.inputs import HedgeChoices
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
 from strategies.proposal import NoHedge, NoHedgeReason
 from strategies.state import risk_state
 from strategies.still import StandingStill
-from tests.strategies_cases import two_tokens
+from tests.strategies_cases import easy, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 
 
@@ -37,16 +36,14 @@ def test_caps_that_are_clearly_kept_are_not_exceeded(name: str):
 
 def test_a_cap_that_only_the_bot_can_lower_is_never_passed_over():
     facts = replace(two_tokens(30_000.0, 0.0), may_hedge=np.array([False, True]))
-    answer = MinimumRisk().decide(
-        facts, HedgeChoices(RiskLimits(token_usd=20_000.0), holding_days=0.01)
-    )
+    answer = MinimumRisk().decide(facts, easy(RiskLimits(token_usd=20_000.0), holding_days=0.01))
     assert isinstance(answer, NoHedge)
     assert answer.reason is NoHedgeReason.INFEASIBLE
     assert "token_usd" in answer.detail
 
 
 def test_it_tells_late_what_was_so_when_it_was_decided():
-    facts, choices = two_tokens(15_000.0, -5_000.0), HedgeChoices(CAPS, holding_days=0.01)
+    facts, choices = two_tokens(15_000.0, -5_000.0), easy(CAPS, holding_days=0.01)
     answer, again = (MinimumRisk().decide(facts, choices) for _ in range(2))
     assert isinstance(answer, StandingStill)
     assert answer == again

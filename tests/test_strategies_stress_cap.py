@@ -27,7 +27,7 @@ from strategies.model import hedge_model
 from strategies.problem import HedgeProblem, Relaxed
 from strategies.proposal import HedgeProposal
 from strategies.state import risk_state
-from tests.strategies_cases import free, random_facts, two_tokens
+from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 UP = AccountStress(("up",), np.array([[0.3, 0.3]]), np.full(2, 0.05))
 
@@ -56,7 +56,7 @@ def test_what_a_jump_takes_of_a_hedge_account_by_hand():
 
 def test_hedges_are_as_large_as_the_account_survives():
     facts = two_tokens(50_000.0, stress=UP, equity_usd=10_000.0)
-    hedge = least_cost(facts, HedgeChoices(RiskLimits(stress_use=0.6)))
+    hedge = least_cost(facts, easy(RiskLimits(stress_use=0.6)))
     assert hedge[1] == pytest.approx(-0.6 * 10_000.0 / 0.35, abs=0.1)
 
 
@@ -74,7 +74,7 @@ def test_the_stress_cap_against_a_grid(shared: bool):
     returns = np.array([[0.2, 0.35, 0.1], [-0.3, -0.25, -0.4], [0.1, -0.2, 0.5]])
     stress = AccountStress(("a", "b", "c"), returns, np.array([0.05, 0.1, 0.02]), shared)
     facts = replace(facts, stress=stress, taker_fee=np.array([0.0, 4e-4, 6e-4]))
-    choices = HedgeChoices(RiskLimits(stress_use=0.7 if not shared else 0.9), risk_aversion=2.0)
+    choices = easy(RiskLimits(stress_use=0.7 if not shared else 0.9), risk_aversion=2.0)
     model = hedge_model(facts, choices)
     answer = HedgeProblem(shape_of(model)).solve(model, model.caps.limits)
     assert isinstance(answer, Relaxed)
@@ -104,7 +104,7 @@ def test_doubt_of_beta_takes_room_from_its_cap():
 def test_the_buffer_before_liquidation_yields_last():
     stress = replace(UP, shared=False)
     facts = two_tokens(50_000.0, stress=stress, equity_usd=10_000.0)
-    choices = HedgeChoices(RiskLimits(net_usd=20_000.0, stress_use=0.35, token_usd=50_000.0))
+    choices = easy(RiskLimits(net_usd=20_000.0, stress_use=0.35, token_usd=50_000.0))
     model = hedge_model(facts, choices)
     eased = eased_limits(ElasticProblem(shape_of(model)), model)
     assert isinstance(eased, np.ndarray)
@@ -121,7 +121,7 @@ def test_the_buffer_before_liquidation_yields_last():
 def test_a_buffer_that_is_gone_comes_back_before_anything_else():
     facts = two_tokens(50_000.0, -30_000.0, stress=UP, equity_usd=10_000.0)
     limits = RiskLimits(net_usd=20_000.0, stress_use=0.7)
-    answer = MinimumRisk().decide(facts, HedgeChoices(limits, risk_aversion=0.0))
+    answer = MinimumRisk().decide(facts, easy(limits, risk_aversion=0.0))
     assert isinstance(answer, HedgeProposal)
     assert answer.after.cap_use["stress_use"] <= 1.0 + 1e-9
     assert answer.legs[0].trade_usd == pytest.approx(10_000.0, abs=2.0)
@@ -186,12 +186,12 @@ def test_malformed_facts_are_named(changes: dict[str, object], message: str):
 )
 def test_malformed_choices_are_named(changes: dict[str, object], message: str):
     with pytest.raises(OptimizationError, match=message):
-        check_choices(replace(HedgeChoices(RiskLimits()), **changes))  # type: ignore[arg-type]
+        check_choices(replace(easy(RiskLimits()), **changes))  # type: ignore[arg-type]
 
 
 def test_a_price_of_the_tail_without_scenarios_is_an_error():
     with pytest.raises(OptimizationError, match="tail_returns: there are none"):
-        hedge_model(random_facts(1), HedgeChoices(RiskLimits(), tail_aversion=1.0))
+        hedge_model(random_facts(1), easy(RiskLimits(), tail_aversion=1.0))
 
 
 @settings(max_examples=60, deadline=None)

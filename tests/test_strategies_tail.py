@@ -15,7 +15,7 @@ from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed
 from strategies.state import risk_state
 from strategies.tail import shortfall_usd, tail_model
-from tests.strategies_cases import random_facts
+from tests.strategies_cases import easy, random_facts
 
 
 def with_tail(seed: int, scenarios: int, n: int = 6) -> HedgeFacts:
@@ -43,12 +43,12 @@ def test_shortfall_is_that_of_the_risk_report(count: int, level: float):
 
 def test_the_state_of_a_book_tells_it():
     facts = with_tail(2, 300)
-    state = risk_state(facts, HedgeChoices(RiskLimits()), facts.hedge_usd)
+    state = risk_state(facts, easy(RiskLimits()), facts.hedge_usd)
     assert facts.tail_returns is not None
     loss = -(facts.tail_returns @ facts.bot_usd)
     assert state.es95_usd == pytest.approx(expected_shortfall(loss, 0.95))
     without = replace(facts, tail_returns=None)
-    assert risk_state(without, HedgeChoices(RiskLimits()), facts.hedge_usd).es95_usd is None
+    assert risk_state(without, easy(RiskLimits()), facts.hedge_usd).es95_usd is None
 
 
 def test_its_slope_is_a_finite_difference():
@@ -65,7 +65,7 @@ def test_its_slope_is_a_finite_difference():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_with_the_tail_alone_a_linear_program_finds_the_same(seed: int):
     facts = replace(with_tail(seed, 120), crowding=np.zeros(6), funding_daily=np.zeros(6))
-    choices = HedgeChoices(RiskLimits(), risk_aversion=1e-9, tail_aversion=0.5)
+    choices = easy(RiskLimits(), risk_aversion=1e-9, tail_aversion=0.5)
     model, answer = solved(facts, choices)
     assert facts.tail_returns is not None
     returns, count = facts.tail_returns, 120
@@ -89,7 +89,7 @@ def test_with_the_tail_alone_a_linear_program_finds_the_same(seed: int):
 def test_more_aversion_to_the_tail_never_leaves_more_of_it():
     facts, left = with_tail(4, 250), []
     for price in (0.0, 0.05, 0.2, 1.0):
-        _, answer = solved(facts, HedgeChoices(RiskLimits(), 0.5, tail_aversion=price))
+        _, answer = solved(facts, easy(RiskLimits(), 0.5, tail_aversion=price))
         assert facts.tail_returns is not None
         held = facts.bot_usd + answer.hedge_usd
         left.append(float(shortfall_usd(held, facts.tail_returns, 0.95)))
@@ -117,7 +117,7 @@ def windows(facts: HedgeFacts, count: int) -> np.ndarray:
 def test_the_worst_window_against_sequential_quadratic_programming(seed: int):
     facts = random_facts(seed, n=6, held=2)
     facts = replace(facts, covariance_windows_daily=windows(facts, 3))
-    choices = HedgeChoices(RiskLimits(), worst_window=True)
+    choices = easy(RiskLimits(), worst_window=True)
     model, answer = solved(facts, choices)
     assert facts.covariance_windows_daily is not None
     every = [facts.covariance_daily, *facts.covariance_windows_daily]
@@ -156,8 +156,8 @@ def test_the_worst_window_against_sequential_quadratic_programming(seed: int):
 def test_a_window_that_is_nowhere_worse_changes_nothing():
     facts = random_facts(3)
     calm = replace(facts, covariance_windows_daily=0.5 * facts.covariance_daily[None])
-    _, plain = solved(facts, HedgeChoices(RiskLimits()))
-    _, with_calm = solved(calm, HedgeChoices(RiskLimits(), worst_window=True))
+    _, plain = solved(facts, easy(RiskLimits()))
+    _, with_calm = solved(calm, easy(RiskLimits(), worst_window=True))
     assert with_calm.hedge_usd == pytest.approx(plain.hedge_usd, abs=1.0)
     assert with_calm.objective_usd == pytest.approx(plain.objective_usd, rel=1e-6)
 
@@ -168,5 +168,5 @@ def test_a_window_without_a_root_is_named():
     with pytest.raises(OptimizationError, match=r"covariance_windows_daily\[1\]: not positive"):
         hedge_model(
             replace(facts, covariance_windows_daily=flat),
-            HedgeChoices(RiskLimits(), worst_window=True),
+            easy(RiskLimits(), worst_window=True),
         )
