@@ -5,6 +5,7 @@ from typing import Any
 from bot.measuring.universe import (
     Universe,
     base_of,
+    bases_of,
     build_universe,
     excluded_from_hedging,
     of_a_bot,
@@ -119,4 +120,6 @@ def test_hands_off_is_told_before_anything_else():
 
 def test_whose_symbol_it_is():
     assert of_a_bot("A/USDT:USDT", [], []) is None
-    assert of_a_bot("A/USDT:USDT", ["AB/USDT:USDT"], ["A/USDC:USDC"]) is None
+    assert of_a_bot("A/USDT:USDT", ["AB"], ["A/USDC:USDC"]) is None
+    assert of_a_bot("A/USDC:USDC", ["A"], []) == "hands off: held by a bot"
+    assert bases_of(["A/USDT:USDT", "A/USDC:USDC", "B/USDT:USDT"]) == {"A", "B"}

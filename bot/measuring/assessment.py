@@ -10,7 +10,13 @@ import numpy as np
 
 from bot.measuring.estimation import MarketView
 from bot.measuring.monitor import Observation
-from bot.measuring.universe import Universe, base_of, excluded_from_hedging, of_a_bot
+from bot.measuring.universe import (
+    Universe,
+    base_of,
+    bases_of,
+    excluded_from_hedging,
+    of_a_bot,
+)
 from bot.ports import Quote
 from risk.book import FloatArray, Owner
 from risk.correlation.clusters import Beta, Clustering, beta, cluster
@@ -202,6 +208,7 @@ def _facts(
     bot_usd = book.notional_usd(symbols, Owner.BOT)
     carry = [_carry(view.funding.get(s), book.timestamp_ms) for s in symbols]
     margin = observation.account.margin_rate
+    bases_of_bot = bases_of(book.symbols(Owner.BOT))
     known = set(universe.symbols)  # a bot may hold what is of no sector; nothing else is hedged in
     return HedgeFacts(
         timestamp_ms=book.timestamp_ms,
@@ -228,7 +235,7 @@ def _facts(
         risk_equity_usd=float(np.abs(bot_usd).sum()),
         turnover_used_usd=turnover_used_usd,
         hands_off=frozenset(
-            s for s in symbols if of_a_bot(s, book.symbols(Owner.BOT), observation.bot_listed)
+            s for s in symbols if of_a_bot(s, bases_of_bot, observation.bot_listed)
         ),
         cluster_names=tuple(f"cluster of {base_of(name)}" for name in measured.clusters.names),
         beta_btc_se=measured.beta.standard_error[columns],

@@ -1,7 +1,7 @@
 """Which symbols belong to the sector, and which of them may carry a hedge now."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from risk.instrument import Instrument
 
@@ -19,6 +19,11 @@ class Universe:
     sector: tuple[str, ...]
     benchmarks: tuple[str, ...]
     unlisted: tuple[str, ...]
+    _tokens: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Notes the tokens, which are asked for with every symbol."""
+        object.__setattr__(self, "_tokens", bases_of(self.sector))
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -32,12 +37,17 @@ class Universe:
         """
         if symbol in self.benchmarks:
             return False
-        return base_of(symbol) in {base_of(token) for token in self.sector}
+        return base_of(symbol) in self._tokens
 
 
 def base_of(symbol: str) -> str:
     """``FET`` of ``FET/USDT:USDT``."""
     return symbol.partition("/")[0]
+
+
+def bases_of(symbols: Iterable[str]) -> frozenset[str]:
+    """The tokens of symbols."""
+    return frozenset(map(base_of, symbols))
 
 
 def build_universe(
@@ -73,10 +83,13 @@ def build_universe(
 
 
 def of_a_bot(
-    symbol: str, held_by_bot: Collection[str], listed_by_bot: Collection[str]
+    symbol: str, bases_of_bot: Collection[str], listed_by_bot: Collection[str]
 ) -> str | None:
-    """Why this symbol is a bot's own business, where no hedge may be; None where it is not."""
-    if base_of(symbol) in {base_of(held) for held in held_by_bot}:
+    """Why this symbol is a bot's own business, where no hedge may be; None where it is not.
+
+    ``bases_of_bot``: tokens that a bot holds.
+    """
+    if base_of(symbol) in bases_of_bot:
         return "hands off: held by a bot"
     if symbol in listed_by_bot:
         return "hands off: a bot lists it or has an order in it"
@@ -102,10 +115,11 @@ def excluded_from_hedging(
     or history counts as having too little: unknown is never taken for enough.
     """
     reasons: dict[str, str] = {}
+    bases_of_bot = bases_of(held_by_bot)
     for symbol in symbols:
         days = history_days.get(symbol, 0.0)
         volume_usd = adv_usd.get(symbol)
-        bots = of_a_bot(symbol, held_by_bot, listed_by_bot)
+        bots = of_a_bot(symbol, bases_of_bot, listed_by_bot)
         if bots is not None:
             reasons[symbol] = bots
         elif symbol in unusable:

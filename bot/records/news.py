@@ -8,9 +8,9 @@ from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.measuring.monitor import Held, Observation
 from bot.outlook.tightening import Outside
-from bot.records.cycle import CycleRecord, SignalRecord
+from bot.records.cycle import CycleRecord
 from bot.records.ending import MOST_NOTES, Look, quantities, signal_record
-from risk.signals.episodes import Severity
+from risk.signals.episodes import Severity, Signal
 
 Key = tuple[str, tuple[str, ...]]
 REMEMBERED_CYCLES = 50
@@ -24,7 +24,7 @@ class News:
         """What the last cycle of the journal knew is not told again."""
         self._journal = journal
         self._log = log
-        self._signals: dict[Key, dict[str, Any]] = {}
+        self._signals: dict[Key, Signal | dict[str, Any]] = {}
         self._factor = 1.0
         self._troubles: dict[str, str] = {}
         self._recalled = False
@@ -55,16 +55,18 @@ class News:
         """
         if not self._recalled:
             self._recall()
-        records = [signal_record(one) for one in look.signals]
-        now = {_key(one): _plain(one) for one in records}
+        # Hundreds last from cycle to cycle; only what is told is put into words.
+        now = {(one.kind.value, one.symbols): one for one in look.signals}
         for key in [k for k in self._signals if k not in now]:
-            self._one("signal", {**self._signals[key], "change": "cleared"}, record, alarm=False)
+            told = {**_plain(self._signals[key]), "change": "cleared"}
+            self._one("signal", told, record, alarm=False)
         for key in [k for k in now if k not in self._signals]:
-            alarm = now[key]["severity"] != Severity.NOTE.value
+            alarm = now[key].severity is not Severity.NOTE
             if not alarm and key[0] in self._cut:
                 continue
-            self._one("signal", {**now[key], "change": "raised"}, record, alarm=alarm)
-        self._signals, self._cut = now, frozenset()
+            told = {**_plain(now[key]), "change": "raised"}
+            self._one("signal", told, record, alarm=alarm)
+        self._signals, self._cut = dict(now), frozenset()
         if record.caps_factor != self._factor:
             document = {
                 "caps_factor": record.caps_factor,
@@ -114,11 +116,11 @@ class News:
                 return
 
 
-def _key(one: SignalRecord) -> Key:
-    return one.kind, one.symbols
-
-
-def _plain(one: SignalRecord) -> dict[str, Any]:
+def _plain(signal: Signal | dict[str, Any]) -> dict[str, Any]:
+    """What was told of it, or will be."""
+    if isinstance(signal, dict):
+        return signal
+    one = signal_record(signal)
     return {
         "kind": one.kind,
         "symbols": list(one.symbols),
