@@ -17,7 +17,6 @@ from config.errors import ConfigError
 from config.ownership import OwnershipSettings
 from config.sectors import Sector, load_sectors
 from config.settings import Settings
-from risk.covariance.mean_ewma import SHRINKAGE
 from risk.instrument import Instrument
 
 
@@ -91,7 +90,10 @@ def agreement_rule(settings: Settings, *, simulated: bool) -> AgreementRule:
 
 
 def _past_settings(settings: Settings) -> PastSettings:
-    """Section ``stress``, and the windows of section ``hedge``."""
+    """Section ``stress``, and the windows of section ``hedge``.
+
+    ``hedge.shrinkage`` is of the estimator that hedges go by; the windows have their own.
+    """
     stress = settings.stress
     return PastSettings(
         sector_gap=stress.sector_gap,
@@ -103,7 +105,6 @@ def _past_settings(settings: Settings) -> PastSettings:
         maintenance_margin_rate=stress.maintenance_margin_rate,
         shared=settings.venue.shared_account,
         windows_days=settings.hedge.worst_windows_days,
-        shrinkage=SHRINKAGE if settings.hedge.shrinkage is None else settings.hedge.shrinkage,
     )
 
 

@@ -10,6 +10,7 @@ from bot.policy import plan_settings, policy_of, pretrade_limits
 from config.errors import ConfigError
 from config.load import load_settings, profile_path
 from config.settings import Settings
+from risk.covariance.mean_ewma import SHRINKAGE
 from tests.panel_market import SYMBOLS, instrument
 
 PAPER = profile_path("paper")
@@ -112,3 +113,12 @@ def test_ages_are_in_milliseconds(tmp_path: Path):
     assert limits.balance_max_age_ms == 20_000
     assert (limits.depth_fraction, limits.min_free_margin) == (0.1, 0.4)
     assert limits.hedge_gross_equity_fraction == 1.2
+
+
+@pytest.mark.parametrize("shrinkage", [None, 0.0, 0.6])
+def test_shrinkage_of_the_hedges_estimator_is_not_that_of_other_windows(
+    tmp_path: Path, shrinkage: float | None
+):
+    changed = {"shrinkage": shrinkage, "worst_windows_days": [5.0]}
+    past = policy_of(settings(tmp_path, hedge=changed)).past
+    assert (past.windows_days, past.shrinkage) == ((5.0,), SHRINKAGE)

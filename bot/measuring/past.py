@@ -12,7 +12,7 @@ import numpy as np
 from bot.measuring.estimation import DAY_MS, MarketView
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate
-from risk.covariance.mean_ewma import mean_ewma_covariance
+from risk.covariance.mean_ewma import SHRINKAGE, mean_ewma_covariance
 from risk.errors import EstimationError
 from risk.limits.stresses import (
     account_stress,
@@ -41,7 +41,7 @@ class PastSettings:
         maintenance_margin_rate: a fraction of notional.
         shared: the hedge account holds the bot's positions too.
         windows_days: half-lives of covariances beside the one of all figures, days.
-        shrinkage: of those.
+        shrinkage: of those, towards the mean of correlations.
     """
 
     sector_gap: float = 0.3
@@ -53,7 +53,7 @@ class PastSettings:
     maintenance_margin_rate: float = 0.05
     shared: bool = False
     windows_days: tuple[float, ...] = ()
-    shrinkage: float = 0.2
+    shrinkage: float = SHRINKAGE
 
 
 @dataclass(frozen=True, slots=True)
