@@ -177,7 +177,7 @@ def _redirect_refusal() -> Any:
     import aiohttp
 
     async def refuse(*_: Any) -> None:
-        raise aiohttp.ClientError("redirects are not followed")
+        raise aiohttp.ClientConnectionError("redirects are not followed")
 
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(refuse)
