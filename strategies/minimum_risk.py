@@ -48,7 +48,7 @@ class MinimumRisk:
         check_facts(facts)
         check_choices(choices)
         facts = facts.kept()
-        bot_flat, hedges_flat = not np.any(facts.bot_usd), not np.any(facts.hedge_usd)
+        bot_flat, hedges_flat = not facts.bot_usd.any(), not facts.hedge_usd.any()
         if bot_flat and hedges_flat:
             detail = "the bot holds nothing and no hedge is open"
             return self._none(facts, NoHedgeReason.FLAT, detail, _now(facts, choices))
@@ -58,7 +58,7 @@ class MinimumRisk:
             return PlannedProposal(self.name, facts, choices, model=model, plan=plan)
         start = _hands_taken_off(facts, choices)
         model = self._model(start, choices)
-        found = self._planner.plan(model) if np.any(model.upper > model.lower) else None
+        found = self._planner.plan(model) if len(model.movable) else None
         if isinstance(found, Unsolved) and not (found.infeasible and start is not facts):
             return self._unsolved(facts, found, _now(facts, choices))
         if isinstance(found, Plan):
@@ -69,7 +69,7 @@ class MinimumRisk:
             return self._none(facts, NoHedgeReason.NOTHING_ALLOWED, detail, state)
         else:
             plan = closed(model, start.hedge_usd)
-        if np.array_equal(plan.lots.hedge_usd, facts.hedge_usd):
+        if (plan.lots.hedge_usd == facts.hedge_usd).all():
             return self._standing_still(facts, choices, model, plan)
         return PlannedProposal(self.name, facts, choices, model=model, plan=plan)
 

@@ -16,6 +16,8 @@ optimal (Boyd, Vandenberghe 2004, §5.5).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from risk.book import FloatArray
 from strategies.caps import excess
@@ -52,15 +54,8 @@ def _proof(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
     if not len(near) and _one_trade_pays(model, sides):
         return None
     near = near[np.argsort(room[near], kind="stable")][:_MOST_ROWS]
-    rows = [_charged(model, np.eye(1, len(values), row)[0]) for row in near.tolist()]
-    sides, shared, charge = _with_risk(model, sides)
-    charges = _Charges(
-        rows=np.array([*rows, *shared]).reshape(-1, len(sides.slope)),
-        room=np.concatenate([room[near], np.zeros(len(charge))]),
-        square=np.concatenate([np.zeros(len(near)), charge]),
-        caps=len(near),
-    )
-    price = _prices(sides, charges)
+    sides, charges = _with_risk(model, sides)
+    price = _prices(sides, charges.beside(_rows(model, near), room[near]))
     if price is None:
         return None
     none[near] = price[: len(near)]
@@ -164,28 +159,13 @@ def _both(model: HedgeModel, smooth: FloatArray, size: FloatArray, turn: FloatAr
     return np.concatenate([up, down])
 
 
-def _charged(model: HedgeModel, duals: FloatArray) -> FloatArray:
-    add = cap_slopes(model, model.current, duals)
-    return _both(model, add.smooth, add.size, add.turn)
-
-
-def _with_risk(model: HedgeModel, sides: _Sides) -> tuple[_Sides, FloatArray, FloatArray]:
-    """The curvature of each symbol's own; of shared factors slopes (K, 2N) and charges (K,).
-
-    C ⪰ λ_min·I + Σ_k (λ_k − λ_min)·v_k v_kᵀ, and each shared square is at least its tangent,
-    (v_kᵀSd)² ≥ 2y·v_kᵀSd − y²: a slope for the price y, and a charge of its square.
-    """
-    n = len(model.current)
-    if len(model.other_roots) or model.risk_per_usd == 0:  # not one quadratic, or none
-        return sides, np.empty((0, 2 * n)), np.empty(0)
-    volatility = model.volatility
-    correlation = model.covariance / (volatility[:, None] * volatility)
-    strength, vectors = np.linalg.eigh(correlation)
-    least = max(float(strength[0]), 0.0)
-    charge = model.risk_per_usd * (strength[-_MOST_FACTORS:] - least)
-    slope = 2.0 * charge[:, None] * (volatility * vectors.T[-_MOST_FACTORS:])
-    curve = model.risk_per_usd * least * volatility**2
-    return sides.curved(curve), np.concatenate([slope, -slope], axis=1), charge
+def _rows(model: HedgeModel, caps: NDArray[np.intp]) -> FloatArray:
+    """(R, 2N) what a price of each of ``caps`` (R,) adds to the slopes."""
+    rows = np.empty((len(caps), 2 * len(model.current)))
+    for row, cap in zip(rows, caps.tolist(), strict=True):
+        add = cap_slopes(model, model.current, np.eye(1, len(model.caps.names), cap)[0])
+        row[:] = _both(model, add.smooth, add.size, add.turn)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +180,42 @@ class _Charges:
     rows: FloatArray
     room: FloatArray
     square: FloatArray
-    caps: int
+    caps: int = 0
 
     def usd(self, price: FloatArray) -> float:
-        return float(price @ self.room + price**2 @ self.square)
+        return float(price @ self.room + (price * price) @ self.square)
+
+    def beside(self, rows: FloatArray, room: FloatArray) -> "_Charges":
+        """These, and before them prices of R caps with ``rows`` (R, 2N) and ``room`` (R,) USD."""
+        if not len(rows):
+            return self
+        return _Charges(
+            rows=np.concatenate([rows, self.rows]),
+            room=np.concatenate([room, self.room]),
+            square=np.concatenate([np.zeros(len(room)), self.square]),
+            caps=len(room),
+        )
+
+
+def _with_risk(model: HedgeModel, sides: _Sides) -> tuple[_Sides, _Charges]:
+    """The curvature of each symbol's own; of K shared factors slopes and charges.
+
+    C ⪰ λ_min·I + Σ_k (λ_k − λ_min)·v_k v_kᵀ, and each shared square is at least its tangent,
+    (v_kᵀSd)² ≥ 2y·v_kᵀSd − y²: a slope for the price y, and a charge of its square.
+    """
+    if len(model.other_roots) or model.risk_per_usd == 0:  # not one quadratic, or none
+        return sides, _Charges(np.empty((0, len(sides.slope))), np.empty(0), np.empty(0))
+    volatility = model.volatility
+    correlation = model.covariance / (volatility[:, None] * volatility)
+    strength, vectors, failed = lapack.dsyevd(correlation, overwrite_a=1)
+    if failed:
+        raise np.linalg.LinAlgError("eigenvalues of the correlations were not found")
+    least = max(float(strength[0]), 0.0)
+    charge = model.risk_per_usd * (strength[-_MOST_FACTORS:] - least)
+    slope = (2.0 * charge)[:, None] * (volatility * vectors.T[-_MOST_FACTORS:])
+    curved = sides.curved(model.risk_per_usd * least * volatility * volatility)
+    shared = np.concatenate([slope, -slope], axis=1)
+    return curved, _Charges(shared, np.zeros(len(charge)), charge)
 
 
 def _prices(sides: _Sides, charges: _Charges) -> FloatArray | None:
@@ -235,12 +247,16 @@ def _newton(
     np.divide(0.5, sides.curve, out=bends, where=(size > 0) & (sides.curve > 0))
     hessian = (rows * bends) @ rows.T
     hessian.flat[:: len(price) + 1] += 2.0 * charges.square
-    free = np.flatnonzero((price > 0) | (downhill > 0) | (np.arange(len(price)) >= caps))
-    inner = hessian[free[:, None], free]
+    free: NDArray[np.intp] | slice = slice(None)
+    inner = hessian
+    if caps:
+        free = np.flatnonzero((price > 0) | (downhill > 0) | (np.arange(len(price)) >= caps))
+        inner = hessian[free[:, None], free]
     if not inner.diagonal().max(initial=0.0) > 0:
         return None
     inner.flat[:: len(inner) + 1] += 1e-9 * inner.trace()
     following = price.copy()
     following[free] += np.linalg.solve(inner, downhill[free])
-    following[:caps] = np.maximum(following[:caps], 0.0)
+    if caps:
+        following[:caps] = np.maximum(following[:caps], 0.0)
     return following
