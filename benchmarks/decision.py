@@ -46,6 +46,7 @@ class _Case:
         self.bot = np.where(np.arange(n) % _HELD_SHARE == 2, _GROSS_USD, 0.0)
         self.bot = self.bot / np.count_nonzero(self.bot)
         self.hedge = np.zeros(n)
+        self._facts_kept: HedgeFacts | None = None
         self.labels = cluster(self.market.estimate.correlation, self.market.symbols).labels
         self.first = self.decide()  # compiles, which happens once in the life of an engine
 
@@ -59,12 +60,20 @@ class _Case:
         )
 
     def decide_only(self) -> Decided:
-        """Without the bar: from facts to the answer."""
+        """Without the bar: from facts, known beforehand, to the answer."""
         return self.strategy.decide(self.facts_only(), self.choices)
 
     def facts_only(self) -> HedgeFacts:
-        """Without crowding."""
-        return self._facts(np.zeros(len(self.bot)))
+        """Without crowding; put together once for each bar and each hedge."""
+        facts, market = self._facts_kept, self.market
+        if (
+            facts is None
+            or facts.timestamp_ms != market.now_ms
+            or facts.hedge_usd is not self.hedge
+            or facts.covariance_daily is not market.estimate.covariance_daily
+        ):
+            facts = self._facts_kept = self._facts(np.zeros(len(self.bot)))
+        return facts
 
     def explain_only(self) -> object:
         """The same, and all that a record tells of it."""
