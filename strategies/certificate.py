@@ -14,6 +14,7 @@ import numpy as np
 
 from risk.book import FloatArray
 from strategies.caps import excess
+from strategies.mix import Mix
 from strategies.model import HedgeModel
 
 _GAP = 1e-4  # of the unit of money, which is about a hundredth of the book
@@ -33,10 +34,15 @@ class Slopes:
     turn: FloatArray
 
 
-def slopes(model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray) -> Slopes:
-    """Slopes of J plus what the caps charge, ``duals`` (C,) at least 0, at ``hedge_usd`` (N,)."""
+def slopes(
+    model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray, *, mix: Mix | None = None
+) -> Slopes:
+    """Slopes of J plus what the caps charge, ``duals`` (C,) at least 0, at ``hedge_usd`` (N,).
+
+    With a ``mix`` J counts risk as that weighs it.
+    """
     hedge, absolute, traded, signed, impact = model.costs.weights
-    smooth = model.risk_slope(hedge_usd) + hedge + signed
+    smooth = _risk_slope(model, hedge_usd, mix) + hedge + signed
     size, charged = absolute, cap_slopes(model, hedge_usd, duals)
     if model.uncertainty > 0:
         held = model.bot + hedge_usd
@@ -50,6 +56,18 @@ def slopes(model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray) -> Slope
     return Slopes(
         smooth=smooth + charged.smooth, size=size + charged.size, turn=traded + charged.turn
     )
+
+
+def _risk_slope(model: HedgeModel, hedge_usd: FloatArray, mix: Mix | None) -> FloatArray:
+    if mix is None:
+        return model.risk_slope(hedge_usd)
+    held = model.bot + hedge_usd
+    slope = mix.slope(model, held)
+    if model.uncertainty > 0:
+        spread = float(model.volatility @ np.abs(held))
+        doubt = 2.0 * model.risk_per_usd * model.uncertainty * spread
+        slope = slope + doubt * (model.volatility * np.sign(held))
+    return slope
 
 
 def cap_slopes(model: HedgeModel, hedge_usd: FloatArray, duals: FloatArray) -> Slopes:
@@ -94,6 +112,8 @@ def proven(
     duals: FloatArray,
     hedge_usd: FloatArray,
     objective_usd: float,
+    *,
+    mix: Mix | None = None,
 ) -> bool:
     """Caps hold, and no hedge can be better, both to about a millionth of the book.
 
@@ -105,18 +125,24 @@ def proven(
         duals: (C,) USD per USD.
         hedge_usd: (N,).
         objective_usd: J there.
+        mix: as for ``lower_bound_usd``.
     """
     near = _GAP * model.unit_usd
     values = model.caps.values(hedge_usd)
     if not ((excess(values, limits + near) == 0).all() and np.isfinite(hedge_usd).all()):
         return False
     lagrangian = objective_usd + _charged_usd(limits, duals, values)
-    bound = lagrangian - _fall_usd(model, limits, duals, hedge_usd)
+    bound = lagrangian - _fall_usd(model, limits, duals, hedge_usd, mix=mix)
     return math.isfinite(objective_usd) and objective_usd - bound <= near
 
 
 def lower_bound_usd(
-    model: HedgeModel, limits: FloatArray, duals: FloatArray, hedge_usd: FloatArray
+    model: HedgeModel,
+    limits: FloatArray,
+    duals: FloatArray,
+    hedge_usd: FloatArray,
+    *,
+    mix: Mix | None = None,
 ) -> float:
     """Least J in USD that hedges within ``limits`` could reach; −inf is never returned.
 
@@ -125,10 +151,12 @@ def lower_bound_usd(
         limits: (C,) USD; infinite rows are left out.
         duals: (C,) at least 0; any will do, those of the solution make the bound tight.
         hedge_usd: (N,) where the tangent is laid, best the solution.
+        mix: how windows and scenarios weigh; any will do, None for the worst there, which is loose
+            where several are.
     """
     lagrangian = float(model.objective_usd(hedge_usd))
     lagrangian += _charged_usd(limits, duals, model.caps.values(hedge_usd))
-    return lagrangian - _fall_usd(model, limits, duals, hedge_usd)
+    return lagrangian - _fall_usd(model, limits, duals, hedge_usd, mix=mix)
 
 
 def _charged_usd(limits: FloatArray, duals: FloatArray, values: FloatArray) -> float:
@@ -138,16 +166,23 @@ def _charged_usd(limits: FloatArray, duals: FloatArray, values: FloatArray) -> f
 
 
 def _fall_usd(
-    model: HedgeModel, limits: FloatArray, duals: FloatArray, hedge_usd: FloatArray
+    model: HedgeModel,
+    limits: FloatArray,
+    duals: FloatArray,
+    hedge_usd: FloatArray,
+    *,
+    mix: Mix | None,
 ) -> float:
-    """How far the tangent of the Lagrangian at the hedges falls within their bounds, USD.
+    """How far below the Lagrangian at the hedges its tangent falls within their bounds, USD.
 
-    It is a sum over symbols, each a line with kinks at no hedge and at no trade.
+    The tangent is a sum over symbols, each a line with kinks at no hedge and at no trade.
     """
-    price = slopes(model, hedge_usd, np.where(np.isfinite(limits), np.maximum(duals, 0.0), 0.0))
+    weight = np.where(np.isfinite(limits), np.maximum(duals, 0.0), 0.0)
+    price = slopes(model, hedge_usd, weight, mix=mix)
+    below = 0.0 if mix is None else mix.less_usd(model, model.bot + hedge_usd)
     lower, upper = model.lower, model.upper
     kinks = (np.minimum(np.maximum(kink, lower), upper) for kink in (model.current, 0.0))
     at = np.array([hedge_usd, lower, upper, *kinks])
     usd = price.smooth * (at - hedge_usd)
     usd += price.size * np.abs(at) + price.turn * np.abs(at - model.current)
-    return float((usd[0] - usd[1:].min(axis=0)).sum())
+    return below + float((usd[0] - usd[1:].min(axis=0)).sum())

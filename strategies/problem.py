@@ -19,17 +19,22 @@ from risk.book import FloatArray
 from strategies.certificate import proven
 from strategies.compiled import CompiledProblem
 from strategies.constraints import CapConstraints, Shape, put
+from strategies.mix import Mix, mix_of
 from strategies.model import HedgeModel
 
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
-    """A solved problem: hedges (N,) USD, J in USD, and the dual of each cap (USD per USD), (C,)."""
+    """A solved problem: hedges (N,) USD, J in USD, and the dual of each cap (USD per USD), (C,).
+
+    ``mix`` is how windows and scenarios weigh in it, None where there are not several.
+    """
 
     hedge_usd: FloatArray
     objective_usd: float
     duals: FloatArray
     status: str
+    mix: Mix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,9 @@ class HedgeProblem:
         if not self._roots:
             return self._risk * cp.sum_squares(body.adjusted)
         worst = cp.Variable(nonneg=True)
-        constraints.append(cp.norm(body.adjusted) <= worst)
-        constraints += [cp.norm(root @ body.held) <= worst for root in self._roots]
+        self._windows = [cp.norm(body.adjusted) <= worst]
+        self._windows += [cp.norm(root @ body.held) <= worst for root in self._roots]
+        constraints += self._windows
         return self._risk * cp.square(worst)
 
     def _tail(self, constraints: list[cp.Constraint]) -> cp.Expression:
@@ -98,7 +104,8 @@ class HedgeProblem:
         self._returns = cp.Parameter((count, self._body.shape.symbols))
         self._edge_price, self._beyond_price = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
         edge, beyond = cp.Variable(), cp.Variable(count, nonneg=True)
-        constraints.append(self._returns @ self._body.held + edge + beyond >= 0)
+        self._losses = self._returns @ self._body.held + edge + beyond >= 0
+        constraints.append(self._losses)
         return self._edge_price * edge + self._beyond_price * cp.sum(beyond)
 
     def solve(self, model: HedgeModel, limits: FloatArray) -> Relaxed | Unsolved:
@@ -132,10 +139,22 @@ class HedgeProblem:
         hedge = body.hedge_usd(model)
         told = status + self._problem.note
         objective, duals = float(model.objective_usd(hedge)), body.duals(model)
-        certain = status == cp.OPTIMAL or proven(model, limits, duals, hedge, objective)
+        mix = self._mix(model)
+        certain = status == cp.OPTIMAL or proven(model, limits, duals, hedge, objective, mix=mix)
         if not certain:
             return Unsolved(infeasible=False, status=status)
-        return Relaxed(hedge, objective, duals, told)
+        return Relaxed(hedge, objective, duals, told, mix)
+
+    def _mix(self, model: HedgeModel) -> Mix | None:
+        """Of the solution, by the duals of what makes windows and scenarios count."""
+        windows, scenarios = np.empty(0), np.empty(0)
+        if self._roots:
+            windows = np.array([float(window.dual_value) for window in self._windows])
+        if model.tail is not None:
+            scenarios = np.asarray(self._losses.dual_value, dtype=np.float64)
+        if not (len(windows) or len(scenarios)):
+            return None
+        return mix_of(model, windows, scenarios)
 
 
 def run(problem: CompiledProblem) -> str:
