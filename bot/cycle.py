@@ -25,12 +25,12 @@ from bot.records.ending import Look, cycle_id, described, ended, headline, quant
 from bot.records.news import News
 from bot.steps.aftermath import answer
 from bot.steps.carrying import carry_out
+from bot.steps.catching_up import catch_up, start_up
 from bot.steps.continuing import continuation
 from bot.steps.interrupted import cut_short, defective
 from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
-from bot.trading.cancels import cancel_resting
-from bot.trading.reconcile import book_funding, recover, resolve_unresolved
+from bot.trading.reconcile import book_funding
 from bot.urgency import LeftOver, Means, is_urgent, left_over
 from risk.errors import PerphedgeError
 from risk.returns import HOUR_MS
@@ -71,8 +71,7 @@ class Engine:
             UnreachableError, VenueError, DataError: the venue cannot be read completely.
         """
         parts = self._parts
-        recovery = await recover(parts.journal, parts.venue, parts.clock)
-        await cancel_resting(parts.journal, parts.venue, parts.clock, "it outlived its engine")
+        recovery = await start_up(parts)
         self._reconciled = True
         parts.log.info(
             "recovered",
@@ -170,7 +169,7 @@ class Engine:
         guard = self.guard
         guard.take_requests()
         await self._questions.ask()
-        await self._catch_up()
+        await catch_up(parts)
         look = await self.look()
         guard.look(
             look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
@@ -260,28 +259,6 @@ class Engine:
             return replace(record, correlation=None)
         self._correlated_bar = bar
         return record
-
-    async def _catch_up(self) -> None:
-        """Find out what became of earlier orders."""
-        parts = self._parts
-        if parts.journal.unresolved_orders(parts.venue.account_name):
-            resolution = await resolve_unresolved(parts.journal, parts.venue, parts.clock)
-            await cancel_resting(parts.journal, parts.venue, parts.clock, "it outlived its plan")
-            for row in resolution.settled:
-                parts.log.info(
-                    f"order_{row.state.value}",
-                    client_id=row.client_id,
-                    symbol=row.symbol,
-                    filled_quantity=str(row.filled_quantity),
-                    detail=f"found out later {row.reason}".strip(),
-                )
-            if resolution.unresolved or resolution.problems:
-                parts.log.warning(
-                    "orders_unresolved",
-                    client_ids=[row.client_id for row in resolution.unresolved],
-                    symbols=sorted({row.symbol for row in resolution.unresolved}),
-                    problems=list(resolution.problems),
-                )
 
     def _decided(self, look: Look, decision: HedgeProposal | NoHedge) -> None:
         """Remember when, what it leaves over its cap, and what it had to hedge with."""

@@ -15,6 +15,7 @@ import pytest
 import bot.cycle
 import bot.journal.writer
 import bot.measuring.monitor
+import bot.steps.catching_up
 import bot.trading.desk
 import bot.trading.planner
 import bot.trading.reconcile
@@ -344,7 +345,7 @@ def never_asked_again(patch: Patch) -> None:
         rows = journal.unresolved_orders(venue.account_name)
         return bot.trading.reconcile.Resolution((), rows, (), ())
 
-    patch.setattr(bot.cycle, "resolve_unresolved", nothing)
+    patch.setattr(bot.steps.catching_up, "resolve_unresolved", nothing)
     patch.setattr(bot.trading.reconcile, "resolve_unresolved", nothing)
 
 

@@ -70,7 +70,7 @@ async def test_every_order_event_carries_the_cycle_and_is_in_the_journal(scene: 
     assert [e["client_id"] for e in orders] == [o.client_id for o in record.orders]
     assert {e["cycle_id"] for e in orders} == {record.cycle_id}
     kinds = [e.kind for e in scene.journal.events(cycle_id=record.cycle_id)]
-    assert kinds == ["order_sending", "order_filled"] * len(record.orders)
+    assert kinds == [*["order_sending", "order_filled"] * len(record.orders), "order_costs"]
 
 
 async def test_proposed_sends_nothing_and_says_what_it_would(tmp_path: Path) -> None:

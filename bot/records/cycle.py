@@ -159,6 +159,7 @@ class CycleRecord:
     proposal: ProposalRecord | None = None
     orders: tuple[OrderRecord, ...] = ()
     fills: tuple[FillRecord, ...] = ()
+    costs: tuple[dict[str, Any], ...] = ()
     signals: tuple[SignalRecord, ...] = ()
     caps_factor: float = 1.0
     caps_reasons: tuple[str, ...] = ()

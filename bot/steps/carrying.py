@@ -1,6 +1,8 @@
 """Carries a proposal out: plans its orders, has them sent, and says what came of it."""
 
+import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -11,8 +13,10 @@ from bot.records.ending import Look, ended, outcome
 from bot.records.summary import fill_records, hedge_vector, leg_records, order_records
 from bot.steps.parts import EngineParts, Policy
 from bot.trading.execution import ExecutionContext, ExecutionReport
+from bot.trading.order_costs import SymbolCost
 from bot.trading.planner import Plan, PlanIdentity, Skipped, plan_orders
 from bot.trading.worst_case import CapUse
+from strategies.costs import cost_model
 from strategies.proposal import HedgeProposal
 from strategies.state import risk_state
 
@@ -78,7 +82,18 @@ def _context(
         instruments_ms=parts.monitor.instruments_ms,
         closing=closing,
         breached=bool(proposal.before.breaches),
+        expected=_expected(look),
     )
+
+
+def _expected(look: Look) -> dict[str, SymbolCost]:
+    """What the decision reckoned a trade to cost, by symbol."""
+    facts, model = look.assessment.facts, cost_model(look.assessment.facts, look.choices)
+    scale = np.sqrt(np.diag(facts.covariance_daily) / facts.adv_usd)
+    columns = (model.fee, model.half_spread, model.impact_per_root_usd, scale)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    found = dict(zip(facts.symbols, (SymbolCost(*row) for row in rows), strict=True))
+    return {s: c for s, c in found.items() if all(map(math.isfinite, dataclasses.astuple(c)))}
 
 
 def _cap_use(look: Look) -> CapUse:
@@ -115,6 +130,7 @@ def _executed(
         legs=leg_records(facts, proposal, hedge_usd),
         orders=order_records(report.results),
         fills=fill_records(report.fills),
+        costs=tuple(cost.document() for cost in report.costs),
     )
 
 

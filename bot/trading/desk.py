@@ -14,6 +14,7 @@ from bot.errors import SafetyError, UnreachableError, VenueError
 from bot.journal.journal import Journal
 from bot.journal.rows import OrderRow
 from bot.ports import Clock, MarketData, Venue, VenueAccount
+from bot.trading.cost_book import CostBook
 from bot.trading.execution_report import ExecutionContext, PlaceResult, Run
 from bot.trading.order_notes import OrderNotes, OrderObserver
 from bot.trading.orders import (
@@ -78,6 +79,7 @@ class OrderDesk:
         self._halted = halted
         self.guard = guard or Guard(journal, clock, venue.account_name, limits)
         self.styles = styles or ExecutionStyles()
+        self.costs = CostBook(journal, venue.account_name)
         self._notes = OrderNotes(journal, self.guard, observe)
 
     @property
@@ -129,6 +131,7 @@ class OrderDesk:
             self._notes.denied(request, denied, context.cycle_id)
             return denied
         self.guard.sending(request, Decimal(repr(run.quotes[request.symbol].mark)))
+        self.costs.note_touch(request.client_id, run.quotes[request.symbol])
         outcome = await self._send(request)
         row = self._journal.record_outcome(outcome)
         if isinstance(outcome, NotAccepted):
@@ -228,8 +231,10 @@ class OrderDesk:
         self, request: OrderRequest, facts: PretradeFacts, context: ExecutionContext, run: Run
     ) -> Denied | None:
         """An opening of a plan that is not going as planned must not lead out of the caps."""
-        as_planned = not context.continuing and all(
-            r.filled_quantity == r.request.quantity for r in run.results
+        as_planned = (
+            not context.continuing
+            and not run.incomplete
+            and all(r.filled_quantity == r.request.quantity for r in run.results)
         )
         if request.reduce_only or context.cap_use is None or (as_planned and not facts.open_orders):
             return None
@@ -279,6 +284,7 @@ class OrderDesk:
         detail = f"{row.code} {row.reason}".strip()
         if row.state.final:
             self.guard.settled(row.request, filled)
+            run.ended.append(row.client_id)
         if row.state in (OrderState.REJECTED, OrderState.UNKNOWN):
             self._notes.went(row, detail)
             run.results.append(PlaceResult(row.request, row.state, filled, detail=detail))

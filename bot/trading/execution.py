@@ -16,6 +16,7 @@ from bot.trading.execution_report import (
     PlaceResult,
     Run,
 )
+from bot.trading.order_costs import Arrival
 from bot.trading.order_notes import OrderObserver
 from bot.trading.orders import OrderState
 from bot.trading.planner import Plan, PlannedIntent, PlannedOrder
@@ -53,7 +54,7 @@ class Executor(OrderDesk):
         Raises:
             JournalError: the journal failed; then nothing more is sent.
         """
-        style = self._style_of(context)
+        style, incomplete = self._style_of(context), bool(plan.skipped)
         fresh: tuple[Program, ...] = ()
         if style is Style.SLICED:
             plan, fresh = await self._sliced(plan, context)
@@ -62,6 +63,8 @@ class Executor(OrderDesk):
         if style is Style.POST_ONLY:
             plan = _with_reprices(plan, self.styles.max_reprices)
         self.guard.begin(plan)
+        sliced = {program.intent_id for program in fresh}
+        at_once = Style.POST_ONLY if style is Style.POST_ONLY else Style.IOC
         self._journal.record_intents(
             IntentRecord(
                 intent.intent_id,
@@ -70,14 +73,14 @@ class Executor(OrderDesk):
                 intent.symbol,
                 intent.trade_quantity,
                 context.limits_hash,
-                self._inputs(intent, context),
+                self._inputs(intent, context, "sliced" if intent.intent_id in sliced else at_once),
             )
             for intent in plan.intents
             if not intent.known
         )
         for program in fresh:
             self.programs.start(program, context.cycle_id)
-        run = Run(context.account, dict(context.quotes))
+        run = Run(context.account, dict(context.quotes), incomplete)
         orders: Sequence[PlannedOrder] = plan.orders
         if style is Style.POST_ONLY and orders:
             orders = await RestingWork(self, self.styles, context, run).work(plan.orders)
@@ -87,7 +90,8 @@ class Executor(OrderDesk):
                 run.leave(planned.request, run.stopped)
             else:
                 await self._carry_out(planned, context, run)
-        return replace(run.report(), waiting=self._waiting())
+        costs = self.costs.record(run.ended, context.cycle_id)
+        return replace(run.report(), waiting=self._waiting(), costs=costs)
 
     async def _sliced(
         self, plan: Plan, context: ExecutionContext
@@ -113,11 +117,18 @@ class Executor(OrderDesk):
             return Style.IOC
         return style
 
-    def _inputs(self, intent: PlannedIntent, context: ExecutionContext) -> Mapping[str, Any]:
+    def _inputs(
+        self, intent: PlannedIntent, context: ExecutionContext, style: str
+    ) -> Mapping[str, Any]:
         """What the decision rested on, and what its fills will be judged by."""
         quote = context.quotes.get(intent.symbol)
-        mark = {} if quote is None else {"mark": repr(quote.mark)}
-        return {**context.inputs, **mark, "slices": self.guard.slices(intent.intent_id)}
+        told: dict[str, Any] = {}
+        if quote is not None:
+            mid, expected = (quote.bid + quote.ask) / 2, context.expected.get(intent.symbol)
+            arrival = Arrival(quote.mark, mid, expected)
+            told = {"mark": repr(quote.mark), "arrival": arrival.document()}
+        told |= {"style": str(style), "quantity": str(intent.trade_quantity)}
+        return {**context.inputs, **told, "slices": self.guard.slices(intent.intent_id)}
 
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: Run) -> None:
         """One order that fills at once or ends."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.controls.facts import Denied
 from bot.ports import Quote, VenueAccount
+from bot.trading.order_costs import OrderCost, SymbolCost
 from bot.trading.orders import Fill, OrderRequest, OrderState
 from bot.trading.worst_case import CapUse
 from risk.instrument import Instrument
@@ -42,6 +43,7 @@ class ExecutionReport:
         stopped: why the rest was not sent; empty when everything was tried.
         halted: the kill switch was what stopped it.
         account: the account as it was last read.
+        costs: of the orders that ended with all their fills booked.
         waiting: what goes on with later cycles, one line; empty where nothing does.
     """
 
@@ -51,6 +53,7 @@ class ExecutionReport:
     stopped: str
     account: VenueAccount
     halted: bool = False
+    costs: tuple[OrderCost, ...] = ()
     waiting: str = ""
 
     @property
@@ -77,6 +80,7 @@ class ExecutionContext:
         looked_ms: when the plan's look at the bot ended; None: the plan does not grow old.
         breached: the plan cures a breach.
         continuing: no new decision; slices of an earlier one go out.
+        expected: what the decision reckons with, by symbol.
     """
 
     cycle_id: str
@@ -92,17 +96,23 @@ class ExecutionContext:
     looked_ms: int | None = None
     breached: bool = False
     continuing: bool = False
+    expected: Mapping[str, SymbolCost] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Run:
-    """What changes while a plan is carried out."""
+    """What changes while a plan is carried out.
+
+    ``incomplete``: a part of what was decided is not in the plan at all.
+    """
 
     account: VenueAccount
     quotes: dict[str, Quote]
+    incomplete: bool = False
     results: list[PlaceResult] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     stopped: str = ""
     halted: bool = False
 

@@ -1,0 +1,80 @@
+"""Keeps what orders cost: one event for a plan, and for orders whose end is learnt later."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from bot.journal.journal import Journal
+from bot.ports import Quote
+from bot.trading.order_costs import OrderCost, Touch, arrival_of, order_cost, touch_of
+
+KIND = "order_costs"
+_OVERLAP_MS = 60_000  # the venue's clock is not ours
+_MOST_TOUCHES = 1000
+
+
+class CostBook:
+    """The costs of one account's orders."""
+
+    def __init__(self, journal: Journal, account: str) -> None:
+        self._journal = journal
+        self._account = account
+        self._touches: dict[str, Touch] = {}
+
+    def note_touch(self, client_id: str, quote: Quote) -> None:
+        """The best prices when an order left; they are not known after a restart."""
+        self._touches[client_id] = touch_of(quote)
+        while len(self._touches) > _MOST_TOUCHES:
+            del self._touches[next(iter(self._touches))]
+
+    def of(self, client_id: str) -> OrderCost | None:
+        """The cost of an order that ended with all its fills booked; None of any other."""
+        row = self._journal.order(client_id)
+        if row is None or row.unresolved or not row.booked_quantity:
+            return None
+        rows = self._journal.fills_with_orders(
+            self._account, since_ms=max(1, row.sent_ms - _OVERLAP_MS), symbol=row.symbol
+        )
+        mine = [(own.fill, inputs) for _, own, _, inputs in rows if own.fill.client_id == client_id]
+        if not mine:
+            return None
+        inputs = mine[0][1]
+        arrival = arrival_of(inputs.get("arrival"))
+        if arrival is None:
+            return None
+        return order_cost(
+            [fill for fill, _ in mine],
+            arrival,
+            self._touches.get(client_id),
+            client_id=client_id,
+            intent_id=row.request.intent_id,
+            intent_quantity=Decimal(str(inputs.get("quantity", row.request.quantity))),
+            style=str(inputs.get("style", "ioc")),
+        )
+
+    def record(
+        self, client_ids: Iterable[str], cycle_id: str | None = None
+    ) -> tuple[OrderCost, ...]:
+        """Stores the costs of these orders, of those that have any.
+
+        Raises:
+            JournalError: it cannot be read or written.
+        """
+        found = tuple(cost for one in client_ids if (cost := self.of(one)) is not None)
+        if found:
+            document = {"costs": [cost.document() for cost in found]}
+            self._journal.record_event(KIND, document, cycle_id=cycle_id)
+        return found
+
+    def record_missing(self, since_ms: int) -> tuple[OrderCost, ...]:
+        """Stores what a crash kept from being stored, of orders that filled since then."""
+        known = {
+            cost["client_id"]
+            for event in self._journal.events(since_ms, kind=KIND)
+            for cost in event.document["costs"]
+        }
+        filled = {
+            own.fill.client_id
+            for own in self._journal.own_fills(self._account, since_ms)
+            if own.fill.client_id not in known
+        }
+        return self.record(sorted(filled))
