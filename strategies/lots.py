@@ -36,10 +36,13 @@ class Lots:
     Attributes:
         hedge_usd: (N,) after the trades; exactly the current hedges where nothing is better.
         objective_usd: J there.
+        over_usd: over the limits they were looked for in, the stricter caps weighing more; NaN
+            where there were none.
     """
 
     hedge_usd: FloatArray
     objective_usd: float
+    over_usd: float = math.nan
 
 
 def tightened(model: HedgeModel, limits: FloatArray, share: float = 1.0) -> FloatArray | None:
@@ -92,8 +95,8 @@ def best_lots(
     pays = found.over <= still.over and found.charged_usd < still.charged_usd
     # Hedges that must be closed leave no choice, as when there may be only so many of them.
     must = cures or pays or not _allowed(model, model.current).all()
-    best = found.hedge_usd if must and found.worse == 0 else model.current
-    return Lots(best, float(model.objective_usd(best)))
+    best = found if must and found.worse == 0 else still
+    return Lots(best.hedge_usd, best.objective_usd, best.over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,14 @@ class _Judged:
         worse: USD by which caps are made worse.
         over: USD over the limits, weighted.
         charged_usd: J with the worth of every trade.
+        objective_usd: J.
     """
 
     hedge_usd: FloatArray
     worse: float
     over: float
     charged_usd: float
+    objective_usd: float
 
     def beats(self, other: "_Judged") -> bool:
         mine = (self.worse, self.over, self.charged_usd)
@@ -126,23 +131,25 @@ class _Judge:
 
     def still(self) -> _Judged:
         """No trade, by which no cap is made worse."""
-        over = float(excess(self._model.caps.now, self._limits) @ self._weights)
-        return _Judged(self._model.current, 0.0, over, self._model.objective_now_usd)
+        model, objective = self._model, self._model.objective_now_usd
+        over = float(excess(model.caps.now, self._limits) @ self._weights)
+        return _Judged(model.current, 0.0, over, objective, objective)
 
     def best(self, hedges: FloatArray) -> _Judged:
         """The best of (M, N); the first among equals."""
         values = self._model.caps.values(hedges)
         over = excess(values, self._limits) @ self._weights
         worse = excess(values, self._no_worse).sum(axis=-1)
-        charged = self._charged(hedges)
+        objective = self._model.objective_usd(hedges)
+        charged = objective + self._worth(hedges)
         best = int(np.lexsort((charged, over, worse))[0])
-        return _Judged(hedges[best], float(worse[best]), float(over[best]), float(charged[best]))
+        marks = (float(mark[best]) for mark in (worse, over, charged, objective))
+        return _Judged(hedges[best], *marks)
 
-    def _charged(self, hedges: FloatArray) -> FloatArray:
-        model = self._model
-        trades = np.count_nonzero(hedges != model.current, axis=-1)
-        total: FloatArray = model.objective_usd(hedges) + model.trade_worth_usd * trades
-        return total
+    def _worth(self, hedges: FloatArray) -> FloatArray:
+        """(M,) what the trades of each of (M, N) must be worth, USD."""
+        trades: FloatArray = (hedges != self._model.current).sum(axis=-1)
+        return self._model.trade_worth_usd * trades
 
     def searched(self, start: _Judged) -> _Judged:
         """Walk from ``start`` as long as a step in one symbol improves it, else in two.
@@ -180,7 +187,8 @@ class _Judge:
     def _step(self, here: _Judged, candidates: FloatArray) -> _Judged | None:
         """The best of ``candidates`` (M, N) where it beats ``here``."""
         if here.worse == 0 and here.over == 0:  # then only a lower J beats it, quickly told
-            candidates = candidates[self._charged(candidates) < here.charged_usd]
+            charged = self._model.objective_usd(candidates) + self._worth(candidates)
+            candidates = candidates[charged < here.charged_usd]
         if not len(candidates):
             return None
         there = self.best(candidates)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from risk.book import FloatArray
 from strategies.caps import excess
@@ -120,11 +121,13 @@ def nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Nearby | 
 
 
 def _hessian(model: HedgeModel, hedge: FloatArray, trade: FloatArray) -> FloatArray:
-    signed = model.volatility * np.sign(model.bot + hedge)
-    curved = model.covariance + model.uncertainty * np.outer(signed, signed)
+    curved = model.covariance
+    if model.uncertainty > 0:
+        signed = model.volatility * np.sign(model.bot + hedge)
+        curved = curved + model.uncertainty * np.outer(signed, signed)
     hessian: FloatArray = 2.0 * model.risk_per_usd * curved
-    impact = model.costs.impact_trade()
-    if np.any(impact > 0):
+    impact = model.costs.weights[-1]
+    if impact is not None:
         size = np.maximum(np.abs(trade), model.smallest_trade_usd)
         hessian = hessian + np.diag(0.75 * impact / np.sqrt(size))
     return hessian
@@ -183,13 +186,34 @@ def _trifles(near: Nearby, small_first: NDArray[np.int64]) -> int:
     if not len(order):
         return 0
     try:
-        lower = np.linalg.cholesky(_responses(near, order))
-        rise = 0.5 * np.cumsum(np.linalg.solve(lower, near.trade[order]) ** 2)
+        pull = _pull(near, order) if len(near.rows) else _pull_beside_no_cap(near, order)
     except np.linalg.LinAlgError:
         return 0
+    rise = 0.5 * np.cumsum(pull * pull)
     worth = near.model.trade_worth_usd * np.arange(1, len(order) + 1)
     pays = np.flatnonzero(rise <= worth)
     return int(pays[-1]) + 1 if len(pays) else 0
+
+
+def _pull(near: Nearby, order: NDArray[np.int64]) -> FloatArray:
+    """L⁻¹t."""
+    lower = np.linalg.cholesky(_responses(near, order))
+    return np.asarray(np.linalg.solve(lower, near.trade[order]), dtype=np.float64)
+
+
+def _pull_beside_no_cap(near: Nearby, order: NDArray[np.int64]) -> FloatArray:
+    """The same from the Hessian alone: H = UUᵀ with U upper has H⁻¹ = U⁻ᵀU⁻¹, so L⁻¹ is Uᵀ.
+
+    Counted from the last to the first U is the usual lower factor; what is left in comes before.
+    """
+    kept = near.free.copy()
+    kept[order] = False
+    backward = np.concatenate([np.flatnonzero(kept), order[::-1]])
+    lower, failed = lapack.dpotrf(near.hessian[backward[:, None], backward], lower=1)
+    if failed:
+        raise np.linalg.LinAlgError("the Hessian is not positive definite")
+    pull: FloatArray = near.trade[order[::-1]] @ lower[-len(order) :, -len(order) :]
+    return pull[::-1]
 
 
 def _responses(near: Nearby, order: NDArray[np.int64]) -> FloatArray:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
-from strategies.caps import excess
 from strategies.conflict import minimal_conflict
 from strategies.constraints import Shape, shape_of
 from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
@@ -140,7 +139,7 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     trades = np.count_nonzero(starts != model.current, axis=1)
     enough = near.cost_usd(hedges[1]) + (float(trades[1]) + 0.5) * model.trade_worth_usd
     lots = best_lots(model, limits, starts, enough_usd=enough)
-    if not np.all(excess(model.caps.values(lots.hedge_usd), limits) == 0):
+    if lots.over_usd != 0:  # what is not a number is not inside
         return None
     gained = abs(model.objective_now_usd - relaxed.objective_usd)
     fewer = int(trades[0]) - int(np.count_nonzero(lots.hedge_usd != model.current))

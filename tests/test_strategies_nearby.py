@@ -144,7 +144,8 @@ def test_dust_of_a_solver_is_no_trade_and_allows_for_none(monkeypatch: pytest.Mo
     lots = nearest_lots(model, clean.hedge_usd)
     gap = 0.01 * (model.objective_now_usd - clean.objective_usd)
     for trades, accepted in ((0.5, True), (3.0, False)):
-        dear = Lots(lots, clean.objective_usd + gap + (trades - 0.5) * model.trade_worth_usd)
+        objective = clean.objective_usd + gap + (trades - 0.5) * model.trade_worth_usd
+        dear = Lots(lots, objective, over_usd=0.0)
         monkeypatch.setattr("strategies.plan.best_lots", lambda *_, dear=dear, **__: dear)
         still = (lots == model.current) & (model.upper > model.lower)
         dusty = replace(clean, hedge_usd=np.where(still, -1.0, clean.hedge_usd))
