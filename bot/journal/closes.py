@@ -41,6 +41,16 @@ def insert_close(
     return row
 
 
+def newest_fill_ms(db: sqlite3.Connection, account: str, change: HedgeClosedExternally) -> int:
+    """When our position last changed by an order of ours; 0 if it never did."""
+    row = db.execute(
+        "SELECT coalesce(max(timestamp_ms), 0) AS ms FROM fills "
+        "WHERE account = ? AND symbol = ? AND position_side = ?",
+        (account, change.symbol, change.position_side),
+    ).fetchone()
+    return int(row["ms"])
+
+
 def insert_venue_close(
     db: sqlite3.Connection, close_id: int, account: str, trade: VenueTrade
 ) -> None:

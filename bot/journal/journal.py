@@ -11,7 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from bot.errors import JournalError, SafetyError
-from bot.journal.closes import close_document, insert_close, insert_venue_close
+from bot.journal.closes import close_document, insert_close, insert_venue_close, newest_fill_ms
 from bot.journal.reader import FUNDING_WATERMARK
 from bot.journal.rows import (
     LEGAL_TRANSITIONS,
@@ -370,9 +370,12 @@ class Journal(JournalWriter):
         with self._transaction(f"book a close by others in {change.symbol}") as db:
             if not trades:
                 insert_close(db, account, change, change.quantity_change, timestamp_ms)
+            # Whoever moved the account before we traded takes from what we have now, not then.
+            held_since_ms = newest_fill_ms(db, account, change)
             for trade in trades:
                 signed = trade.fill.side.sign * trade.fill.quantity
-                close_id = insert_close(db, account, change, signed, trade.fill.timestamp_ms)
+                at_ms = max(trade.fill.timestamp_ms, held_since_ms)
+                close_id = insert_close(db, account, change, signed, at_ms)
                 insert_venue_close(db, close_id, account, trade)
             document = close_document(change, trades)
             self._insert_event(db, "hedge_closed_externally", document, None, None)

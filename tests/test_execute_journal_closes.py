@@ -1,0 +1,54 @@
+"""Closes by others whose executions are known: each takes from what we held, whenever it was."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bot.clock import SimulatedClock
+from bot.journal.journal import Journal
+from bot.journal.rows import IntentRecord
+from bot.trading.attribution import HedgeClosedExternally
+from bot.trading.orders import Acknowledged, Fill, OrderRequest, OrderState, Side
+from bot.trading.venue_closes import CloseKind, VenueTrade
+
+NEAR, ACCOUNT, NOW_MS = "NEAR/USDT:USDT", "hedge", 1_750_000_000_000
+
+
+def _fill(trade_id: str, side: Side, quantity: int, at_ms: int, client_id: str) -> Fill:
+    return Fill(
+        trade_id,
+        "1",
+        client_id,
+        NEAR,
+        side,
+        Decimal(quantity),
+        Decimal(5),
+        None,
+        None,
+        False,
+        at_ms,
+    )
+
+
+@pytest.mark.parametrize("before_us_ms", [-1000, 1000])
+def test_a_trade_by_others_from_before_ours_takes_from_our_hedge_once(
+    tmp_path: Path, before_us_ms: int
+) -> None:
+    """They bought 2 and we sold 10, in whatever order: the account is short 8, and so are we."""
+    clock = SimulatedClock(NOW_MS)
+    with Journal.open(tmp_path / "journal.sqlite", clock) as journal:
+        journal.record_intents([IntentRecord("i", "c", ACCOUNT, NEAR, Decimal(-10), "h", {})])
+        order = OrderRequest("h1a", "i", NEAR, Side.SELL, Decimal(10), Decimal(5), "IOC", False)
+        journal.mark_sending(order, account=ACCOUNT, leg="open", attempt=0)
+        journal.record_outcome(Acknowledged("h1a", "1", OrderState.FILLED, Decimal(10), Decimal(5)))
+        ours = _fill("t1", Side.SELL, 10, NOW_MS, "h1a")
+        journal.record_fills(ACCOUNT, NEAR, [ours], read_ms=NOW_MS)
+        theirs = _fill("t0", Side.BUY, 2, NOW_MS + before_us_ms, "somebody")
+        change = HedgeClosedExternally(NEAR, "BOTH", Decimal(-10), Decimal(-8))
+        journal.record_external_close(
+            ACCOUNT, change, timestamp_ms=NOW_MS, trades=[VenueTrade(theirs, CloseKind.OTHERS)]
+        )
+        assert journal.own_positions(ACCOUNT) == {(NEAR, "BOTH"): Decimal(-8)}
+        replayed = journal.ledger(ACCOUNT).positions[NEAR, "BOTH"]
+        assert replayed.base_quantity == Decimal(-8)
