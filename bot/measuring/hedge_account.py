@@ -121,11 +121,13 @@ class HedgeAccount:
         looked for among our fills first.
         """
         external = self._split(account).external
-        ours = set(self._journal.symbols_traded(account.state.name))
         changed = {key[0] for key in external if external[key] != self._external.get(key)}
-        for symbol in sorted(changed & ours):
-            await book_fills(self._journal, self._venue, symbol, self._clock)
-        self._external = self._split(account).external
+        if changed:
+            ours = set(self._journal.symbols_traded(account.state.name))
+            for symbol in sorted(changed & ours):
+                await book_fills(self._journal, self._venue, symbol, self._clock)
+            external = self._split(account).external
+        self._external = external
 
     async def _attributed(
         self, account: VenueAccount, split: Attribution

@@ -55,13 +55,18 @@ class Liquidator:
         """Liquidate whatever of the account is under water; warn of what is near it."""
         if self._booker.teller.heard:
             self._warn(account)
-        for position, leg in self._margin.legs(account):
+        legs = self._margin.legs(account)
+        if not legs:
+            return
+        closed = False
+        for position, leg in legs:
             alone = account.isolated(position.symbol) and self._markets[position.symbol].trading
             balance = position.isolated_wallet_usd + leg.unrealised
             if alone and position.quantity and balance < leg.maintenance:
                 self._cancel(account, isolated_symbol=position.symbol)
                 self._close_isolated(account, position)
-        if self._short_of_cross_margin(account):
+                closed = True
+        if self._short_of_cross_margin(account, None if closed else legs):
             self._cancel(account, isolated_symbol=None)
             self._close_cross(account)
 
@@ -95,12 +100,17 @@ class Liquidator:
         if not self._cross_legs(account) and account.cross_wallet_usd < 0:
             self._insure(account, -account.cross_wallet_usd, symbol="")
 
-    def _cross_legs(self, account: SimAccount) -> list[tuple[PositionState, LegMargin]]:
-        legs = self._margin.legs(account)
+    def _cross_legs(
+        self, account: SimAccount, known: list[tuple[PositionState, LegMargin]] | None = None
+    ) -> list[tuple[PositionState, LegMargin]]:
+        legs = self._margin.legs(account) if known is None else known
         return [(p, leg) for p, leg in legs if p.quantity and not account.isolated(p.symbol)]
 
-    def _short_of_cross_margin(self, account: SimAccount) -> bool:
-        legs = self._cross_legs(account)
+    def _short_of_cross_margin(
+        self, account: SimAccount, known: list[tuple[PositionState, LegMargin]] | None = None
+    ) -> bool:
+        """``known``: all legs as they are now, where somebody has computed them."""
+        legs = self._cross_legs(account, known)
         unrealised = sum((leg.unrealised for _, leg in legs), ZERO)
         needed = sum((leg.maintenance for _, leg in legs), ZERO)
         return bool(legs) and account.cross_wallet_usd + unrealised < needed
