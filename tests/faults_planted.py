@@ -24,6 +24,7 @@ from bot.errors import JournalError
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.lock import EngineLock
+from bot.measuring.hedge_account import HedgeAccount
 from bot.measuring.monitor import Monitor
 from bot.trading.execution import Executor
 from bot.trading.ledger import FundingReceipt, OwnFill
@@ -309,10 +310,10 @@ def acknowledged_is_filled(patch: Patch) -> None:
 
 
 def late_fills_not_looked_for(patch: Patch) -> None:
-    async def nothing(_self: Monitor, _account: Any) -> None:
+    async def nothing(_self: HedgeAccount, _account: Any) -> None:
         return None
 
-    patch.setattr(Monitor, "_book_late_fills", nothing)
+    patch.setattr(HedgeAccount, "_book_late_fills", nothing)
 
 
 # Finding out

@@ -11,6 +11,7 @@ import apsw
 from bot.faults.disk import VFS_NAME, DiskVfs, Mount
 from bot.faults.errors import ProcessEndedError
 
+_STATEMENTS = 400  # more than there are, so that none is compiled twice
 BUSY_MS = 5000  # as long as the journal waits for a lock
 _KINDS: tuple[tuple[type[apsw.Error], type[sqlite3.Error]], ...] = (
     (apsw.ConstraintError, sqlite3.IntegrityError),
@@ -43,11 +44,12 @@ class Row:
 class Cursor:
     """Rows of one statement, all read."""
 
-    __slots__ = ("_rows", "rowcount")
+    __slots__ = ("_rows", "lastrowid", "rowcount")
 
-    def __init__(self, rows: list[Row], rowcount: int) -> None:
+    def __init__(self, rows: list[Row], rowcount: int, lastrowid: int) -> None:
         self._rows = rows
         self.rowcount = rowcount
+        self.lastrowid = lastrowid
 
     def fetchone(self) -> Row | None:
         """The next row."""
@@ -73,7 +75,7 @@ class Connection:
         self._mount = mount
         self._wait_ms = wait_ms
         self._places: dict[str, dict[str, int]] = {}
-        self._db = apsw.Connection(str(path), vfs=VFS_NAME)
+        self._db = apsw.Connection(str(path), vfs=VFS_NAME, statementcachesize=_STATEMENTS)
         # The index of the log then lies in this process and needs no shared memory.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
 
@@ -107,7 +109,7 @@ class Connection:
         if not self._mount.alive:
             raise ProcessEndedError
         rows = [Row(places, one) for one in found] if found else []
-        return Cursor(rows, database.total_changes() - before)
+        return Cursor(rows, database.total_changes() - before, database.last_insert_rowid())
 
     def executemany(self, sql: str, many: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of these."""

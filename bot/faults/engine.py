@@ -12,13 +12,14 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from bot.alerts import LogChannel
+from bot.alerts import Alert, LogChannel
 from bot.controls.guard import Guard
 from bot.cycle import Engine, EngineParts, Policy
 from bot.faults.world import ACCOUNT, BOT_SYMBOLS, HEDGE_SYMBOLS, START_MS, SYMBOLS, instrument
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.logs import Logger
+from bot.measuring.agreement import AgreementRule
 from bot.measuring.assessment import Assessment, Screen, assess
 from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor, Observation
@@ -139,6 +140,11 @@ class FaultEngine(Engine):
         """What a control or somebody has halted; empty when nothing is."""
         guard = self._parts.executor.guard
         return guard.halted or next(iter(guard.halted_symbols.values()), "")
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """What nobody has acknowledged."""
+        return self._parts.executor.guard.alerts
 
     async def look(self) -> Look:
         """Read the world for real, and measure it cheaply."""
@@ -294,6 +300,7 @@ def build_engine(doors: Doors, journal: Journal) -> FaultEngine:
             balance_ms=round(controls.balance_max_age_seconds * 1000),
         ),
         shared_account=False,
+        agreement=AgreementRule(),
     )
     executor = Executor(
         venue=doors.venue,

@@ -183,6 +183,8 @@ class Play:
                 self.second_started = True
         except LockHeldError:
             self.faults.count("double_start")
+        except PerphedgeError:
+            self.second_started = True  # it got past the lock, and found no journal of its own
 
     @property
     def halted(self) -> bool:

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -154,7 +155,8 @@ class Schedule:
 
     def _look_after(self) -> None:
         """The operator reads the alerts, and resumes what controls have halted meanwhile."""
-        if not self._halt_ends and self.play.engine is not None:
+        engine = self.play.engine
+        if not self._halt_ends and engine is not None and (engine.stopped_by or engine.alerts):
             self.play.resume()
 
     def _resume(self) -> None:
@@ -250,12 +252,18 @@ def run_seed(
     Decimals round as in a fresh process: ccxt, once it has formatted a number, leaves another
     rounding behind for all that comes after it.
     """
-    folder = Path(tempfile.mkdtemp(prefix="perphedge-faults-"))
+    folder = Path(tempfile.mkdtemp(prefix="perphedge-faults-", dir=_in_memory()))
     try:
         with localcontext(Context()), _without_collector():
             return Schedule(seed, steps, folder, keep_trace=keep_trace, stretches=stretches).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_memory() -> str | None:
+    """A folder of the machine's that costs no disk, where there is one."""
+    found = Path("/dev/shm")  # noqa: S108 - only its speed is wanted; the folder in it is private
+    return str(found) if os.access(found, os.W_OK | os.X_OK) else None
 
 
 @contextmanager
