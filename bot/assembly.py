@@ -18,6 +18,7 @@ from bot.policy import agreement_rule, execution_styles, pretrade_limits
 from bot.ports import MarketData, PositionSource, Venue
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
+from bot.venues.streams.desk import StreamDesk
 from config.settings import Settings
 from config.strategy import new_strategy
 from config.webhook import find_webhook
@@ -33,6 +34,7 @@ class Doors:
     market: MarketData
     venue: Venue
     sources: list[PositionSource]
+    streams: StreamDesk | None = None
 
 
 def engine_parts(
@@ -93,6 +95,7 @@ def engine_parts(
         log=log,
         halt=halt,
         outlook=outlook_of(settings, around.clock, journal),
+        streams=doors.streams,
     )
 
 

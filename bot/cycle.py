@@ -32,6 +32,7 @@ from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
 from bot.trading.reconcile import book_funding
 from bot.urgency import LeftOver, Means, is_urgent, left_over
+from bot.venues.streams.desk import StreamDesk
 from risk.errors import PerphedgeError
 from risk.returns import HOUR_MS
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
@@ -63,6 +64,11 @@ class Engine:
     def guard(self) -> Guard:
         """The controls that remember."""
         return self._parts.executor.guard
+
+    @property
+    def streams(self) -> StreamDesk | None:
+        """What is told without being asked."""
+        return self._parts.streams
 
     async def start(self) -> None:
         """Recover; nothing is traded before this has returned.
@@ -118,6 +124,19 @@ class Engine:
         Raises:
             JournalError: the journal failed; the engine must stop.
         """
+        streams = self.streams
+        if streams is None:
+            return await self._recorded()
+        streams.cycle_begins()
+        try:
+            record = await self._recorded()
+        except BaseException:
+            streams.cycle_broke_off()
+            raise
+        streams.cycle_ended(record)
+        return record
+
+    async def _recorded(self) -> CycleRecord:
         blank = self._blank()
         # Every event on the way, of whatever part, carries the cycle's id.
         with bound_contextvars(cycle_id=blank.cycle_id):

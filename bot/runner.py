@@ -1,7 +1,8 @@
-"""Runs cycles at a steady pace until told to stop."""
+"""Runs cycles at a steady pace until told to stop, and early when a stream has news."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 from bot.cycle import Engine
 from bot.ports import Clock
@@ -14,8 +15,10 @@ async def run_cycles(
 ) -> AsyncIterator[CycleRecord]:
     """Records of one cycle after another; SIGINT or SIGTERM ends it between two cycles.
 
-    A cycle that takes longer than ``every_ms`` is followed by the next one at once.
+    A cycle that takes longer than ``every_ms`` is followed by the next one at once. News of the
+    engine's streams wake the next one early, but never closer to the last than their spacing.
     """
+    streams = engine.streams
     with stopped_by_signals() as stop:
         done = 0
         while not stop.is_set():
@@ -25,17 +28,23 @@ async def run_cycles(
             if cycles is not None and done >= cycles:
                 break
             # A clock that was set back during the cycle must not make the pause longer.
-            rest_ms = min(every_ms, every_ms - (clock.now_ms() - started_ms))
-            await _wait(clock, stop, rest_ms / 1000)
+            taken_ms = max(0, clock.now_ms() - started_ms)
+            if streams is None:
+                await _wait(clock, (every_ms - taken_ms) / 1000, stop)
+                continue
+            spacing_ms = min(every_ms, streams.spacing_ms)
+            await _wait(clock, (spacing_ms - taken_ms) / 1000, stop)
+            rest_ms = every_ms - max(taken_ms, spacing_ms)
+            await _wait(clock, rest_ms / 1000, stop, streams.wake)
 
 
-async def _wait(clock: Clock, stop: asyncio.Event, seconds: float) -> None:
-    """Sleep on the clock, but wake at once when told to stop."""
+async def _wait(clock: Clock, seconds: float, *until: asyncio.Event) -> None:
+    """Sleep on the clock, but wake at once when one of these events is set."""
     if seconds <= 0:
         return
-    sleeping = asyncio.ensure_future(clock.sleep(seconds))
-    stopping = asyncio.ensure_future(stop.wait())
-    _, pending = await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(one.wait()) for one in until}
+    waiting.add(asyncio.ensure_future(clock.sleep(seconds)))
+    _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)

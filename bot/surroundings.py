@@ -9,8 +9,9 @@ from typing import Any
 from bot.ports import Clock, PositionSource
 from bot.sources.account import AccountSource
 from bot.sources.file import FileSource
-from bot.venues.ccxt_venue import CcxtVenue
+from bot.streaming import Access, StreamBuilder
 from bot.venues.clients import make_client
+from bot.venues.remembering import SourceVenue
 from config.secrets import Credentials, need_credentials
 from config.settings import Settings
 from config.sources import AccountSource as AccountSettings
@@ -67,9 +68,12 @@ def cache_dir(settings: Settings, around: Surroundings) -> Path | None:
 
 
 def open_source(
-    item: AccountSettings | FileSettings, around: Surroundings, stack: AsyncExitStack
+    item: AccountSettings | FileSettings,
+    around: Surroundings,
+    stack: AsyncExitStack,
+    streams: StreamBuilder | None = None,
 ) -> PositionSource:
-    """A source of positions, closed with ``stack``.
+    """A source of positions, closed with ``stack`` and listened to by ``streams``.
 
     Raises:
         ConfigError: its key is missing or unusable.
@@ -87,8 +91,9 @@ def open_source(
         credentials=key,
         now_ms=around.clock.now_ms if around.simulated else None,
     )
-    source = AccountSource(
-        item.name, CcxtVenue(client, item.account_name, around.clock), max_age_ms
-    )
+    venue = SourceVenue(client, item.account_name, around.clock)
+    source = AccountSource(item.name, venue, max_age_ms)
+    if streams is not None:
+        streams.watch_bot(item.name, Access(item.exchange, item.urls_host, key), venue)
     stack.push_async_callback(source.close)
     return source

@@ -28,12 +28,14 @@ from bot.policy import policy_of
 from bot.ports import MarketData, Venue
 from bot.records.cycle import iso_utc
 from bot.sources.book import BookSource
+from bot.streaming import Access, StreamBuilder
 from bot.surroundings import Surroundings, cache_dir, hedge_credentials, open_client, open_source
 from bot.venues.capabilities import require_tradable
-from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.paper import open_paper_venue
 from bot.venues.paper_account import open_paper_account
 from bot.venues.paper_market import PaperMarket
+from bot.venues.remembering import HedgeVenue
+from bot.venues.streams.desk import StreamDesk
 from config.aliases import load_aliases
 from config.settings import Settings
 from config.sources import AccountSource as AccountSettings
@@ -63,7 +65,8 @@ async def open_engine(
         journal = stack.enter_context(
             engine_state(settings.state_dir, around.clock, install_key=around.install_key)
         )
-        engine = await _engine(settings, around, journal, log, stack)
+        streams = _streams(settings, around, journal, log)
+        engine = await _engine(settings, around, journal, log, stack, streams=streams)
         if settings.mode != "paper":
             untold = await require_harmless_key(engine.venue, journal)
             if untold:
@@ -77,7 +80,24 @@ async def open_engine(
             )
         watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
         async with _watched(watch, simulated=around.simulated):
+            if streams is not None:
+                await stack.enter_async_context(streams.running())
             yield engine
+
+
+def _streams(
+    settings: Settings, around: Surroundings, journal: Journal, log: Logger
+) -> StreamBuilder | None:
+    """Who opens the streams; nobody in simulated time, which nothing happens beside.
+
+    A paper account lives in this process, and a bot's key is used there for what must be read.
+    """
+    if around.simulated:
+        return None
+    spacing_ms = round(settings.streams.wake_spacing_seconds * 1000)
+    desk = StreamDesk(journal, around.clock, log, spacing_ms=spacing_ms)
+    users = settings.mode != "paper"
+    return StreamBuilder(settings.streams, desk, around.clock, users)
 
 
 @asynccontextmanager
@@ -149,10 +169,12 @@ async def _engine(
     journal: Journal,
     log: Logger,
     stack: AsyncExitStack,
+    *,
+    streams: StreamBuilder | None = None,
 ) -> Engine:
-    market, venue = await _market_and_venue(settings, around, journal, log, stack)
-    sources = [open_source(item, around, stack) for item in settings.sources]
-    doors = Doors(market, venue, sources)
+    market, venue = await _market_and_venue(settings, around, journal, log, stack, streams=streams)
+    sources = [open_source(item, around, stack, streams) for item in settings.sources]
+    doors = Doors(market, venue, sources, None if streams is None else streams.desk)
     return Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
 
 
@@ -201,6 +223,8 @@ async def _market_and_venue(
     journal: Journal,
     log: Logger,
     stack: AsyncExitStack,
+    *,
+    streams: StreamBuilder | None,
 ) -> tuple[MarketData, Venue]:
     data_client = open_client(settings, around, None)
     feed = LiveFeed(
@@ -213,12 +237,21 @@ async def _market_and_venue(
         open_interest=True,
     )
     stack.push_async_callback(feed.close)
+    market: MarketData = feed
+    if streams is not None:
+        streams.markets_of = data_client
+        public = Access(settings.venue.exchange, settings.venue.urls_host)
+        mark_max_age_ms = round(settings.controls.mark_max_age_seconds * 1000)
+        market = streams.market(public, feed, mark_max_age_ms)
     if settings.mode == "paper":
-        return await open_paper_account(settings, around.clock, journal, feed, log)
+        return await open_paper_account(settings, around.clock, journal, market, log)
     key = hedge_credentials(settings, around)
     client = open_client(settings, around, key)
-    venue = ControlledVenue(client, settings.venue.account, around.clock, markets_from=data_client)
+    venue = HedgeVenue(client, settings.venue.account, around.clock, markets_from=data_client)
     stack.push_async_callback(venue.close)
+    if streams is not None:
+        access = Access(settings.venue.exchange, settings.venue.urls_host, key)
+        streams.watch_hedges(access, venue, journal)
     for line in require_tradable(client):
         log.warning("exchange_lacks", exchange=settings.venue.exchange, capability=line)
-    return feed, venue
+    return market, venue

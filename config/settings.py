@@ -13,6 +13,7 @@ from config.hedge import Hedge
 from config.macro import MacroSeries
 from config.ownership import OwnershipSettings
 from config.sources import Source
+from config.streams import Streams
 from config.stress import Stress
 from config.universe import Universe
 from config.venue import VenueSettings
@@ -68,5 +69,6 @@ class Settings(Strict):
     controls: Controls = Controls()
     execution: Execution = Execution()
     ownership: OwnershipSettings = OwnershipSettings()
+    streams: Streams = Streams()
     data: Data = Data()
     log: Log = Log()

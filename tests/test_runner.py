@@ -17,12 +17,15 @@ from bot.errors import JournalError
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.runner import run_cycles
 from bot.stopping import stopped_by_signals
+from bot.venues.streams.desk import StreamDesk
 
 NOW_MS = 1_750_000_000_000
 
 
 class Engine:
     """Counts cycles; each takes as long as it is told to."""
+
+    streams: StreamDesk | None = None
 
     def __init__(self, clock: Any, work: Callable[[int], float] = lambda _: 0.0) -> None:
         self.clock, self.work = clock, work
@@ -95,6 +98,8 @@ async def test_a_signal_in_a_cycle_lets_it_end() -> None:
 
 async def test_an_error_passes_through_and_leaves_no_handler() -> None:
     class Broken:
+        streams = None
+
         async def cycle(self) -> CycleRecord:
             raise JournalError("no room")
 

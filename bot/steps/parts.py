@@ -17,6 +17,7 @@ from bot.records.cycle import CycleRecord
 from bot.steps.aftermath import Aftermath
 from bot.trading.execution import Executor
 from bot.trading.planner import PlanSettings
+from bot.venues.streams.desk import StreamDesk
 from risk.instrument import Instrument
 from strategies.base import HedgeStrategy
 from strategies.inputs import HedgeChoices
@@ -49,7 +50,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class EngineParts:
-    """The engine's organs."""
+    """The engine's organs.
+
+    Attributes:
+        streams: what is told without being asked; None: everything is asked for.
+    """
 
     monitor: Monitor
     model: MarketModel
@@ -61,6 +66,7 @@ class EngineParts:
     log: Logger
     halt: HaltSwitch
     outlook: Outlook = field(default_factory=Outlook)
+    streams: StreamDesk | None = None
 
 
 @dataclass(slots=True)
