@@ -17,13 +17,14 @@ from bot.feeds.generated import generated_tape
 from bot.feeds.tape import DAY_MS
 from bot.journal.journal import Journal
 from bot.trading.orders import Acknowledged, OrderState
+from bot.trading.reconcile import book_fills, book_funding
 from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.http.server import serve_exchange
 from bot.venues.loopback import client
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import MarginType, SelfTradePrevention
-from tests.execute_scene import order
+from tests.execute_scene import ACCOUNT, order, send
 
 FET = "FET/USDT:USDT"
 
@@ -130,6 +131,47 @@ async def test_clock_income_and_modes_are_read(scene: Scene, tmp_path: Path) -> 
         await VenueQuestions(scene.venue, guard, scene.clock).ask()
         assert guard.clock_offset_ms == 0
         assert guard.alerts == ()
+
+
+async def test_every_fee_and_payment_of_a_real_list_is_in_our_books(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """A trade and three payments, read as income and booked as fills and funding."""
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        tick = scene.tape.instruments[FET].tick
+        mark = Decimal(repr(scene.tape.quotes(scene.clock.now_ms())[FET].mark))
+        price = str((mark * Decimal("0.995") // tick) * tick)
+        request = order("h1one", quantity="100", price=price)
+        send(journal, request)
+        journal.record_outcome(await scene.venue.place(request))
+        for _ in range(3):
+            scene.clock.advance_to(scene.clock.now_ms() + 8 * 3_600_000)
+            scene.exchange.update_market(scene.tape.quotes(scene.clock.now_ms()))
+        await book_fills(journal, scene.venue, FET, scene.clock)
+        await book_funding(journal, scene.venue, scene.clock)
+        rows = await scene.venue.income(0)
+        kinds = [row.kind for row in rows if row.symbol == FET]
+        assert kinds.count("COMMISSION") >= 1
+        assert kinds.count("FUNDING_FEE") == 3
+        guard = Guard(journal, scene.clock, ACCOUNT)
+        guard.check_books(rows, 0)
+        assert guard.alerts == ()
+        scene.clock.advance_to(scene.clock.now_ms() + 8 * 3_600_000)
+        scene.exchange.update_market(scene.tape.quotes(scene.clock.now_ms()))
+        rows = await scene.venue.income(0)
+        guard.check_books(rows, 0)
+        assert guard.alerts == (), "it may still be listed late"
+        journal.record_funding(ACCOUNT, [], read_ms=scene.clock.now_ms() + 8 * 3_600_000)
+        guard.check_books(rows, 0)
+        assert [alert.control for alert in guard.alerts] == ["funding_incomplete"]
+
+
+async def test_income_is_read_page_by_page(scene: Scene) -> None:
+    for _ in range(1200):
+        scene.clock.advance_to(scene.clock.now_ms() + 1)
+        scene.exchange.transfer(scene.account, Decimal("0.01"))
+    rows = await scene.venue.income(0)
+    assert len([row for row in rows if row.kind == "TRANSFER"]) == 1200
 
 
 @pytest.mark.parametrize("offset_ms", [-900, 499, 1200])

@@ -1,16 +1,17 @@
-"""What controls ask the venue from time to time: its clock, and the kinds of its income."""
+"""What controls ask the venue from time to time: its clock, and every change of its money."""
 
-from bot.controls.books import IncomeReader, unknown_kinds
+from bot.controls.books import IncomeReader
 from bot.controls.guard import Guard
 from bot.controls.permissions import PermissionReader, require_harmless
 from bot.controls.venue_ports import ClockTeller
 from bot.errors import SafetyError
 from bot.journal.journal import Journal
 from bot.ports import Clock, Venue
+from bot.trading.reconcile import FUNDING_OVERLAP_MS
 
 CLOCK_EVERY_MS = 60_000
 INCOME_EVERY_MS = 600_000
-_OVERLAP_MS = 3_600_000
+_INCOME_BACK_MS = FUNDING_OVERLAP_MS + 3_600_000
 
 
 class VenueQuestions:
@@ -34,10 +35,8 @@ class VenueQuestions:
             self._guard.clock_offset_ms = await venue.clock_offset_ms()
             self._clock_ms = now_ms
         if isinstance(venue, IncomeReader) and _due(self._income_ms, now_ms, INCOME_EVERY_MS):
-            since_ms = max(0, (self._income_ms or now_ms) - _OVERLAP_MS)
-            for kind, row in unknown_kinds(await venue.income(since_ms)).items():
-                text = f"income of unknown kind {kind}: {row.amount_usd} USD {row.symbol}".strip()
-                self._guard.alert("unknown_income", kind, text)
+            since_ms = max(0, (self._income_ms or now_ms) - _INCOME_BACK_MS)
+            self._guard.check_books(await venue.income(since_ms), since_ms)
             self._income_ms = now_ms
 
 

@@ -1,8 +1,16 @@
-"""Whether every change of the account's money is of a known kind. Pure, but for the reading."""
+"""Whether our books hold all that the exchange lists of the account's money. Pure.
+
+Kinds that are not understood, funding that was never booked or booked otherwise, fees that are not
+those of the trades, and what is taken when a position is liquidated.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Protocol, runtime_checkable
+
+from bot.controls.facts import Denied
+from bot.trading.ledger import FundingReceipt, OwnFill
 
 INCOME_TYPES = frozenset(
     {
@@ -16,16 +24,27 @@ INCOME_TYPES = frozenset(
 )  # fmt: skip
 """Kinds of income that are understood, as Binance names them."""
 
+_DOLLARS = frozenset({"USDT", "USDC"})
+
 
 @dataclass(frozen=True, slots=True)
 class Income:
-    """One change of the wallet by the venue's own list."""
+    """One change of the wallet by the venue's own list.
+
+    Attributes:
+        symbol: unified symbol; empty where it is about none, or about one that is not listed.
+        amount_usd: received positive, paid negative, as it was told.
+        trade_id: empty where no trade caused it.
+        asset: in which it is told, dollars or not.
+    """
 
     income_id: str
     kind: str
     symbol: str
     amount_usd: str
     timestamp_ms: int
+    trade_id: str = ""
+    asset: str = "USDT"
 
 
 @runtime_checkable
@@ -37,10 +56,85 @@ class IncomeReader(Protocol):
         ...
 
 
-def unknown_kinds(rows: Iterable[Income]) -> Mapping[str, Income]:
-    """The first row of every kind that is not understood."""
-    found: dict[str, Income] = {}
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What our books hold of an account.
+
+    Attributes:
+        receipts: funding, by its id behind the symbol.
+        fees_usd: by symbol and trade id, of our own trades whose fee is known.
+        symbols: those that we have traded; funding of others is not ours.
+        funding_until_ms: funding up to then is read no more.
+    """
+
+    receipts: Mapping[str, Decimal]
+    fees_usd: Mapping[tuple[str, str], Decimal]
+    symbols: frozenset[str]
+    funding_until_ms: int
+
+    @classmethod
+    def of(
+        cls,
+        receipts: Iterable[FundingReceipt],
+        fills: Iterable[OwnFill],
+        symbols: Iterable[str],
+        funding_until_ms: int,
+    ) -> "Booked":
+        """From the journal's rows."""
+        return cls(
+            {one.receipt_id: one.amount_usd for one in receipts},
+            {
+                (one.fill.symbol, one.fill.trade_id): one.fill.fee_usd
+                for one in fills
+                if one.fill.fee_usd is not None
+            },
+            frozenset(symbols),
+            funding_until_ms,
+        )
+
+
+def unsettled(rows: Iterable[Income], booked: Booked) -> dict[tuple[str, str], Denied]:
+    """What somebody should know, the first of each by control and symbol (or kind)."""
+    found: dict[tuple[str, str], Denied] = {}
     for row in rows:
-        if row.kind not in INCOME_TYPES:
-            found.setdefault(row.kind, row)
+        one = _unsettled(row, booked)
+        if one is not None:
+            about = row.kind if one.control == "unknown_income" else row.symbol
+            found.setdefault((one.control, about), one)
     return found
+
+
+def _unsettled(row: Income, booked: Booked) -> Denied | None:
+    if row.kind not in INCOME_TYPES:
+        text = f"income of unknown kind {row.kind}: {row.amount_usd} USD {row.symbol}".strip()
+        return Denied("unknown_income", text)
+    if row.kind == "INSURANCE_CLEAR":
+        text = f"{row.symbol}: {row.amount_usd} {row.asset} to the insurance fund: a liquidation"
+        return Denied("liquidation_fee", text)
+    if row.kind == "FUNDING_FEE":
+        return _funding(row, booked)
+    if row.kind == "COMMISSION" and row.asset in _DOLLARS:
+        fee_usd = booked.fees_usd.get((row.symbol, row.trade_id))
+        if fee_usd is not None and -fee_usd != _amount(row):
+            theirs = f"{row.amount_usd} in the exchange's"
+            text = f"{row.symbol}: fee of trade {row.trade_id}: {-fee_usd} in our books, {theirs}"
+            return Denied("fee_differs", text)
+    return None
+
+
+def _funding(row: Income, booked: Booked) -> Denied | None:
+    if row.symbol not in booked.symbols or row.timestamp_ms > booked.funding_until_ms:
+        return None
+    amount_usd = booked.receipts.get(f"{row.symbol}#{row.income_id}")
+    if amount_usd == _amount(row):
+        return None
+    ours = "not in our books" if amount_usd is None else f"{amount_usd} in our books"
+    text = f"{row.symbol}: funding of {row.amount_usd} {row.asset} is {ours}"
+    return Denied("funding_incomplete", text)
+
+
+def _amount(row: Income) -> Decimal | None:
+    try:
+        return Decimal(row.amount_usd)
+    except InvalidOperation:
+        return None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from bot.alerts import AlertChannel
+from bot.controls.books import Booked, Income, unsettled
 from bot.controls.facts import Denied, PretradeLimits, SentOrder
 from bot.controls.fills import FillReview
 from bot.controls.gate import LastGate, MessageRate
@@ -19,9 +20,11 @@ from bot.controls.resuming import Resuming
 from bot.errors import JournalError
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
+from bot.journal.reader import FUNDING_WATERMARK
 from bot.ports import Clock, VenueAccount
 from bot.trading.orders import OrderRequest
 from bot.trading.planner import Plan
+from bot.trading.reconcile import FUNDING_OVERLAP_MS
 
 _TWICE = 2
 
@@ -168,6 +171,19 @@ class Guard(Resuming):
         if expected != state.modes:
             state.modes = expected
             self._state.keep()
+
+    def check_books(self, rows: Sequence[Income], since_ms: int) -> None:
+        """Alerts of what the exchange lists since then and our books do not hold."""
+        journal, account = self._journal, self._account
+        read_ms = journal.watermark(account, FUNDING_WATERMARK) or 0
+        booked = Booked.of(
+            journal.funding_receipts(account, since_ms),
+            [own for _, own, _, _ in journal.fills_with_orders(account, since_ms=max(1, since_ms))],
+            journal.symbols_traded(account),
+            read_ms - FUNDING_OVERLAP_MS,
+        )
+        for (control, about), found in unsettled(rows, booked).items():
+            self.alert(control, about, found.reason)
 
     def closed_by_others(self, symbols: Iterable[str]) -> None:
         """Hedges that shrank without us: auto-deleveraging, a liquidation, somebody's hand."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from bot.controls.books import Income
@@ -115,19 +116,31 @@ class ControlledVenue(CcxtVenue):
         """Changes of the wallet since then by the exchange's own kinds; Binance only."""
         if not self._wire.venue.startswith("binance"):
             return ()
-        rows = await self._rows(
-            "income", lambda: self._exchange.fapiprivate_get_income(_since(since_ms))
+        found: dict[tuple[str, str, str], Income] = {}
+        while True:
+            start_ms = since_ms
+            ask = partial(self._exchange.fapiprivate_get_income, _since(start_ms))
+            rows = await self._rows("income", ask)
+            told = [self._income(row) for row in rows]
+            found |= {(one.income_id, one.kind, one.trade_id): one for one in told}
+            if len(rows) < _PAGE:
+                return sorted(found.values(), key=lambda one: one.timestamp_ms)
+            since_ms = max(one.timestamp_ms for one in told)
+            if since_ms == start_ms:
+                raise DataError(f"income: more than {_PAGE} rows in a millisecond")
+
+    def _income(self, row: Mapping[str, Any]) -> Income:
+        market_id = str(row.get("symbol") or "")
+        symbol = self._exchange.safe_symbol(market_id, None, None, "swap") if market_id else ""
+        return Income(
+            income_id=str(row.get("tranId")),
+            kind=str(row.get("incomeType")),
+            symbol=str(symbol),
+            amount_usd=str(row.get("income")),
+            timestamp_ms=int(row.get("time") or 0),
+            trade_id=str(row.get("tradeId") or ""),
+            asset=str(row.get("asset") or ""),
         )
-        return [
-            Income(
-                income_id=str(row.get("tranId")),
-                kind=str(row.get("incomeType")),
-                symbol=str(row.get("symbol") or ""),
-                amount_usd=str(row.get("income")),
-                timestamp_ms=int(row.get("time") or 0),
-            )
-            for row in rows
-        ]
 
 
 def _since(since_ms: int) -> dict[str, Any]:

@@ -191,6 +191,8 @@ class PaperVenue:
                 row.symbol,
                 str(row.amount_usd),
                 row.timestamp_ms,
+                row.trade_id,
+                row.asset,
             )
             for row in rows
         ]
