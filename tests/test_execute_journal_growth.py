@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bot.journal.journal
 import bot.journal.schema
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
@@ -60,8 +61,13 @@ def test_positions_followed_fill_by_fill_are_those_of_the_whole_ledger(
     tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[str, int, int, bool]]
 ) -> None:
     # Fills come late and early, and now and then somebody else closes half of what there is.
+    # What is noted on the way, here after every second fill, is where a fresh reader begins.
     path = tmp_path_factory.mktemp("moves") / "journal.sqlite"
-    with Journal.open(path, SimulatedClock(NOW_MS)) as journal:
+    with (
+        pytest.MonkeyPatch.context() as often,
+        Journal.open(path, SimulatedClock(NOW_MS)) as journal,
+    ):
+        often.setattr(bot.journal.journal, "NOTE_EVERY_FILLS", 2)
         for n, (symbol, quantity, at, closed) in enumerate(moves):
             booked(journal, n, symbol, quantity, at)
             assert journal.own_positions(ACCOUNT) == journal.ledger(ACCOUNT).open_quantity
@@ -71,6 +77,23 @@ def test_positions_followed_fill_by_fill_are_those_of_the_whole_ledger(
                 journal.record_external_close(ACCOUNT, change, timestamp_ms=NOW_MS + at)
             with JournalReader.open_reader(path) as fresh:
                 assert journal.own_positions(ACCOUNT) == fresh.own_positions(ACCOUNT)
+
+
+def test_a_fresh_start_reads_only_what_came_after_the_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.journal.journal, "NOTE_EVERY_FILLS", 3)
+    path = tmp_path / "journal.sqlite"
+    with Journal.open(path, SimulatedClock(NOW_MS)) as journal:
+        for n in range(8):
+            booked(journal, n, FET, n + 1, n)
+            journal.own_positions(ACCOUNT)
+    with JournalReader.open_reader(path) as fresh:
+        monkeypatch.setattr(fresh, "own_fills", lambda *_: pytest.fail("everything was read"))
+        assert fresh.own_positions(ACCOUNT) == {(FET, "BOTH"): Decimal(36)}
+        known = fresh._noted(ACCOUNT)
+        assert known is not None
+        assert 5 <= known.fill < 8
 
 
 def test_what_is_handed_out_can_be_changed_without_harm(journal: Journal) -> None:

@@ -9,10 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 from bot.errors import JournalError, SafetyError
 from bot.journal.closes import close_document, insert_close, insert_venue_close, newest_fill_ms
-from bot.journal.reader import FUNDING_WATERMARK
+from bot.journal.reader import FUNDING_WATERMARK, POSITIONS
 from bot.journal.rows import (
     LEGAL_TRANSITIONS,
     IntentRecord,
@@ -24,6 +25,7 @@ from bot.journal.rows import (
     text_or_none,
 )
 from bot.journal.writer import JournalWriter, json_text
+from bot.ports import Clock
 from bot.trading.attribution import HedgeClosedExternally
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import (
@@ -37,9 +39,17 @@ from bot.trading.orders import (
 from bot.trading.venue_closes import VenueTrade
 from risk.errors import DataError
 
+NOTE_EVERY_FILLS = 1_000
+"""So many fills a start reads at most, apart from those since others closed a hedge."""
+
 
 class Journal(JournalWriter):
     """Orders, their outcomes and their executions, over the tables that JournalWriter opens."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, clock: Clock) -> None:
+        """Use ``open``."""
+        super().__init__(path, connection, clock)
+        self._noted_at: dict[str, tuple[int, int]] = {}  # newest fill and close that are in it
 
     def record_intents(self, intents: Iterable[IntentRecord]) -> None:
         """Stores what is about to be carried out, with its inputs; all of it or nothing."""
@@ -251,7 +261,22 @@ class Journal(JournalWriter):
             document = {"symbol": symbol, "reason": str(error)}
             self.record_event("fill_contradiction", document)
             raise
+        self._note_positions(account)
         return tuple(booked)
+
+    def _note_positions(self, account: str) -> None:
+        """Writes down what all fills add up to, now and then: a start begins there."""
+        known = self._positions.get(account)
+        if known is None:
+            return
+        if account not in self._noted_at:
+            noted = self._noted(account)
+            self._noted_at[account] = (0, 0) if noted is None else (noted.fill, noted.close)
+        fill, close = self._noted_at[account]
+        if known.fill - fill < NOTE_EVERY_FILLS and (known.close == close or known.fill == fill):
+            return
+        self.set_meta(POSITIONS + account, json_text(known.document(), "positions"))
+        self._noted_at[account] = known.fill, known.close
 
     def _book(self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill) -> Fill | None:
         # By client id where the venue tells it: its own ids may start anew, ours never do.

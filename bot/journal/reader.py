@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -32,6 +33,7 @@ from bot.trading.orders import Fill
 
 JOURNAL_NAME = "journal.sqlite"
 FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
+POSITIONS = "positions:"  # settings, by account: what its first fills add up to
 
 
 @dataclass(slots=True)
@@ -48,6 +50,17 @@ class _Positions:
     close: int
     closed_ms: int
     quantity: dict[PositionKey, Decimal]
+
+    def document(self) -> dict[str, Any]:
+        """In plain JSON types."""
+        held = [[*key, str(quantity)] for key, quantity in self.quantity.items()]
+        return {"fill": self.fill, "close": self.close, "closed_ms": self.closed_ms, "held": held}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """Out of its document."""
+        held = {(symbol, side): Decimal(text) for symbol, side, text in document["held"]}
+        return cls(document["fill"], document["close"], document["closed_ms"], held)
 
 
 class JournalReader:
@@ -267,11 +280,16 @@ class JournalReader:
             "(SELECT coalesce(max(id), 0) FROM external_closes) AS close"
         )[0]
         fill, close = int(newest["fill"]), int(newest["close"])
-        known = self._positions.get(account)
+        known = self._positions.get(account) or self._noted(account)
         if known is None or known.close != close or not self._follow(account, known, fill):
             known = self._replayed(account, fill, close)
-            self._positions[account] = known
+        self._positions[account] = known
         return {key: quantity for key, quantity in known.quantity.items() if quantity}
+
+    def _noted(self, account: str) -> _Positions | None:
+        """What a writer noted once, so that not all fills since the first must be read."""
+        text = self.meta(POSITIONS + account)
+        return None if text is None else _Positions.read(json.loads(text))
 
     def _replayed(self, account: str, fill: int, close: int) -> _Positions:
         closed_ms = max((one.timestamp_ms for one in self.external_closes(account)), default=-1)

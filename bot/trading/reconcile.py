@@ -3,12 +3,18 @@
 The same code runs after every cycle and at start-up. It never sends an order and never invents a
 fill. That the venue does not find an order proves nothing by itself; only several complete looks,
 far enough apart and long enough after the send, do.
+
+One look asks in this order, and stops at what decides: the order by its id (with the venue's own
+history of orders, where a lookup by id does not reach there), executions of the symbol, open
+orders, and whether the position moved as the order would have moved it. Several looks that find
+no order settle it by its executions if there are any, as absent if there is no trace of it, and
+never while it is among the open orders or the position speaks for it: then it is quarantined.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from bot.errors import UnreachableError, VenueError
 from bot.journal.journal import Journal
@@ -16,6 +22,7 @@ from bot.journal.rows import OrderRow
 from bot.ports import Clock, Venue, VenueAccount
 from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
 from bot.trading.ledger import FundingReceipt
+from bot.trading.listing import listed_orders, unproven_symbols
 from bot.trading.orders import Acknowledged, Fill, OrderState
 from risk.errors import DataError
 
@@ -37,6 +44,7 @@ ROUND_GAP_MS = 10_000
 SETTLE_MS = 60_000  # a just-sent order can stay invisible for half a minute
 QUARANTINE_MS = 300_000
 FILL_OVERLAP_MS = 60_000  # the venue's clock is not ours
+FUNDING_KEEP_MS = 60_000  # how far the watermark may fall behind while nothing is paid
 FUNDING_OVERLAP_MS = 7_200_000  # a payment may be listed long after the time that it bears
 _RECENT_MS = 86_400_000
 
@@ -52,12 +60,19 @@ class Resolution:
         unresolved: orders that are still not.
         booked: fills that were new.
         problems: why a look was not complete, one line each.
+        undecided: client ids of those that nobody has known anything of for five minutes.
     """
 
     settled: tuple[OrderRow, ...]
     unresolved: tuple[OrderRow, ...]
     booked: tuple[Fill, ...]
     problems: tuple[str, ...]
+    undecided: tuple[str, ...] = ()
+
+    @property
+    def quarantined(self) -> tuple[OrderRow, ...]:
+        """Orders whose fate only people can find out."""
+        return tuple(row for row in self.unresolved if row.state is OrderState.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +135,11 @@ async def book_funding(journal: Journal, venue: Venue, clock: Clock) -> int:
     if since_ms is None or not isinstance(venue, FundingReader):
         return 0
     read_ms = clock.now_ms()
-    ours = set(journal.symbols_traded(account))
     receipts = await venue.funding_receipts(max(0, since_ms - FUNDING_OVERLAP_MS))
+    ours = set(journal.symbols_traded(account)) if receipts else ()
     mine = [receipt for receipt in receipts if receipt.symbol in ours]
+    if not mine and read_ms - since_ms < FUNDING_KEEP_MS:
+        return 0  # not worth a write: the next read begins a little earlier
     return journal.record_funding(account, mine, read_ms=read_ms)
 
 
@@ -135,23 +152,43 @@ async def resolve_unresolved(journal: Journal, venue: Venue, clock: Clock) -> Re
     before = journal.unresolved_orders(venue.account_name)
     booked: list[Fill] = []
     problems: list[str] = []
+    listed = await listed_orders(venue, before)
     for row in before:
         try:
-            booked += await _look(journal, venue, clock, row)
+            booked += await _look(journal, venue, clock, row, listed.get(row.client_id))
         except (UnreachableError, VenueError, DataError) as error:
             problems.append(f"order {row.client_id}: {error}")
     after = journal.unresolved_orders(venue.account_name)
     open_ids = {row.client_id for row in after}
     settled = (journal.order(row.client_id) for row in before if row.client_id not in open_ids)
     return Resolution(
-        tuple(row for row in settled if row is not None), after, tuple(booked), tuple(problems)
+        settled=tuple(row for row in settled if row is not None),
+        unresolved=after,
+        booked=tuple(booked),
+        problems=tuple(problems),
+        undecided=_undecided(after, clock.now_ms()),
     )
 
 
-async def _look(journal: Journal, venue: Venue, clock: Clock, row: OrderRow) -> tuple[Fill, ...]:
+def _undecided(rows: Iterable[OrderRow], now_ms: int) -> tuple[str, ...]:
+    return tuple(
+        row.client_id
+        for row in rows
+        if row.state is OrderState.UNKNOWN and now_ms - row.sent_ms >= QUARANTINE_MS
+    )
+
+
+async def _look(
+    journal: Journal, venue: Venue, clock: Clock, row: OrderRow, listed: Acknowledged | None
+) -> tuple[Fill, ...]:
     if row.state is OrderState.SENDING:
         return ()  # it is on its way just now
     if row.state.final:
+        return await book_fills(journal, venue, row.symbol, clock)
+    if listed is not None:
+        known = journal.record_outcome(listed)
+        if known.filled_quantity == known.booked_quantity:
+            return ()
         return await book_fills(journal, venue, row.symbol, clock)
     found = await venue.find(row.symbol, row.client_id)
     if isinstance(found, Acknowledged):
@@ -161,11 +198,18 @@ async def _look(journal: Journal, venue: Venue, clock: Clock, row: OrderRow) -> 
     account = await venue.account()
     current = journal.order(row.client_id)
     if found is None and current is not None and not current.state.final:
-        _count_round(journal, clock, current, account)
+        _count_round(journal, clock, current, account, settle_ms=_settle_ms(venue))
     return booked
 
 
-def _count_round(journal: Journal, clock: Clock, row: OrderRow, account: VenueAccount) -> None:
+def _settle_ms(venue: Venue) -> int:
+    """How long a request of ours may still be taken, with room; the venue may have been late."""
+    return max(SETTLE_MS, 2 * int(getattr(venue, "receive_window_ms", 0)))
+
+
+def _count_round(
+    journal: Journal, clock: Clock, row: OrderRow, account: VenueAccount, *, settle_ms: int
+) -> None:
     """A complete look that did not find the order: one more, or none if something speaks for it."""
     now_ms = clock.now_ms()
     if row.last_round_ms is not None and 0 <= now_ms - row.last_round_ms < ROUND_GAP_MS:
@@ -179,20 +223,30 @@ def _count_round(journal: Journal, clock: Clock, row: OrderRow, account: VenueAc
         return
     rounds = row.negative_rounds + 1
     journal.record_negative_round(row.client_id, rounds)
-    if rounds < NEGATIVE_ROUNDS or now_ms - row.sent_ms < SETTLE_MS:
+    if rounds < NEGATIVE_ROUNDS or now_ms - row.sent_ms < settle_ms:
         return
-    if row.state is OrderState.UNKNOWN:
+    if row.booked_quantity:
+        _settle_by_trades(journal, row)
+    elif row.state is OrderState.UNKNOWN:
         reason = f"not found in {rounds} complete looks"
         journal.settle(row.client_id, OrderState.ABSENT, reason)
     else:  # the venue had it and has forgotten it; what it filled is booked
         journal.settle(row.client_id, OrderState.EXPIRED, "no longer known to the venue")
 
 
+def _settle_by_trades(journal: Journal, row: OrderRow) -> None:
+    """The venue lists its executions and not the order, so those are all that became of it."""
+    whole = row.booked_quantity >= row.request.quantity
+    state = OrderState.FILLED if whole else OrderState.EXPIRED
+    told = Acknowledged(
+        row.client_id, row.venue_order_id or "", state, row.booked_quantity, row.average_price
+    )
+    journal.record_outcome(told)
+
+
 def _something_happened(journal: Journal, row: OrderRow, account: VenueAccount) -> bool:
     """Signs that the order exists although it is not found."""
     if row.client_id in account.open_order_client_ids:
-        return True
-    if row.state is OrderState.UNKNOWN and row.booked_quantity:
         return True
     if row.external_before is None:
         return False
@@ -215,7 +269,8 @@ async def recover(journal: Journal, venue: Venue, clock: Clock) -> Recovery:
     symbols = {symbol for symbol, _ in journal.own_positions(account_name)}
     symbols |= set(journal.symbols_traded(account_name, clock.now_ms() - _RECENT_MS))
     booked = list(resolution.booked)
-    for symbol in sorted(symbols):
+    own, unresolved = journal.own_positions(account_name), journal.unresolved_orders(account_name)
+    for symbol in unproven_symbols(symbols, own, await venue.account(), unresolved):
         booked += await book_fills(journal, venue, symbol, clock)
     await book_funding(journal, venue, clock)
     unresolved = journal.unresolved_orders(account_name)
@@ -223,16 +278,39 @@ async def recover(journal: Journal, venue: Venue, clock: Clock) -> Recovery:
     attribution = attribute(
         journal.own_positions(account_name), account.base_quantity, symbols_of(unresolved)
     )
-    resolution = Resolution(resolution.settled, unresolved, tuple(booked), resolution.problems)
+    resolution = replace(resolution, unresolved=unresolved, booked=tuple(booked))
     document = {
         "epoch": journal.epoch,
         "interrupted": [row.client_id for row in interrupted],
         "unresolved": [row.client_id for row in unresolved],
         "booked": len(booked),
         "problems": list(resolution.problems),
+        "proof": _proof(attribution, account),
     }
     journal.record_event("recovered", document)
     return Recovery(interrupted, resolution, attribution)
+
+
+def _proof(attribution: Attribution, account: VenueAccount) -> dict[str, Any]:
+    """Both sides of every position, and whether they are equal: ours and others' make the venue's.
+
+    The rest of a position points the way of our hedge, or there is none: else a hedge is smaller
+    at the venue than in the journal.
+    """
+    keys = sorted({*attribution.own, *account.base_quantity})
+    return {
+        "equal": not (attribution.closed_externally or attribution.unsure),
+        "positions": [
+            {
+                "symbol": symbol,
+                "position_side": side,
+                "own": str(attribution.own.get((symbol, side), _ZERO)),
+                "others": str(attribution.external.get((symbol, side), _ZERO)),
+                "venue": str(account.base_quantity.get((symbol, side), _ZERO)),
+            }
+            for symbol, side in keys
+        ],
+    }
 
 
 async def resolve_until_settled(

@@ -167,6 +167,23 @@ class CcxtVenue:
             raise ValueError("more open orders than one answer shows")
         return rows
 
+    async def open_orders(self) -> Mapping[str, Acknowledged]:
+        """Open orders of the account that can be read, by client id, as they are now.
+
+        Raises:
+            UnreachableError, VenueError, DataError: they are not shown.
+        """
+        found: dict[str, Acknowledged] = {}
+        for row in await self._rows("open orders", self._fetch_open_orders):
+            client_id = own_id(self._wire.venue, row.get("clientOrderId"))
+            market = self._exchange.markets.get(row.get("symbol"))
+            if not client_id or market is None:
+                continue
+            known = read_order(row, client_id, contract_size(market), self._wire.venue)
+            if known is not None:
+                found[client_id] = known
+        return found
+
     async def _read_settings(self, now_ms: int) -> None:
         """Position mode and leverages, read again each minute."""
         read_ms = self._settings_ms
