@@ -66,14 +66,38 @@ def _too_many_legs(model: HedgeModel) -> bool:
     return model.most_legs is not None and int(np.count_nonzero(model.current)) > model.most_legs
 
 
+def best_single_trade(model: HedgeModel) -> FloatArray | None:
+    """Hedges (N,) with the one trade that lowers J most; None where none is worth it, or J kinks.
+
+    Caps are not looked at, and the trade is not in lots.
+    """
+    if not _smooth(model):
+        return None
+    trade, lost = _alone(model, _sides(model))
+    best = int(lost.argmin())
+    if not lost[best] < 0:
+        return None
+    hedge, n = model.current.copy(), len(model.current)
+    hedge[best % n] += trade[best] if best < n else -trade[best]
+    return hedge
+
+
 def _one_trade_pays(model: HedgeModel, sides: "_Sides") -> bool:
     """Some trade alone gains more than it must be worth: there is nothing to prove."""
-    if model.tail is not None or len(model.other_roots):
-        return False
+    return _smooth(model) and bool((_alone(model, sides)[1] < 0).any())
+
+
+def _smooth(model: HedgeModel) -> bool:
+    """The risk is one quadratic."""
+    return model.tail is None and not len(model.other_roots)
+
+
+def _alone(model: HedgeModel, sides: "_Sides") -> tuple[FloatArray, FloatArray]:
+    """Of each side (2N,) USD: its best trade without any other, and what that loses."""
     own = model.risk_per_usd * (1.0 + model.uncertainty) * model.volatility**2
     alone = sides.curved(own)
     size = np.minimum(np.maximum(alone.size(alone.slope), alone.least), alone.most)
-    return bool((alone.rise(alone.slope, size) < -alone.worth).any())
+    return size, alone.rise(alone.slope, size) + alone.worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +110,7 @@ class _Sides:
         impact: b; None for none.
         curve: κ.
         worth: w, USD; infinite where there is no trade.
+        softness: 1/2κ; None where impact bends the rise, or some κ is 0.
     """
 
     slope: FloatArray
@@ -94,11 +119,13 @@ class _Sides:
     impact: FloatArray | None
     curve: FloatArray
     worth: FloatArray
+    softness: FloatArray | None = None
 
     def curved(self, curve: FloatArray) -> "_Sides":
         """The same with κ (N,) of each symbol."""
         both = np.concatenate([curve, curve])
-        return _Sides(self.slope, self.least, self.most, self.impact, both, self.worth)
+        softness = 0.5 / both if self.impact is None and curve.min() > 0 else None
+        return _Sides(self.slope, self.least, self.most, self.impact, both, self.worth, softness)
 
     def rise(self, slope: FloatArray, size: FloatArray) -> FloatArray:
         """u·d + b·d^{3/2} + κ·d², (2N,) USD."""
@@ -110,6 +137,8 @@ class _Sides:
     def size(self, slope: FloatArray) -> FloatArray:
         """The trade of any size with the least rise, (2N,): the root of a quadratic in √d."""
         down = np.maximum(-slope, 0.0)
+        if self.softness is not None:
+            return np.minimum(down * self.softness, self.most)
         size: FloatArray = np.where(down > 0, np.inf, 0.0)
         if self.impact is None:
             np.divide(down, 2.0 * self.curve, out=size, where=self.curve > 0)
@@ -119,6 +148,14 @@ class _Sides:
             np.divide(4.0 * down, below, out=size, where=below > 0)
             size *= size
         return np.minimum(size, self.most)
+
+    def give(self, size: FloatArray) -> FloatArray:
+        """How much ``size`` (2N,) changes with the slopes, (2N,)."""
+        if self.softness is not None:
+            return np.where(size > 0, self.softness, 0.0)
+        give = np.zeros(len(size))
+        np.divide(0.5, self.curve, out=give, where=(size > 0) & (self.curve > 0))
+        return give
 
     def certain(self, slope: FloatArray, size: FloatArray, charged_usd: float) -> bool:
         """No trades in lots gain what they must be worth, even with ``charged_usd`` on top.
@@ -231,7 +268,7 @@ def _prices(sides: _Sides, charges: _Charges) -> FloatArray | None:
         if sides.certain(slope, size, charges.usd(price)):
             return price
         following = _newton(sides, charges, price, size)
-        if following is None or (np.abs(following - price) <= 1e-9 * np.abs(price)).all():
+        if following is None or np.abs(following - price).max() <= 1e-9 * np.abs(price).max():
             return None
         price = following
     return None
@@ -241,22 +278,24 @@ def _newton(
     sides: _Sides, charges: _Charges, price: FloatArray, size: FloatArray
 ) -> FloatArray | None:
     """The next prices; None where there is nowhere to go."""
-    rows, caps = charges.rows, charges.caps
-    downhill = rows @ size - charges.room - 2.0 * charges.square * price
-    bends = np.zeros(len(size))
-    np.divide(0.5, sides.curve, out=bends, where=(size > 0) & (sides.curve > 0))
-    hessian = (rows * bends) @ rows.T
-    hessian.flat[:: len(price) + 1] += 2.0 * charges.square
+    rows, caps, bend = charges.rows, charges.caps, 2.0 * charges.square
+    downhill = rows @ size - charges.room - bend * price
+    hessian = (rows * sides.give(size)) @ rows.T
+    hessian.flat[:: len(price) + 1] += bend
     free: NDArray[np.intp] | slice = slice(None)
     inner = hessian
     if caps:
         free = np.flatnonzero((price > 0) | (downhill > 0) | (np.arange(len(price)) >= caps))
         inner = hessian[free[:, None], free]
-    if not inner.diagonal().max(initial=0.0) > 0:
+    steep = float(inner.trace())
+    if not steep > 0:
         return None
-    inner.flat[:: len(inner) + 1] += 1e-9 * inner.trace()
+    inner.flat[:: len(inner) + 1] += 1e-9 * steep
+    _, step, failed = lapack.dposv(inner, downhill[free])
+    if failed:
+        return None
     following = price.copy()
-    following[free] += np.linalg.solve(inner, downhill[free])
+    following[free] += step
     if caps:
         following[:caps] = np.maximum(following[:caps], 0.0)
     return following
