@@ -1,6 +1,7 @@
 """Facts and choices are checked once, before any formula sees them."""
 
 import math
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ _NOT_NEGATIVE = (
     "initial_margin_rate",
 )
 _POSITIVE = ("price_usd", "lot_usd", "adv_usd")
+_vectors = attrgetter(*_ANY, *_NOT_NEGATIVE, *_POSITIVE)
 _KINDS = {
     "may_hedge": (np.bool_, "b"),
     "in_sector": (np.bool_, "b"),
@@ -94,11 +96,13 @@ def check_choices(choices: HedgeChoices) -> None:
 
 def _all_sound(facts: HedgeFacts) -> bool:
     """All vectors at once: one by one they are looked at only to name what is wrong."""
-    vectors = [getattr(facts, name) for name in (*_ANY, *_NOT_NEGATIVE, *_POSITIVE)]
-    shape = (len(facts.symbols),)
-    if any(vector.shape != shape for vector in vectors):
+    vectors = _vectors(facts)
+    try:
+        table = np.array(vectors)
+    except ValueError:  # of several shapes
         return False
-    table = np.array(vectors)
+    if table.shape != (len(vectors), len(facts.symbols)):
+        return False
     signed = table[len(_ANY) :]
     return bool(
         np.isfinite(table).all() and signed.min() >= 0 and signed[len(_NOT_NEGATIVE) :].min() > 0

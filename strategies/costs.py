@@ -5,6 +5,7 @@ which trading a share q of a day's volume moves the price by Y·σ·√q, so tha
 Y·σ·|z|^{3/2}/√ADV; perpetual funding, by which longs pay shorts φ a day.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -148,7 +149,7 @@ def cost_model(facts: HedgeFacts, choices: HedgeChoices) -> CostModel:
     funding still tells the cheaper hedge from the dearer one but never pays for opening any.
     """
     volatility = np.sqrt(facts.covariance_daily.diagonal())
-    squeeze = choices.crowding_charge * np.sqrt(choices.horizon_days) * volatility
+    squeeze = choices.crowding_charge * math.sqrt(choices.horizon_days) * volatility
     return CostModel(
         fee=facts.taker_fee,
         half_spread=facts.half_spread,

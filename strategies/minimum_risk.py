@@ -27,6 +27,8 @@ class MinimumRisk:
     estimator = HEDGE_ESTIMATOR
     """Of the covariance that it is to be told."""
 
+    _checked: HedgeChoices | None = None
+
     def __init__(self) -> None:
         self._planner: Plans = Planner()
 
@@ -46,7 +48,9 @@ class MinimumRisk:
             OptimizationError: a fact or a choice is malformed; names the field.
         """
         check_facts(facts)
-        check_choices(choices)
+        if choices is not self._checked:  # they cannot change
+            check_choices(choices)
+            self._checked = choices
         facts = facts.kept()
         bot_flat, hedges_flat = not facts.bot_usd.any(), not facts.hedge_usd.any()
         if bot_flat and hedges_flat:
