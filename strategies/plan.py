@@ -20,6 +20,7 @@ from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
 from strategies.nearby import near_starts, nearby
 from strategies.problem import Relaxed, Solves, Unsolved
+from strategies.sides import best_single_trade
 from strategies.standing import standing_prices
 from strategies.trifles import without_trifles
 
@@ -139,6 +140,11 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     trades = np.count_nonzero(starts != model.current, axis=1)
     enough = near.cost_usd(hedges[1]) + (float(trades[1]) + 0.5) * model.trade_worth_usd
     lots = best_lots(model, limits, starts, enough_usd=enough)
+    if np.array_equal(lots.hedge_usd, model.current):
+        # Many trades each worth a little leave nothing together; one of them alone may still pay.
+        single = best_single_trade(model)
+        if single is not None:
+            lots = best_lots(model, limits, nearest_lots(model, single)[None])
     if lots.over_usd != 0:  # what is not a number is not inside
         return None
     gained = abs(model.objective_now_usd - relaxed.objective_usd)

@@ -21,8 +21,9 @@ from scipy.linalg import lapack
 
 from risk.book import FloatArray
 from strategies.caps import excess
-from strategies.certificate import cap_slopes, slopes
+from strategies.certificate import cap_slopes
 from strategies.model import HedgeModel
+from strategies.sides import Sides, both_sides, one_trade_pays, sides_of
 
 _MOST_ROWS = 6
 _NEAR = 0.02  # of its limit: a cap with more room than that has no price worth finding
@@ -46,12 +47,12 @@ def _proof(model: HedgeModel, limits: FloatArray) -> FloatArray | None:
     values = model.caps.now
     if not (excess(values, limits) == 0).all() or _too_many_legs(model):
         return None
-    sides, none = _sides(model), np.zeros(len(values))
+    sides, none = sides_of(model), np.zeros(len(values))
     if sides.certain(sides.slope, sides.size(sides.slope), 0.0):
         return none
     room = np.maximum(limits - values, 0.0)
     near = np.flatnonzero(room <= _NEAR * np.where(np.isfinite(limits), limits, 0.0))
-    if not len(near) and _one_trade_pays(model, sides):
+    if not len(near) and one_trade_pays(model, sides):
         return None
     near = near[np.argsort(room[near], kind="stable")][:_MOST_ROWS]
     sides, charges = _with_risk(model, sides)
@@ -66,142 +67,12 @@ def _too_many_legs(model: HedgeModel) -> bool:
     return model.most_legs is not None and int(np.count_nonzero(model.current)) > model.most_legs
 
 
-def best_single_trade(model: HedgeModel) -> FloatArray | None:
-    """Hedges (N,) with the one trade that lowers J most; None where none is worth it, or J kinks.
-
-    Caps are not looked at, and the trade is not in lots.
-    """
-    if not _smooth(model):
-        return None
-    trade, lost = _alone(model, _sides(model))
-    best = int(lost.argmin())
-    if not lost[best] < 0:
-        return None
-    hedge, n = model.current.copy(), len(model.current)
-    hedge[best % n] += trade[best] if best < n else -trade[best]
-    return hedge
-
-
-def _one_trade_pays(model: HedgeModel, sides: "_Sides") -> bool:
-    """Some trade alone gains more than it must be worth: there is nothing to prove."""
-    return _smooth(model) and bool((_alone(model, sides)[1] < 0).any())
-
-
-def _smooth(model: HedgeModel) -> bool:
-    """The risk is one quadratic."""
-    return model.tail is None and not len(model.other_roots)
-
-
-def _alone(model: HedgeModel, sides: "_Sides") -> tuple[FloatArray, FloatArray]:
-    """Of each side (2N,) USD: its best trade without any other, and what that loses."""
-    own = model.risk_per_usd * (1.0 + model.uncertainty) * model.volatility**2
-    alone = sides.curved(own)
-    size = np.minimum(np.maximum(alone.size(alone.slope), alone.least), alone.most)
-    return size, alone.rise(alone.slope, size) + alone.worth
-
-
-@dataclass(frozen=True, slots=True)
-class _Sides:
-    """Each symbol twice, as it trades up and as it trades down; (2N,).
-
-    Attributes:
-        slope: u without caps.
-        least, most: the smallest and the largest trade, USD; most is 0 where there is none.
-        impact: b; None for none.
-        curve: κ.
-        worth: w, USD; infinite where there is no trade.
-        softness: 1/2κ; None where impact bends the rise, or some κ is 0.
-    """
-
-    slope: FloatArray
-    least: FloatArray
-    most: FloatArray
-    impact: FloatArray | None
-    curve: FloatArray
-    worth: FloatArray
-    softness: FloatArray | None = None
-
-    def curved(self, curve: FloatArray) -> "_Sides":
-        """The same with κ (N,) of each symbol."""
-        both = np.concatenate([curve, curve])
-        softness = 0.5 / both if self.impact is None and curve.min() > 0 else None
-        return _Sides(self.slope, self.least, self.most, self.impact, both, self.worth, softness)
-
-    def rise(self, slope: FloatArray, size: FloatArray) -> FloatArray:
-        """u·d + b·d^{3/2} + κ·d², (2N,) USD."""
-        total: FloatArray = slope + self.curve * size
-        if self.impact is not None:
-            total = total + self.impact * np.sqrt(size)
-        return total * size
-
-    def size(self, slope: FloatArray) -> FloatArray:
-        """The trade of any size with the least rise, (2N,): the root of a quadratic in √d."""
-        down = np.maximum(-slope, 0.0)
-        if self.softness is not None:
-            return np.minimum(down * self.softness, self.most)
-        size: FloatArray = np.where(down > 0, np.inf, 0.0)
-        if self.impact is None:
-            np.divide(down, 2.0 * self.curve, out=size, where=self.curve > 0)
-        else:
-            steep = 3.0 * self.impact
-            below = steep + np.sqrt(steep**2 + 32.0 * self.curve * down)
-            np.divide(4.0 * down, below, out=size, where=below > 0)
-            size *= size
-        return np.minimum(size, self.most)
-
-    def give(self, size: FloatArray) -> FloatArray:
-        """How much ``size`` (2N,) changes with the slopes, (2N,)."""
-        if self.softness is not None:
-            return np.where(size > 0, self.softness, 0.0)
-        give = np.zeros(len(size))
-        np.divide(0.5, self.curve, out=give, where=(size > 0) & (self.curve > 0))
-        return give
-
-    def certain(self, slope: FloatArray, size: FloatArray, charged_usd: float) -> bool:
-        """No trades in lots gain what they must be worth, even with ``charged_usd`` on top.
-
-        ``size`` (2N,) is that of ``slope``.
-        """
-        tried = np.minimum(np.maximum(size, self.least), self.most)
-        lost = self.rise(slope, tried) + self.worth
-        fewest = lost.min()
-        if fewest < 0:
-            fewest = np.minimum(lost, 0.0).sum()
-        return bool(fewest > charged_usd)
-
-
-def _sides(model: HedgeModel) -> _Sides:
-    at, least = model.current, model.smallest_trade_usd
-    price = slopes(model, at, np.zeros(len(model.caps.names)))
-    most = np.maximum(np.concatenate([model.upper - at, at - model.lower]), 0.0)
-    impact = model.costs.weights[-1]
-    # A close may be smaller than the smallest trade.
-    up, down = np.where(at < 0, -at, np.inf), np.where(at > 0, at, np.inf)
-    return _Sides(
-        slope=_both(model, price.smooth, price.size, price.turn),
-        least=np.concatenate([np.minimum(least, up), np.minimum(least, down)]),
-        most=most,
-        impact=None if impact is None else np.concatenate([impact, impact]),
-        curve=np.zeros(2 * len(at)),
-        worth=np.where(most <= 0, np.inf, model.trade_worth_usd),
-    )
-
-
-def _both(model: HedgeModel, smooth: FloatArray, size: FloatArray, turn: FloatArray) -> FloatArray:
-    """Slopes up and down, (2N,); |h| grows either way from 0 and one way only from elsewhere."""
-    side = np.sign(model.current)
-    flat = side == 0
-    up = turn + smooth + np.where(flat, size, side * size)
-    down = turn - smooth + np.where(flat, size, -side * size)
-    return np.concatenate([up, down])
-
-
 def _rows(model: HedgeModel, caps: NDArray[np.intp]) -> FloatArray:
     """(R, 2N) what a price of each of ``caps`` (R,) adds to the slopes."""
     rows = np.empty((len(caps), 2 * len(model.current)))
     for row, cap in zip(rows, caps.tolist(), strict=True):
         add = cap_slopes(model, model.current, np.eye(1, len(model.caps.names), cap)[0])
-        row[:] = _both(model, add.smooth, add.size, add.turn)
+        row[:] = both_sides(model, add.smooth, add.size, add.turn)
     return rows
 
 
@@ -234,7 +105,7 @@ class _Charges:
         )
 
 
-def _with_risk(model: HedgeModel, sides: _Sides) -> tuple[_Sides, _Charges]:
+def _with_risk(model: HedgeModel, sides: Sides) -> tuple[Sides, _Charges]:
     """The curvature of each symbol's own; of K shared factors slopes and charges.
 
     C ⪰ λ_min·I + Σ_k (λ_k − λ_min)·v_k v_kᵀ, and each shared square is at least its tangent,
@@ -255,7 +126,7 @@ def _with_risk(model: HedgeModel, sides: _Sides) -> tuple[_Sides, _Charges]:
     return curved, _Charges(shared, np.zeros(len(charge)), charge)
 
 
-def _prices(sides: _Sides, charges: _Charges) -> FloatArray | None:
+def _prices(sides: Sides, charges: _Charges) -> FloatArray | None:
     """Prices (P,) that prove it; None where none were found.
 
     Minimises what trades of any size could gain plus what the prices charge, a convex function, by
@@ -275,7 +146,7 @@ def _prices(sides: _Sides, charges: _Charges) -> FloatArray | None:
 
 
 def _newton(
-    sides: _Sides, charges: _Charges, price: FloatArray, size: FloatArray
+    sides: Sides, charges: _Charges, price: FloatArray, size: FloatArray
 ) -> FloatArray | None:
     """The next prices; None where there is nowhere to go."""
     rows, caps, bend = charges.rows, charges.caps, 2.0 * charges.square

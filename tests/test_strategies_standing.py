@@ -8,10 +8,12 @@ import pytest
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.inputs import HedgeChoices, HedgeFacts
+from strategies.lots import nearest_lots
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
 from strategies.plan import Plan, Planner
 from strategies.proposal import HedgeProposal
+from strategies.sides import best_single_trade
 from strategies.standing import standing_prices
 from tests.strategies_cases import easy, free, random_facts, two_tokens
 
@@ -38,6 +40,9 @@ CHOICES = {
     "cheapest": free(net_usd=30_000.0),
     "signed": easy(CAPS, shorts_only=False),
 }
+LEANING = HedgeChoices(
+    RiskLimits(net_usd=20_000.0, hedge_gross_usd=60_000.0, cae_usd=80_000.0), cushion=0.02
+)
 HELD_BY_CAPS = {"tight caps", "everything"}  # lots leave room below a cap, which a price must buy
 DRIFTS = (0.0, 0.01, 0.05)
 
@@ -128,3 +133,42 @@ def test_the_status_says_that_no_solver_was_asked():
     assert isinstance(plan, Plan)
     assert plan.status == "no trade, certified without a solver"
     assert np.array_equal(plan.lots.hedge_usd, model.current)
+
+
+def test_one_trade_that_pays_alone_is_made_where_dozens_are_worth_little_each():
+    """Among many tokens the solution spreads over so many that together they are not worth it."""
+    traded = 0
+    for seed in (0, 3, 12, 13):
+        facts = random_facts(seed, n=120, held=30, gross_usd=40_000.0)
+        held = after_a_decision(facts, LEANING)
+        model = hedge_model(held, LEANING)
+        plan = PLANNER.plan(model)
+        assert isinstance(plan, Plan)
+        best, worth = best_single_trade(model), model.trade_worth_usd
+        if best is None:
+            continue
+        lots = nearest_lots(model, best)
+        values = model.caps.values(lots)
+        if np.any(excess(values, np.maximum(model.aim, model.caps.now)) > 0):
+            continue
+        trades = np.count_nonzero(plan.lots.hedge_usd != model.current)
+        charged = plan.lots.objective_usd + worth * trades
+        assert charged <= float(model.objective_usd(lots)) + worth
+        traded += int(trades > 0)
+    assert traded >= 1
+
+
+@pytest.mark.parametrize("name", ["no caps", "impact", "signed"])
+def test_the_best_single_trade_is_that_of_a_search_by_hand(name: str):
+    model = hedge_model(random_facts(4, n=7), CHOICES[name])
+    best, hedge = best_single_trade(model), np.inf
+    assert best is not None
+    for i in model.movable.tolist():
+        for share in np.linspace(0.0, 1.0, 2_001):
+            tried = model.current.copy()
+            tried[i] = model.lower[i] + share * (model.upper[i] - model.lower[i])
+            hedge = min(hedge, float(model.objective_usd(tried)))
+    assert float(model.objective_usd(best)) == pytest.approx(hedge, rel=1e-5)
+    assert np.count_nonzero(best != model.current) == 1
+    dear = replace(model, trade_worth_usd=1e9)
+    assert best_single_trade(dear) is None
