@@ -55,11 +55,12 @@ class KillWatch:
         if self._guard.halted is None:
             self._cancelled = False
             return
-        if not self._cancelled:
-            self._cancelled = True
-            await self.cancel(self._guard.open_ids(), "kill_switch")
-        with contextlib.suppress(JournalError):
-            self._guard.saw_switch()
+        with self._journal.impatient():
+            if not self._cancelled:
+                self._cancelled = True
+                await self.cancel(self._guard.open_ids(), "kill_switch")
+            with contextlib.suppress(JournalError):
+                self._guard.saw_switch()
 
     async def tick(self) -> None:
         """Alerts that nobody has been told of, and orders that stay open for too long."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -163,6 +164,28 @@ async def test_the_watch_cancels_within_two_seconds_of_the_file() -> None:
         assert [o.client_id for o in stage.world.hedge.open_orders()] == ["bots-own"]
         [event] = stage.journal.events(kind="cancelled_own")
         assert event.document["control"] == "kill_switch"
+
+
+async def test_the_watch_cancels_in_time_while_another_process_holds_the_journal() -> None:
+    async with open_stage() as stage:
+        resting = Piece(price="5.04", time_in_force="GTC")
+        await stage.send(resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+        holder = sqlite3.connect(stage.journal.path, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        (stage.folder / "HALT").write_text("somebody says so")
+        started = time.perf_counter()
+        await watch.look()
+        assert time.perf_counter() - started < 2.0
+        assert stage.world.hedge.open_orders() == []
+        assert stage.engine.guard.halted == "somebody says so"
+        holder.execute("ROLLBACK")
+        holder.close()
+        (stage.folder / "HALT").unlink()
+        assert (await stage.engine.cycle()).status == "halted", "and it is owed to the journal"
+        [event] = stage.journal.events(kind="halted")
+        assert event.document["reason"] == "somebody says so"
 
 
 async def test_a_cancel_that_hangs_does_not_keep_the_others() -> None:

@@ -147,6 +147,24 @@ class JournalWriter(JournalReader):
         with self._transaction(f"record event {kind}") as db:
             self._insert_event(db, kind, document, cycle_id, client_id)
 
+    @contextmanager
+    def impatient(self, busy_ms: int = 50) -> Iterator[None]:
+        """Inside, a file that somebody else has locked is hardly waited for."""
+        before_ms = self._busy_timeout(busy_ms)
+        try:
+            yield
+        finally:
+            self._busy_timeout(before_ms)
+
+    def _busy_timeout(self, wanted_ms: int) -> int:
+        """Sets it; what it was."""
+        try:
+            (before_ms,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout = {int(wanted_ms)}")
+        except sqlite3.Error:  # the journal is down altogether
+            return wanted_ms
+        return int(before_ms)
+
     def record_change(
         self, kind: str, document: Mapping[str, Any], key: str, state: Mapping[str, Any]
     ) -> None:
