@@ -50,3 +50,13 @@ def test_more_money_or_another_symbol_is_more_to_hedge_with():
     assert Means(1_200.0, before.carriers).more_than(before)
     assert not Means(900.0, frozenset()).more_than(before)
     assert Means(900.0, frozenset({"TAO/USDT:USDT"})).more_than(before)
+
+
+def test_a_bot_that_turns_round_is_another_situation_although_as_much_is_over_the_cap() -> None:
+    """Short 10,000 USD cannot be cured by shorts; long 10,000 USD, the same distance, can."""
+    carriers = frozenset({"NEAR/USDT:USDT"})
+    short = Means(1_000.0, carriers, {"FET/USDT:USDT": -10_000.0, "TAO/USDT:USDT": 0.0})
+    assert Means(1_000.0, carriers, {"FET/USDT:USDT": 10_000.0}).more_than(short)
+    assert Means(1_000.0, carriers, {"TAO/USDT:USDT": -10_000.0}).more_than(short)
+    assert not Means(1_000.0, carriers, {"FET/USDT:USDT": -8_000.0}).more_than(short)
+    assert not Means(1_000.0, carriers, dict(short.bot_usd)).more_than(short)
