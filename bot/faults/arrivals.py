@@ -106,7 +106,8 @@ class OrderDoor:
         if "self_trade_expiry" in faults.active and not world.hedge.hedge_mode:
             # Too late for the engine to see it: a quote of somebody's in the same account.
             world.quote_inside(new.symbol, opposing(new.side))
-        kind = faults.one_of(RESTS, 0.7)
+        rests = new.time_in_force is not TimeInForce.IOC  # then it has its chances anyway
+        kind = None if rests else faults.one_of(RESTS, 0.7)
         order = self._resting(new, kind) if kind else world.exchange.place(world.hedge, new)
         if order.status is OrderStatus.EXPIRED_IN_MATCH and "self_trade_expiry" in faults.active:
             faults.count("self_trade_expiry")

@@ -24,11 +24,12 @@ from bot.measuring.assessment import Assessment, Screen, assess
 from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor, Observation
 from bot.measuring.universe import Universe
-from bot.policy import plan_settings, pretrade_limits
+from bot.policy import execution_styles, plan_settings, pretrade_limits
 from bot.ports import Clock, MarketData, PositionSource, Quote, Venue, VenueAccount
 from bot.records.ending import Look
 from bot.state_files import StateFolder
 from bot.trading.execution import Executor
+from bot.trading.styles import Style
 from config.load import load_settings, profile_path
 from config.settings import Settings
 from risk.book import AccountState, Book, FloatArray, Owner, Position
@@ -252,9 +253,19 @@ def _finished(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 @functools.cache
-def settings() -> Settings:
-    """The owner's settings: the paper profile, with its controls as they come."""
-    return load_settings(profile_path("paper"))
+def settings(style: Style = Style.IOC) -> Settings:
+    """The owner's settings: the paper profile, with its controls as they come.
+
+    All plans are worked in ``style``; slices are small against these books, so that there are some.
+    """
+    found = load_settings(profile_path("paper"))
+    chosen = {
+        "style": style.value,
+        "breach_style": style.value,
+        "slice_depth_share": 1e-4,
+        "slice_every_seconds": 5.0,
+    }
+    return found.model_copy(update={"execution": found.execution.model_copy(update=chosen)})
 
 
 def policy() -> Policy:
@@ -285,9 +296,10 @@ class Doors:
     state: StateFolder
 
 
-def build_engine(doors: Doors, journal: Journal) -> FaultEngine:
+def build_engine(doors: Doors, journal: Journal, style: Style = Style.IOC) -> FaultEngine:
     """An engine as the wiring makes it, over these doors."""
-    controls = settings().controls
+    chosen = settings(style)
+    controls, limits = chosen.controls, pretrade_limits(chosen)
     halt = HaltSwitch(doors.state)
     monitor = Monitor(
         venue=doors.venue,
@@ -307,14 +319,15 @@ def build_engine(doors: Doors, journal: Journal) -> FaultEngine:
         market=doors.market,
         journal=journal,
         clock=doors.clock,
-        limits=pretrade_limits(settings()),
+        limits=limits,
         halted=lambda: halt.reason,
+        styles=execution_styles(chosen),
         guard=Guard(
             journal,
             doors.clock,
             doors.venue.account_name,
             # Nobody is there to acknowledge.
-            replace(pretrade_limits(settings()), unacknowledged_ms=None),
+            replace(limits, unacknowledged_ms=None),
             switch=halt,
             channels=(LogChannel(doors.log),),
         ),

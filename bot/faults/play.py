@@ -24,10 +24,13 @@ from bot.faults.world import World
 from bot.halt import HaltSwitch
 from bot.kill import KillWatch
 from bot.lock import engine_state
+from bot.trading.styles import Style
 from risk.errors import PerphedgeError
 
 INSTALL_KEY = b"fault simulation, no secret key!"
 
+_STYLES = (Style.IOC, Style.POST_ONLY, Style.SLICED)
+_STYLE_SHARES = (70, 15, 15)
 _MOST_IMAGES = 2  # of the journal at a death, kept for the oracle
 
 
@@ -48,6 +51,7 @@ class Play:
 
     Attributes:
         die: of the schedule's own choices.
+        style: how the engine works its plans, for the whole schedule.
         offset_ms: how wrong the engine's clock is.
         process, engine: of the running engine; None while none runs.
         down_reason: why it did not start, or ended; empty while it runs.
@@ -63,6 +67,7 @@ class Play:
         self.world = World(seed, self.trace.note)
         self.die = random.Random(f"schedule:{seed}")
         self.faults = FaultSet(seed, self.trace)
+        self.style = random.Random(f"style:{seed}").choices(_STYLES, _STYLE_SHARES)[0]
         self.door = OrderDoor(self.world, self.faults)
         self.disk = Disk()
         self.folder = folder
@@ -120,7 +125,7 @@ class Play:
                 self.log,  # type: ignore[arg-type]
                 PromisingFolder(self.folder, mount, self.promise),
             )
-            self.engine = build_engine(doors, journal)
+            self.engine = build_engine(doors, journal, self.style)
             self._run(self.engine.start())
         except ProcessEndedError:
             self._gone("killed in recovery")

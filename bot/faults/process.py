@@ -7,6 +7,7 @@ from bot.faults.errors import ProcessEndedError
 from bot.faults.faultset import FaultSet
 from bot.faults.world import World
 
+_MARKET_MOVES_S = 0.5  # in which prices do not stand still
 CrossingHook = Callable[[str], None]
 
 
@@ -75,6 +76,8 @@ class EngineClock:
         if not self._process.alive:
             raise ProcessEndedError
         self._world.advance(round(seconds * 1000))
+        if seconds >= _MARKET_MOVES_S:
+            self._world.tick()
 
     def wait_ms(self, milliseconds: int) -> int:
         """Let time pass without yielding; the true time afterwards."""
