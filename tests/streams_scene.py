@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +23,7 @@ from bot.records.cycle import CycleRecord
 from bot.runner import run_cycles
 from bot.trading.orders import Side
 from bot.venues.http.server import LoopbackServer, serve_exchange
+from bot.venues.http.sockets import Socket
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import NewOrder, OrderType
@@ -34,6 +35,7 @@ from config.streams import Streams
 from tests.cycle_scene import ACCOUNT, BASES, FET, HISTORY_DAYS, paper_settings
 
 BOT = "bot"
+Script = Callable[[Socket, str], Sequence[str]]
 
 
 @dataclass
@@ -68,12 +70,21 @@ class Scene:
         assert self.engine.streams is not None
         return str(self.engine.streams.document()[name]["health"])
 
-    def events(self, *kinds: str) -> list[dict[str, Any]]:
-        """Journal events of these kinds."""
+    def story(self, stream: str) -> list[str]:
+        """What the journal says of a stream's health, in order."""
         with JournalReader.open_reader(self.folder / "state" / JOURNAL_NAME) as journal:
-            return [dict(one) for one in journal.events() if one["kind"] in kinds]
+            events = journal.events()
+        kinds = ("stream_gap", "stream_recovered")
+        of_streams = (one for one in events if one.kind in kinds)
+        return [one.document["health"] for one in of_streams if one.document["stream"] == stream]
 
-    async def until(self, what: Callable[[], bool], seconds: float = 5.0) -> float:
+    def poke(self) -> None:
+        """Let a cycle come as if something had been told."""
+        assert self.engine is not None
+        assert self.engine.streams is not None
+        self.engine.streams.wake.set()
+
+    async def until(self, what: Callable[[], bool], seconds: float = 20.0) -> float:
         """Wait until it is true; how long it took."""
         began = time.monotonic()
         while not what():
@@ -81,7 +92,7 @@ class Scene:
             await asyncio.sleep(0.01)
         return time.monotonic() - began
 
-    async def cycles(self, count: int, seconds: float = 5.0) -> float:
+    async def cycles(self, count: int, seconds: float = 20.0) -> float:
         """Wait for so many cycles in all."""
         return await self.until(lambda: len(self.records) >= count, seconds)
 
@@ -95,8 +106,11 @@ def settings_of(folder: Path, host: str, streams: Streams) -> Settings:
 
 
 @asynccontextmanager
-async def scene(folder: Path, **streams: Any) -> AsyncIterator[Scene]:
-    """An engine that has done its first cycle, with cycles going on until the block ends."""
+async def scene(folder: Path, script: Script | None = None, **streams: Any) -> AsyncIterator[Scene]:
+    """An engine that has done its first cycle, with cycles going on until the block ends.
+
+    ``script`` stands between the exchange's streams and the engine from the beginning.
+    """
     clock = SystemClock()
     specs = [one for one in UNIVERSE if one.base in BASES]
     start_ms = clock.now_ms() - HISTORY_DAYS * DAY_MS
@@ -105,11 +119,13 @@ async def scene(folder: Path, **streams: Any) -> AsyncIterator[Scene]:
     for name in (BOT, ACCOUNT):
         exchange.open_account(name, f"{name}-canary-key", f"{name}-canary-secret", Decimal(60_000))
     exchange.update_market(tape.quotes(clock.now_ms()))
-    quick = {"wake_spacing_seconds": 0.1, "mute_seconds": 2.0, **streams}
+    quick = {"wake_spacing_seconds": 0.1, "mute_seconds": 6.0, **streams}
     async with serve_exchange(exchange, tape, clock) as server:
         settings = settings_of(folder, server.host, Streams(**quick))
         found = Scene(exchange, server, tape, folder, settings)
         found.buys(BOT)
+        if script is not None:
+            server.streams.script = script  # type: ignore[method-assign]  # a faulty line
         async with running(found):
             yield found
 
@@ -140,7 +156,7 @@ async def running(found: Scene) -> AsyncIterator[None]:
             found.engine = engine
             cycling = asyncio.create_task(cycle(engine))
             try:
-                await found.cycles(1, 20.0)
+                await found.cycles(1, 60.0)
                 yield
             finally:
                 cycling.cancel()

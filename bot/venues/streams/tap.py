@@ -17,6 +17,9 @@ from bot.venues.ccxt_wire import broken_call_errors
 _LAST: Final = 50
 """Rows at the end of a cache that one message may have changed; exchanges send fewer at a time."""
 
+PATIENCE: Final = 3
+"""Pings without an answer, in pairs, after which a connection is given up."""
+
 
 class Ears(Protocol):
     """What the owner of a tap is told; nothing of it may raise or wait."""
@@ -56,7 +59,9 @@ class Tap:
         self._make, self._read = exchange.client, exchange.handle_message
         self._connected, self._delay = exchange.on_connected, exchange.delay
         self._failed, self._ended = exchange.on_error, exchange.on_close
-        exchange.streaming = {**exchange.streaming, "keepAlive": ping_ms}
+        # A line that answers no ping goes mute first, and is given up later.
+        patience = {"keepAlive": ping_ms, "maxPingPongMisses": 2.0 * PATIENCE}
+        exchange.streaming = {**exchange.streaming, **patience}
         exchange.client, exchange.handle_message = self._client, self._handle
         exchange.on_connected, exchange.delay = self._on_connected, self._on_delay
         exchange.on_error, exchange.on_close = self._on_error, self._on_close
