@@ -14,7 +14,7 @@ from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor
 from bot.measuring.ownership import EXCLUSIVE, LEGS_APART
 from bot.outlook.outlook import outlook_of
-from bot.policy import agreement_rule, execution_styles, pretrade_limits
+from bot.policy import agreement_rule, execution_styles, impact_refit, pretrade_limits
 from bot.ports import MarketData, PositionSource, Venue
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
@@ -95,6 +95,7 @@ def engine_parts(
         log=log,
         halt=halt,
         outlook=outlook_of(settings, around.clock, journal),
+        refit=impact_refit(settings, journal),
         streams=doors.streams,
     )
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from bot.cycle import Policy
+from bot.journal.journal import Journal
 from bot.measuring.agreement import AgreementRule
 from bot.measuring.assessment import Screen
 from bot.measuring.past import PastSettings
 from bot.measuring.universe import Universe, build_universe
 from bot.steps.aftermath import Aftermath
+from bot.trading.impact_refit import ImpactRefit
 from bot.trading.planner import PlanSettings
 from bot.trading.pretrade import PretradeLimits
 from bot.trading.styles import ExecutionStyles, Style
@@ -18,6 +20,7 @@ from config.ownership import OwnershipSettings
 from config.sectors import Sector, load_sectors
 from config.settings import Settings
 from risk.instrument import Instrument
+from strategies.impact_fit import ImpactPrior
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -146,6 +149,15 @@ def pretrade_limits(settings: Settings) -> PretradeLimits:
         order_max_age_ms=_ms(controls.order_max_age_seconds),
         styles=execution_styles(settings).times_in_force,
     )
+
+
+def impact_refit(settings: Settings, journal: Journal) -> ImpactRefit | None:
+    """Section ``costs``; None where own fills are not asked."""
+    chosen = settings.costs
+    if chosen.refit_impact == "off":
+        return None
+    prior = ImpactPrior(chosen.prior_impact, chosen.prior_worth_fills)
+    return ImpactRefit(journal, prior, used=chosen.refit_impact == "use")
 
 
 def execution_styles(settings: Settings) -> ExecutionStyles:

@@ -7,6 +7,7 @@ from pydantic import Field
 from config.calendar import Calendar
 from config.caps import Caps
 from config.controls import Controls
+from config.costs import Costs
 from config.execution import Execution
 from config.fields import FilePath, Listed, Note, Strict
 from config.hedge import Hedge
@@ -68,6 +69,7 @@ class Settings(Strict):
     stress: Stress = Stress()
     controls: Controls = Controls()
     execution: Execution = Execution()
+    costs: Costs = Costs()
     ownership: OwnershipSettings = OwnershipSettings()
     streams: Streams = Streams()
     data: Data = Data()

@@ -41,6 +41,8 @@ async def look_at(parts: EngineParts, policy: Policy, past: Past) -> Look:
     assessment = replace(assessment, facts=facts)
     signals = parts.outlook.signals(view, universe, observation.book)
     choices = policy.choices(account.equity_usd)
+    if parts.refit is not None:
+        choices = replace(choices, impact=parts.refit.impact(choices.impact))
     choices = replace(choices, limits=tightened(choices.limits, outside.factor))
     return Look(
         observation,

@@ -16,6 +16,7 @@ from bot.ports import Clock, Venue
 from bot.records.cycle import CycleRecord
 from bot.steps.aftermath import Aftermath
 from bot.trading.execution import Executor
+from bot.trading.impact_refit import ImpactRefit
 from bot.trading.planner import PlanSettings
 from bot.venues.streams.desk import StreamDesk
 from risk.instrument import Instrument
@@ -66,6 +67,7 @@ class EngineParts:
     log: Logger
     halt: HaltSwitch
     outlook: Outlook = field(default_factory=Outlook)
+    refit: ImpactRefit | None = None
     streams: StreamDesk | None = None
 
 
