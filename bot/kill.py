@@ -2,14 +2,15 @@
 
 It needs no journal: which orders may be open is known in memory as well. The switch itself blocks
 the next order without this watch, since it is asked right before each send. The same watch cancels
-orders of ours that stay open for too long, always one by one and by our own ids: an exchange's
-dead-man switch would take the bot's orders with ours.
+orders of ours that stay open for too long, always one by one and by our own ids, and keeps the
+exchange's dead-man switch armed where nobody else's orders are in the account.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Mapping
 
+from bot.controls.dead_man import DeadMan
 from bot.controls.guard import Guard
 from bot.controls.venue_ports import Canceller
 from bot.errors import JournalError, SafetyError
@@ -35,6 +36,7 @@ class KillWatch:
         self._clock = clock
         self._log = log
         self._cancelled = False
+        self._dead_man = DeadMan(venue, guard, journal, clock)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -69,6 +71,7 @@ class KillWatch:
             self._guard.tick()
             await self._guard.tell()
             await self.cancel(self.too_old(), "watchdog")
+            await self._dead_man.tick()
 
     def too_old(self) -> dict[str, str]:
         """Open orders of ours past their time."""

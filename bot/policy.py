@@ -147,6 +147,7 @@ def pretrade_limits(settings: Settings) -> PretradeLimits:
         else _ms(controls.alert_unacknowledged_seconds),
         alert_timeout_s=controls.alert_timeout_seconds,
         order_max_age_ms=_ms(controls.order_max_age_seconds),
+        dead_man_ms=_dead_man_ms(settings),
         styles=execution_styles(settings).times_in_force,
     )
 
@@ -175,6 +176,12 @@ def execution_styles(settings: Settings) -> ExecutionStyles:
         slice_every_ms=_ms(chosen.slice_every_seconds),
         jitter=chosen.slice_jitter,
     )
+
+
+def _dead_man_ms(settings: Settings) -> int | None:
+    """Only where nobody else trades in the account: it would take the orders of others."""
+    seconds = settings.controls.dead_man_seconds
+    return None if seconds is None or settings.venue.shared_account else _ms(seconds)
 
 
 def _ms(seconds: float) -> int:

@@ -131,3 +131,12 @@ class Controls(Strict):
     order_max_age_seconds: Seconds = Field(
         default=60.0, description="An open order of ours that is older is cancelled by its id."
     )
+    dead_man_seconds: Annotated[
+        float | None,
+        Field(ge=10, le=120),
+        Note(unit="seconds", null="the exchange is not asked to"),
+    ] = Field(
+        default=60.0,
+        description="Where the account is the hedges' alone and the exchange has a dead-man "
+        "switch, it cancels resting orders when it has heard nothing for so long.",
+    )

@@ -199,6 +199,22 @@ async def test_quantities_reach_the_exchange_in_its_own_unit(venue: str) -> None
             assert part in sent, sent
 
 
+async def test_our_order_says_that_it_gives_way_where_the_exchange_takes_that(venue: str) -> None:
+    wanted = {
+        "binanceusdm": "selfTradePreventionMode=EXPIRE_TAKER",
+        "bybit": '"smpType":"CancelTaker"',
+        "okx": '"stpMode":"cancel_taker"',
+        "bitget": '"stpMode":"cancel_taker"',
+    }
+    async with playing(venue, PLAYS[venue]) as (server, adapter):
+        assert adapter.self_trade_safe == (venue in wanted)
+        await adapter.place(the_order(venue))
+        sent = server.orders[0]
+        assert wanted.get(venue, "") in sent, sent
+        if venue not in wanted:
+            assert "stp" not in sent.lower()
+
+
 async def test_where_long_and_short_are_held_apart_the_order_names_its_side(venue: str) -> None:
     """Opening a short by a sell, then closing a part of it by a buy."""
     wanted = {

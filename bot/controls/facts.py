@@ -38,6 +38,7 @@ class PretradeLimits:
         unacknowledged_ms: how long an alert may wait; None: for ever.
         alert_timeout_s: how long the first alert channel may take.
         order_max_age_ms: how long an order may stay open.
+        dead_man_ms: after how long without a word the exchange cancels; None: it is not asked to.
     """
 
     max_order_usd: float = 2000.0
@@ -71,6 +72,7 @@ class PretradeLimits:
     unacknowledged_ms: int | None = 600_000
     alert_timeout_s: float = 5.0
     order_max_age_ms: int = 60_000
+    dead_man_ms: int | None = None
 
     def order_cap_usd(self, equity_usd: float) -> Decimal:
         """Largest notional of one order at this equity, USD; never below 0."""

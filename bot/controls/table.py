@@ -113,8 +113,10 @@ TABLE: tuple[Control, ...] = (
             "bot.controls.alerting"),
     Control(30, "The kill switch blocks the next order, works without the journal, and cancels "
             "our own orders.", {"kill_switch": G}, (), "bot.kill"),
-    Control(31, "Open orders of ours that are too old are cancelled by their own ids.",
-            {"watchdog": N}, ("order_max_age_seconds",), "bot.kill"),
+    Control(31, "Open orders of ours that are too old are cancelled by their own ids; in an "
+            "account of our own the exchange cancels them when it hears nothing any more.",
+            {"watchdog": N, "dead_man": A}, ("order_max_age_seconds", "dead_man_seconds"),
+            "bot.kill"),
     Control(32, "A halt outlives restarts; resuming is named and has a reason.",
             {"still_halted": G}, (), "bot.controls.state"),
     Control(33, "One engine for a state directory; a second one leaves.", {"second_engine": N},

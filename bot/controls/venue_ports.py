@@ -23,3 +23,20 @@ class ClockTeller(Protocol):
             UnreachableError, VenueError, DataError: it cannot be read.
         """
         ...
+
+
+@runtime_checkable
+class DeadManSwitch(Protocol):
+    """A venue that can cancel orders by itself when it hears nothing any more."""
+
+    @property
+    def has_dead_man(self) -> bool:
+        """This venue can."""
+        ...
+
+    async def arm_dead_man(self, symbol: str, after_ms: int) -> bool:
+        """Ends all of the account's orders, at least in the symbol, that long after now; 0: never.
+
+        True where it is surely armed so. Never raises for the venue or the network.
+        """
+        ...

@@ -1,7 +1,7 @@
 """A small world for one control: exchange, journal, engine, and ways to make things go wrong."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
@@ -41,6 +41,7 @@ class StageVenue(PaperVenue):
         self.bend_fills: Callable[[list[Fill]], list[Fill]] = lambda found: found
         self.bend_outcome: Callable[[OrderOutcome], OrderOutcome] = lambda outcome: outcome
         self.strange_income: tuple[Income, ...] = ()
+        self._deaf = False
 
     @property
     def self_trade_safe(self) -> bool:
@@ -58,6 +59,19 @@ class StageVenue(PaperVenue):
     async def fills(self, symbol: str, since_ms: int) -> Sequence[Fill]:
         """Executions since then."""
         return self.bend_fills(list(await super().fills(symbol, since_ms)))
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Inside, the dead-man switch takes no request."""
+        self._deaf = True
+        try:
+            yield
+        finally:
+            self._deaf = False
+
+    async def arm_dead_man(self, symbol: str, after_ms: int) -> bool:
+        """Unless it is deaf."""
+        return not self._deaf and await super().arm_dead_man(symbol, after_ms)
 
     async def clock_offset_ms(self) -> int | None:
         """As it was set."""

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -43,18 +44,19 @@ async def _consent(stage: Stage) -> str:
     return found[0]
 
 
-async def _rest(stage: Stage) -> str:
+async def _rest(stage: Stage, beside: str = "h1-bots-own") -> str:
     """One order of ours and one of somebody else's rest in the book; the id of ours."""
     report = await stage.send(
         Piece(price="5.04", time_in_force="GTC"), executor=stage.executor(**_RESTING)
     )
     must(report.results[0].state is OrderState.LIVE, f"it does not rest: {report.results[0]}")
-    stage.world.other_places(NEAR, Side.BUY, Decimal(10), "h1-bots-own", Decimal("4.5"))
+    stage.world.other_places(NEAR, Side.BUY, Decimal(10), beside, Decimal("4.5"))
     return report.results[0].request.client_id
 
 
 def _open_ids(stage: Stage) -> set[str]:
-    return {one.client_id for one in stage.world.hedge.open_orders()}
+    world = stage.world
+    return {one.client_id for one in world.exchange.open_orders(world.hedge)}
 
 
 def _watch(stage: Stage) -> KillWatch:
@@ -107,7 +109,24 @@ async def _watchdog(stage: Stage) -> str:
     await watch.tick()
     must(ours not in _open_ids(stage), "still open after a minute")
     must("h1-bots-own" in _open_ids(stage), "somebody else's order is gone")
-    return "ours was cancelled after 60 s, the bot's stayed"
+    await _dead_man(stage)
+    return "ours was cancelled after 60 s, the bot's stayed; alone, the exchange cancelled it"
+
+
+async def _dead_man(stage: Stage) -> None:
+    """In an account of our own: kept from firing while we live, and fired when we do not."""
+    guard = stage.engine.guard
+    guard.limits = replace(guard.limits, dead_man_ms=30_000)
+    watch, ours = _watch(stage), await _rest(stage, "h1-bots-other")
+    for _ in range(4):
+        await watch.tick()
+        stage.world.advance(9_000)
+    must(ours in _open_ids(stage), "it fired although it was renewed")
+    with stage.venue.deaf():
+        await watch.tick()
+    must(stage.recorded("dead_man"), "nobody was told that it cannot be armed")
+    stage.world.advance(31_000)
+    must(ours not in _open_ids(stage), "it did not fire")
 
 
 async def _restart(stage: Stage) -> str:
@@ -228,7 +247,8 @@ async def _table(stage: Stage) -> str:
 TRIPS = (
     Trip(1, "live mode without the flag, and with another name", _consent, ("live_consent",)),
     Trip(30, "the halt file, with the journal gone", _flattens, ("kill_switch",)),
-    Trip(31, "an order of ours that rests for a minute", _watchdog, ("watchdog",)),
+    Trip(31, "an order of ours that rests for a minute; an engine that is gone", _watchdog,
+         ("watchdog", "dead_man")),
     Trip(32, "a halt, the file removed, a new engine", _restart, ("still_halted",)),
     Trip(33, "a second engine on the state directory", _second, ()),
     Trip(34, "a cycle before reconciliation", _not_reconciled, ("not_reconciled",), started=False),
@@ -236,4 +256,4 @@ TRIPS = (
     Trip(36, "an unknown setting; limits raised at a start", _raised, ("limits_raised",)),
     Trip(37, "a journal that takes no order", _journal, ()),
     Trip(38, "every control tripped", _table, ()),
-)
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 from bot.controls.books import Income
@@ -10,6 +10,7 @@ from bot.errors import UnreachableError, VenueError
 from bot.ports import VenueAccount
 from bot.trading.orders import Acknowledged, Fill, OrderRequest
 from bot.trading.venue_closes import CloseKind
+from bot.venues.ccxt_dead_man import HAS_DEAD_MAN, CcxtDeadMan
 from bot.venues.ccxt_origins import binance_origins
 from bot.venues.ccxt_pacing import without_waiting
 from bot.venues.ccxt_reading import is_cancel_receipt, read_order
@@ -18,22 +19,29 @@ from bot.venues.wire_ids import wire_id
 from risk.errors import DataError
 
 _PAGE: Final = 1000
-_SELF_TRADE: Final[Mapping[str, Mapping[str, str]]] = {
+SELF_TRADE: Final[Mapping[str, Mapping[str, str]]] = {
     "binanceusdm": {"selfTradePreventionMode": "EXPIRE_TAKER"},
     "bybit": {"smpType": "CancelTaker"},
     "okx": {"stpMode": "cancel_taker"},
     "bitget": {"stpMode": "cancel_taker"},
 }
-"""By ccxt's id: what makes our order end in place of one that it would meet in the account."""
+"""By ccxt's id: what makes our order end in place of one that it would meet in the account.
+
+Gate takes such a mode only from accounts that have joined a group for it, and hyperliquid always
+ends the order that rests: there nothing is sent while somebody else's order is in the symbol."""
 
 
 class ControlledVenue(CcxtVenue):
     """A CcxtVenue that offers all that controls ask for."""
 
+    @cached_property
+    def _dead_man(self) -> CcxtDeadMan:
+        return CcxtDeadMan(self._wire)
+
     @property
     def self_trade_safe(self) -> bool:
         """Our order ends, not the bot's, where the two would meet."""
-        return self._wire.venue in _SELF_TRADE
+        return self._wire.venue in SELF_TRADE
 
     @property
     def messages_per_second(self) -> float | None:
@@ -43,7 +51,7 @@ class ControlledVenue(CcxtVenue):
 
     async def _arguments(self, order: OrderRequest) -> dict[str, Any]:
         arguments = await super()._arguments(order)
-        arguments["params"] |= _SELF_TRADE.get(self._wire.venue, {})
+        arguments["params"] |= SELF_TRADE.get(self._wire.venue, {})
         return arguments
 
     async def account(self) -> VenueAccount:
@@ -93,6 +101,19 @@ class ControlledVenue(CcxtVenue):
             return {}
         await self._contract_size(symbol)
         return await binance_origins(self._exchange, self._rows, symbol, trades)
+
+    @property
+    def has_dead_man(self) -> bool:
+        """The exchange has a switch that a request renews."""
+        return self._wire.venue in HAS_DEAD_MAN
+
+    async def arm_dead_man(self, symbol: str, after_ms: int) -> bool:
+        """Ends all orders in the symbol, or in the account, that long after now; 0: never."""
+        try:
+            await self._contract_size(symbol)
+        except (DataError, UnreachableError, VenueError):
+            return False
+        return await self._dead_man.arm(symbol, after_ms)
 
     async def clock_offset_ms(self) -> int | None:
         """The exchange's clock less ours at the middle of the request.

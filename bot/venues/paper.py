@@ -197,6 +197,19 @@ class PaperVenue:
             for row in rows
         ]
 
+    @property
+    def has_dead_man(self) -> bool:
+        """As the exchange that it stands for."""
+        return True
+
+    async def arm_dead_man(self, symbol: str, after_ms: int) -> bool:
+        """Ends the symbol's orders that long after now; 0: never."""
+        try:
+            self.exchange.countdown(self._account, symbol, after_ms)
+        except VenueReject:
+            return False
+        return True
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -6,6 +6,8 @@
 import sys
 from collections.abc import Mapping
 
+from bot.venues.ccxt_controlled import SELF_TRADE
+from bot.venues.ccxt_dead_man import HAS_DEAD_MAN
 from bot.venues.codes.table import CodeTable
 from bot.venues.key_permissions import TOLD
 from bot.venues.outcomes import TABLES
@@ -59,17 +61,29 @@ def _overview() -> str:
     lines = [
         "## At a glance",
         "",
-        "| exchange | client id | what it tells of a key |",
-        "|---|---|---|",
+        "| exchange | client id | what it tells of a key | where two orders of the account "
+        "would meet | dead-man switch |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| {name} | {id_rule_words(name)} | {TOLD[name]} |" for name in TABLES]
+    lines += [
+        f"| {name} | {id_rule_words(name)} | {TOLD[name]} | {_self_trade(name)} "
+        f"| {'yes' if name in HAS_DEAD_MAN else 'no'} |"
+        for name in TABLES
+    ]
     lines += [
         "",
         "A key that can withdraw or transfer, or that works from every address where the exchange",
         "tells, is refused with exit code 6. What an exchange does not tell is said as a warning.",
+        "The dead-man switch is used in an account of the hedges' own only.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _self_trade(name: str) -> str:
+    modes = SELF_TRADE.get(name, {})
+    sent = ", ".join(f"`{key}` `{value}`" for key, value in modes.items())
+    return f"ours ends ({sent})" if sent else "ours is not sent"
 
 
 def _chapter(table: CodeTable) -> str:
