@@ -126,7 +126,9 @@ class _Judge:
 
     def __init__(self, model: HedgeModel, limits: FloatArray) -> None:
         self._model, self._limits = model, limits
-        self._no_worse = np.maximum(limits, model.caps.now)
+        # None where no cap is exceeded, so that the limits say it all.
+        now = model.caps.now
+        self._no_worse = None if (now <= limits).all() else np.maximum(limits, now)
         self._weights = _TIER_WEIGHT ** (model.caps.tiers - 1.0)
 
     def still(self) -> _Judged:
@@ -138,8 +140,9 @@ class _Judge:
     def best(self, hedges: FloatArray) -> _Judged:
         """The best of (M, N); the first among equals."""
         values = self._model.caps.values(hedges)
-        over = excess(values, self._limits) @ self._weights
-        worse = excess(values, self._no_worse).sum(axis=-1)
+        beyond = excess(values, self._limits)
+        over = beyond @ self._weights
+        worse = (beyond if self._no_worse is None else excess(values, self._no_worse)).sum(axis=-1)
         objective = self._model.objective_usd(hedges)
         charged = objective + self._worth(hedges)
         best = int(np.lexsort((charged, over, worse))[0])
