@@ -11,8 +11,10 @@ from strategies.certificate import lower_bound_usd
 from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lean import lean_solution
+from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
 from strategies.problem import HedgeProblem, Relaxed
+from strategies.proposal import HedgeProposal
 from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 from tests.strategies_reference import reference_usd
@@ -213,3 +215,20 @@ def test_the_same_facts_give_the_same_bits_whatever_came_between(name: str):
 
 def models(name: str) -> list[HedgeModel]:
     return [hedge_model(facts_of(seed), CHOICES[name]) for seed in range(6)]
+
+
+def test_whole_decisions_are_the_same_whatever_came_between():
+    """Dense answers, general ones and none, in lots, by one strategy forth and back."""
+    cases = [drawn(seed) for seed in range(8)]
+    cases += [(facts_of(seed), CHOICES[name]) for seed in (1, 2) for name in ("everything", "tail")]
+    used = MinimumRisk()
+    forth = [used.decide(*case) for case in cases]
+    back = [used.decide(*case) for case in reversed(cases)]
+    for case, one, other in zip(cases, forth, reversed(back), strict=True):
+        assert type(one) is type(other)
+        assert one == other
+        assert MinimumRisk().decide(*case) == one
+        if isinstance(one, HedgeProposal) and isinstance(other, HedgeProposal):
+            targets = [np.array([leg.target_usd for leg in told.legs]) for told in (one, other)]
+            assert targets[0].tobytes() == targets[1].tobytes()
+    assert sum(isinstance(one, HedgeProposal) for one in forth) >= 6

@@ -172,3 +172,19 @@ def test_the_best_single_trade_is_that_of_a_search_by_hand(name: str):
     assert np.count_nonzero(best != model.current) == 1
     dear = replace(model, trade_worth_usd=1e9)
     assert best_single_trade(dear) is None
+
+
+@pytest.mark.parametrize("part", ["limit", "bot", "current", "upper", "covariance"])
+def test_what_is_not_a_number_is_never_left_to_stand(part: str):
+    facts = two_tokens(50_000.0, -20_000.0, taker_fee=np.full(2, 0.2))
+    model = hedge_model(facts, HedgeChoices(RiskLimits(net_usd=60_000.0, token_usd=90_000.0)))
+    assert standing_prices(model, model.aim) is not None
+    for row in range(len(model.aim)):
+        limits = model.aim.copy()
+        limits[row] = np.nan
+        assert standing_prices(model, limits) is None
+    if part != "limit":
+        numbers = getattr(model, part).copy()
+        numbers[..., 1] = np.nan
+        caps = replace(model.caps, **({part: numbers} if part in {"bot", "current"} else {}))
+        assert standing_prices(replace(model, caps=caps, **{part: numbers}), model.aim) is None
