@@ -102,6 +102,15 @@ def test_a_heartbeat_does_not_make_up_for_what_is_not_told() -> None:
     assert inbox.health(9_200) is Health.LIVE
 
 
+def test_looking_by_rest_again_and_again_does_not_excuse_a_stream() -> None:
+    inbox = live()
+    inbox.expect("h1a", 1_000)
+    for at_ms in range(1_000, 1_000 + MUTE_MS, 500):
+        inbox.heartbeat(at_ms)
+        inbox.reconciled(inbox.reconciling())
+    assert inbox.health(1_001 + MUTE_MS) is Health.MUTE
+
+
 def test_what_was_told_before_rest_told_it_is_not_waited_for() -> None:
     inbox = live()
     inbox.take_in(order(OrderState.FILLED, "2", 50), 50)  # the fill comes before the ack

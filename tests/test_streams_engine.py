@@ -92,5 +92,6 @@ async def test_a_stream_that_keeps_quiet_is_found_out_by_what_rest_tells(tmp_pat
         await here.cycles(count + 1)
         await here.until(lambda: here.state("market") == "mute")
         assert here.records[-1].equity_usd is not None
-    assert here.story("user")[-2:] == ["mute", "live"]
+    assert "mute" in here.story("user")
+    assert here.story("user")[-1] == "live"
     assert here.story("market")[-1] == "mute"

@@ -199,7 +199,8 @@ class StreamInbox:
         between may still be missing.
         """
         self.counts.reconciliations += 1
-        self._expected.clear()
+        if self._mute:  # what it was expected to tell has shown what it is worth
+            self._expected.clear()
         if token == self._epoch:
             self._reconciled_epoch = token
 
