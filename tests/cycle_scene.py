@@ -25,7 +25,7 @@ from bot.logs import open_log
 from bot.measuring.estimation import MarketModel
 from bot.measuring.monitor import Ages, Monitor
 from bot.outlook.outlook import outlook_of
-from bot.policy import policy_of, pretrade_limits
+from bot.policy import execution_styles, impact_refit, policy_of, pretrade_limits
 from bot.ports import PositionSource, Quote, Venue, VenueAccount
 from bot.records.cycle import CycleRecord
 from bot.sources.file import FileSource
@@ -277,6 +277,7 @@ async def open_scene(
                 limits=pretrade_limits(settings),
                 observe=lambda event, facts: log.info(event, **facts),
                 halted=lambda: halt.reason,
+                styles=execution_styles(settings),
                 guard=Guard(
                     journal,
                     clock,
@@ -292,6 +293,7 @@ async def open_scene(
             log=log,
             halt=halt,
             outlook=outlook_of(settings, clock, journal),
+            refit=impact_refit(settings, journal),
         )
         engine = Engine(parts, policy_of(settings))
         scene = Scene(folder, clock, tape, settings, journal, venue, market, faults, engine, echo)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -15,6 +15,7 @@ from bot.trading.order_costs import SymbolCost
 from bot.trading.styles import ExecutionStyles
 from risk.errors import DataError
 from strategies.impact_fit import ImpactPrior, fit_impact
+from tests.cycle_scene import FET, open_scene, paper_settings
 from tests.execute_scene import BTC, leg, plan_of
 from tests.styles_scene import open_styles
 
@@ -91,6 +92,7 @@ def test_what_is_no_number_is_left_out() -> None:
         replace(PRIOR, coefficient=0.0)
 
 
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 1000),
     count=st.integers(3, 40),
@@ -132,3 +134,21 @@ async def test_the_simulated_exchanges_own_law_is_found_from_its_fills(tmp_path:
         assert again.fit == fit
         assert again.impact(0.7) == 0.7
         assert len(stage.journal.events(kind="impact_refit")) == len(told), "no news"
+
+
+@pytest.mark.parametrize(("mode", "heeded"), [("propose", False), ("use", True)])
+async def test_a_cycle_heeds_it_only_where_asked(tmp_path: Path, mode: str, heeded: bool) -> None:
+    chosen = paper_settings(tmp_path)
+    costs = chosen.costs.model_copy(update={"refit_impact": mode, "prior_worth_fills": 1.0})
+    chosen = chosen.model_copy(update={"costs": costs})
+    async with open_scene(tmp_path, settings=chosen) as scene:
+        assert (await scene.cycle()).fills
+        scene.advance(hours=5, longs={FET: "1000"})
+        await scene.cycle()
+        told = scene.journal.events(kind="impact_refit")
+        assert told
+        owned = scene.settings.hedge.impact
+        impact = (await scene.engine.look()).choices.impact
+        assert (impact != owned) is heeded
+        if heeded:
+            assert impact == pytest.approx(told[-1].document["coefficient"], rel=0.06)

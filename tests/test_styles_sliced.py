@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.faults.errors import ProcessEndedError
+from bot.records.cycle import CycleStatus
 from bot.trading.execution import ExecutionReport
+from bot.trading.orders import Side
 from bot.trading.planner import Plan
 from bot.trading.reconcile import recover
 from bot.trading.slices import Program, program_of, slice_count, slice_times
 from bot.trading.styles import ExecutionStyles, Style
+from tests.cycle_scene import open_scene, own_positions, paper_settings
 from tests.execute_scene import FET, NOW_MS, TAO, leg, plan_of
 from tests.styles_scene import Street, StyleStage, open_styles
 
@@ -188,6 +191,7 @@ def test_slices_are_counted_by_depth_and_by_what_the_venue_takes() -> None:
     assert count(100, least=9000) == 1
 
 
+@settings(max_examples=40)
 @given(
     count=st.integers(1, 30),
     every_ms=st.integers(1000, 3_600_000),
@@ -206,6 +210,7 @@ def test_times_rise_from_the_start_and_come_back_the_same(
     assert program_of(program.document()) == program
 
 
+@settings(max_examples=40)
 @given(
     lots=st.integers(1, 10_000),
     count=st.integers(1, 50),
@@ -221,3 +226,39 @@ def test_what_is_due_rises_to_the_whole_and_never_beyond(
     assert due == sorted(due)
     assert all(0 <= one <= lots * lot and one % lot == 0 for one in due)
     assert program.due(times[-1], lot) == lots * lot
+
+
+async def test_cycles_go_on_with_what_a_decision_began(tmp_path: Path) -> None:
+    """The whole engine on a generated market; without a new decision, slices still go out."""
+    chosen = paper_settings(tmp_path)
+    update = {
+        "style": "sliced",
+        "breach_style": "sliced",
+        "slice_depth_share": 0.001,
+        "max_slices": 4,
+    }
+    execution = chosen.execution.model_copy(update=update)
+    chosen = chosen.model_copy(update={"execution": execution})
+    async with open_scene(tmp_path, settings=chosen) as scene:
+
+        async def thin(_go_on: object) -> dict[Side, float]:
+            return {Side.BUY: 1e6, Side.SELL: 1e6}
+
+        scene.faults.by_call["depth_usd"] = thin
+        first = await scene.cycle()
+        assert first.proposal is not None
+        programs = scene.engine._parts.executor.programs
+        begun = dict(programs.active)
+        assert begun
+        for _ in range(8):
+            scene.advance(hours=1 / 60)
+            record = await scene.cycle()
+            assert record.status in (CycleStatus.HEDGED, CycleStatus.NO_HEDGE)
+        assert programs.active == {}
+        own = own_positions(scene)
+        for symbol, program in begun.items():
+            done = own[symbol, "BOTH"]
+            assert 0 < abs(done) <= abs(program.trade_quantity)
+        whole = {leg.symbol: leg.target_usd for leg in first.legs if leg.symbol in begun}
+        last = {leg.symbol: leg.hedge_after_usd for leg in record.legs}
+        assert {s: last[s] for s in whole} == pytest.approx(whole, rel=0.05)

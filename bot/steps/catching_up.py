@@ -28,6 +28,8 @@ async def start_up(parts: EngineParts) -> Recovery:
 async def catch_up(parts: EngineParts) -> None:
     """One look for everything that is not resolved, and a cancel for what still rests."""
     journal, venue, clock = parts.journal, parts.venue, parts.clock
+    if parts.refit is not None:
+        parts.refit.update()
     before = journal.unresolved_orders(venue.account_name)
     if not before:
         _clear_doubt(parts.executor.guard, ())

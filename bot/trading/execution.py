@@ -105,6 +105,7 @@ class Executor(OrderDesk):
 
     def _waiting(self) -> str:
         """What goes on with later cycles."""
+        self.programs.end_done()
         names = ", ".join(sorted(self.programs.active))
         return f"hedges are sliced over time: {names}" if names else ""
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from bot.journal.journal import Journal
+from bot.journal.rows import OrderRow
+from bot.trading.orders import OrderState
 from bot.trading.slices import Program, program_of
 
 _PREFIX = "programs:"
@@ -32,13 +34,17 @@ class Programs:
     def rest(self, program: Program) -> Decimal:
         """What it has left to trade, base units; what may still fill counts as traded."""
         done = self._journal.filled_of_intent(program.intent_id, _FOR_EVER_MS)
-        pending = sum(
-            row.request.quantity - row.filled_quantity
+        pending = sum(row.request.quantity - row.filled_quantity for row in self._open(program))
+        return max(Decimal(0), abs(program.trade_quantity) - done - pending)
+
+    def _open(self, program: Program) -> list[OrderRow]:
+        """Its orders that may still fill."""
+        return [
+            row
             for row in self._journal.unresolved_orders(self._account)
             if row.request.intent_id == program.intent_id
-            and (not row.state.final or row.state == "quarantined")
-        )
-        return max(Decimal(0), abs(program.trade_quantity) - done - pending)
+            and (not row.state.final or row.state is OrderState.QUARANTINED)
+        ]
 
     def to_trade(self) -> dict[str, Decimal]:
         """Signed base units that are left, by symbol."""
@@ -66,6 +72,12 @@ class Programs:
         if program is not None:
             rest = self.rest(program)
             self._change("program_ended", program, {"reason": why, "rest": str(rest)})
+
+    def end_done(self) -> None:
+        """Those that have traded all they were to trade."""
+        for symbol, program in tuple(self._active.items()):
+            if not self._open(program) and self.rest(program) <= 0:
+                self.end(symbol, "done")
 
     def end_all(self, why: str) -> None:
         """None is wanted any more."""
