@@ -65,6 +65,13 @@ def test_the_table_is_whole() -> None:
     assert len(names) == len(set(names))
 
 
+def test_every_name_in_the_journal_is_tripped() -> None:
+    """But for those that act where there is no journal."""
+    tripped = {name for trip in TRIPS.values() for name in trip.journaled}
+    without = {"second_engine", "unknown_setting", "journal_failed", "selftest"}
+    assert tripped == BY_NAME.keys() - without
+
+
 @pytest.mark.parametrize("control", TABLE, ids=lambda control: str(control.number))
 def test_where_it_is_said_to_act_there_is_something(control: object) -> None:
     place = control.enforced  # type: ignore[attr-defined]

@@ -66,10 +66,13 @@ class Alerting:
                 "failures": dict(found.failures),
                 "after_ms": self._clock.now_ms() - alert.raised_ms,
             }
-            told = found.channel is not None or not self._channels
-            self._journal.record_event("alert_told" if told else "alert_undelivered", document)
-            if not told:
-                self._untold.append(alert)
+            if found.channel is not None or not self._channels:
+                self._journal.record_event("alert_told", document)
+                continue
+            control = "alert_undelivered"
+            document |= {"control": control, "number": number_of(control)}
+            self._journal.record_event(control, document)
+            self._untold.append(alert)
 
     def held(self, why: str) -> None:
         """The cycle is on hold; an alert follows if that lasts."""

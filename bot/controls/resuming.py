@@ -6,6 +6,7 @@ from types import MappingProxyType
 from bot import requests
 from bot.controls.halting import Halting
 from bot.controls.raised import Limits, raised
+from bot.controls.table import number_of
 from risk.errors import DataError
 
 
@@ -15,10 +16,18 @@ class Resuming(Halting):
     _in_force: Limits = MappingProxyType({})
 
     def start(self, in_force: Limits) -> None:
-        """Compares the limits with those of the last run; raised ones wait for a resume."""
+        """Compares the limits with those of the last run; raised ones wait for a resume.
+
+        So does a halt of the last run, which is recorded again.
+        """
         self._in_force = in_force
-        self.saw_switch()
         state = self._state.now
+        if state.everything is not None:
+            reason = f"since the last run: {state.everything.reason}"
+            document = {"control": "still_halted", "number": number_of("still_halted")}
+            self._journal.record_event("still_halted", {**document, "reason": reason})
+            self.show_latch()
+        self.saw_switch()
         more = raised(state.limits, in_force)
         if more:
             self.halt_all("limits_raised", f"limits were raised: {'; '.join(more)}")

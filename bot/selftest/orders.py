@@ -101,6 +101,8 @@ async def _filters(stage: Stage) -> str:
 async def _numbers(stage: Stage) -> str:
     seen = must_deny(await stage.send(Piece(quantity="NaN")), "numbers")
     must_deny(await stage.send(Piece(quantity="0")), "numbers")
+    stage.market.delisted = {RENDER}
+    must_deny(await stage.send(Piece(RENDER)), "market")
     return seen
 
 
@@ -145,8 +147,15 @@ TRIPS = (
     Trip(10, "an order that exceeds a cap if a lost one filled", _worst_case, ("worst_case",)),
     Trip(11, "an order above the gross caps", _gross, ("symbol_gross", "hedge_gross")),
     Trip(13, "a buy against a short that is not reduce-only", _closes, ("closes",)),
-    Trip(15, "filters an hour old, half a lot, too small", _filters, ("filters_age", "filters")),
-    Trip(16, "a quantity that is no number", _numbers, ("numbers",)),
+    Trip(
+        15,
+        "filters an hour old, half a lot, too small",
+        _filters,
+        ("filters_age", "filters", "smallest"),
+    ),
+    Trip(
+        16, "a quantity that is no number, a symbol that is gone", _numbers, ("numbers", "market")
+    ),
     Trip(18, "a last price 1.01 % from the mark", _divergence, ("divergence",)),
     Trip(
         19,

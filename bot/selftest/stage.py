@@ -89,10 +89,12 @@ class StageMarket:
         self._world = world
         self.bend: Callable[[Quote], Quote] = lambda quote: quote
         self.depth: float = 1e7
+        self.delisted: set[str] = set()
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """All of them."""
-        return {s: instrument(s) for s in (*BOT_SYMBOLS, *HEDGE_SYMBOLS)}
+        listed = (s for s in (*BOT_SYMBOLS, *HEDGE_SYMBOLS) if s not in self.delisted)
+        return {s: instrument(s) for s in listed}
 
     async def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Prices now."""

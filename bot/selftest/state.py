@@ -4,12 +4,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bot.alerts import Alert
+from pydantic import SecretStr
+
+from bot.alerts import ALERTS_NAME, alert_channels
 from bot.controls.books import Income
 from bot.controls.guard import Guard
 from bot.errors import UnreachableError
 from bot.faults.engine import BandStrategy, FaultEngine, policy
+from bot.logs import silent_log
 from bot.ports import VenueAccount
+from bot.requests import Asked
 from bot.selftest.stage import NEAR, RENDER, Piece, Stage
 from bot.selftest.trip import Trip, must, must_deny
 from bot.trading.orders import Fill, Side
@@ -121,10 +125,28 @@ async def _modes(stage: Stage) -> str:
     return seen
 
 
+async def _old_account(stage: Stage) -> None:
+    """Positions 5.001 s old, then a balance 30.001 s old."""
+    patient = stage.executor(positions_max_age_ms=60_000)
+    for age_ms, executor, control in (
+        (5_001, stage.executor(), "positions_age"),
+        (30_001, patient, "balance_age"),
+    ):
+        then_ms = stage.clock.now_ms() - age_ms
+
+        def aged(found: VenueAccount, then_ms: int = then_ms) -> VenueAccount:
+            return replace(found, state=replace(found.state, timestamp_ms=then_ms))
+
+        stage.venue.bend_account = aged
+        must_deny(await stage.send(Piece(), executor=executor), control)
+    stage.venue.bend_account = lambda found: found
+
+
 async def _hold(stage: Stage) -> str:
     stage.market.bend = lambda quote: replace(quote, timestamp_ms=quote.timestamp_ms - 3_001)
     seen = must_deny(await stage.send(Piece()), "mark_age")
     stage.market.bend = lambda quote: quote
+    await _old_account(stage)
     await stage.engine.cycle()
     stage.source.fails = UnreachableError("the bot does not answer")
     await stage.engine.cycle()
@@ -168,6 +190,13 @@ async def _spending(stage: Stage) -> str:
     seen = _halted_all(stage)
     must(stage.recorded("daily_cost"), "the journal does not name it")
     await _blocked(stage)
+    guard = stage.engine.guard
+    guard.resume(Asked("selftest", "to spend again"))
+    stage.world.advance(3 * _SECOND_MS)
+    await stage.send(Piece(RENDER, quantity="20"), executor=stage.executor(max_daily_cost=1.0))
+    guard.limits = replace(guard.limits, max_daily_turnover=1e-6)
+    guard.review(100_000.0)
+    _halted_all(stage)
     return seen
 
 
@@ -207,7 +236,7 @@ async def _position(stage: Stage) -> str:
         return replace(found, base_quantity=held)
 
     stage.venue.bend_account = bent
-    await stage.send(Piece())
+    must_deny(await stage.send(Piece(), Piece(quantity="30")), "position")
     must(NEAR not in stage.engine.guard.halted_symbols, "halted at the first time")
     stage.world.advance(3 * _SECOND_MS)
     await stage.send(Piece(quantity="50"))
@@ -248,42 +277,38 @@ async def _books(stage: Stage) -> str:
     return alerts["funding_incomplete"]
 
 
-class _Channel:
-    """Takes alerts, or fails."""
-
-    def __init__(self, name: str, *, works: bool) -> None:
-        self.name = name
-        self._works = works
-        self.taken: list[str] = []
-
-    async def send(self, alert: Alert) -> None:
-        if not self._works:
-            raise OSError("no line")
-        self.taken.append(alert.key)
-
-
 async def _alerts(stage: Stage) -> str:
-    first, second = _Channel("first", works=False), _Channel("second", works=True)
+    """A webhook that nobody answers, the file behind it, and ten minutes of silence."""
+    nobody = SecretStr("http://127.0.0.1:9/")  # the port for what is thrown away
+    log = silent_log(stage.clock)
     guard = Guard(
         stage.journal,
         stage.clock,
-        "alerts",
+        stage.venue.account_name,
         stage.limits,
         switch=stage.switch,
-        channels=(first, second),
+        channels=alert_channels(log, stage.folder, nobody),
     )
-    guard.alert("closed_by_others", NEAR, "the self-test says so")
+    stage.venue.bend_fills = lambda fills: [replace(f, fee_usd=None) for f in fills]
+    await stage.send(Piece(), executor=stage.executor())
+    guard.review(100_000.0)
+    must([a.control for a in guard.alerts] == ["missing_fee"], "no alert of a fee that is missing")
+    (stage.folder / ALERTS_NAME).mkdir()  # so that the file cannot be written either
     await guard.tell()
-    must(second.taken, "the second channel was not used")
+    (stage.folder / ALERTS_NAME).rmdir()
+    must(stage.recorded("alert_undelivered"), "nobody heard it, and that is not written down")
+    await guard.tell()
     told: dict[str, Any] = dict(stage.journal.events(kind="alert_told")[-1].document)
+    must(told["channel"] == "file" and "webhook" in told["failures"], f"told is {told}")
     must(told["after_ms"] <= 5_000, "told too late")
+    must("missing_fee" in (stage.folder / ALERTS_NAME).read_text(), "the file does not tell it")
     stage.world.advance(599_999)
     guard.tick()
     must(guard.halted is None, "halted too early")
     stage.world.advance(1)
     guard.tick()
     must(guard.halted is not None, "not halted after ten minutes")
-    return f"told by {told['channel']}; {guard.halted}"
+    return f"told by {told['channel']}, not by the webhook; {guard.halted}"
 
 
 TRIPS = (
@@ -292,14 +317,18 @@ TRIPS = (
          ("message_rate", "message_storm")),
     Trip(12, "a plan that turns a hedge, one that adds risk", _plan, ("plan",)),
     Trip(14, "leverage, then position mode changed", _modes, ("account_mode",)),
-    Trip(17, "a mark price 3.001 s old; 30 s without the bot", _hold, ("mark_age", "hold")),
+    Trip(17, "a mark price 3.001 s old; 30 s without the bot", _hold,
+         ("mark_age", "positions_age", "balance_age", "hold")),
     Trip(22, "a clock 501 ms, then 1,000 ms off", _clock, ("clock_offset", "clock_halt")),
-    Trip(23, "turnover, then cost above the day's limits", _spending, ("turnover", "daily_cost")),
+    Trip(23, "turnover, then cost above the day's limits", _spending,
+         ("turnover", "daily_cost", "daily_turnover")),
     Trip(24, "two orders of an intent for one", _gate, ("last_gate",)),
     Trip(25, "a trade told twice, one told otherwise", _booking,
          ("order_overfilled", "fill_contradiction")),
-    Trip(26, "positions that move otherwise, twice", _position, ("position_mismatch",)),
+    Trip(26, "positions that move otherwise, twice", _position,
+         ("position", "position_mismatch")),
     Trip(27, "fills beyond the limit and outside the collar", _fill_price, ("fill_price",)),
     Trip(28, "income, fees, funding and closes that our books do not hold", _books, _BOOKS),
-    Trip(29, "a channel that fails; ten minutes of silence", _alerts, ("unacknowledged",)),
+    Trip(29, "a webhook that nobody answers; ten minutes of silence", _alerts,
+         ("alert_undelivered", "unacknowledged")),
 )  # fmt: skip

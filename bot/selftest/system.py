@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot import requests
 from bot.controls.asking import require_harmless_key
+from bot.controls.raised import limits_of
 from bot.errors import JournalError, LockHeldError, SafetyError
 from bot.faults.engine import settings
 from bot.kill import KillWatch
@@ -130,8 +131,13 @@ async def _dead_man(stage: Stage) -> None:
 
 
 async def _restart(stage: Stage) -> str:
-    stage.engine.guard.halt_all("still_halted", "the self-test says so")
-    stage.engine.guard.halt_symbol("slippage", NEAR, "the self-test says so")
+    """Halted by real causes: a day's cost, and fills far from the mark price."""
+    stage.market.bend = lambda quote: replace(quote, bid=quote.mark * 0.992)
+    await stage.send(Piece(price="4.951", quantity="200"))
+    must(NEAR in stage.engine.guard.halted_symbols, "slippage halts no symbol")
+    stage.market.bend = lambda quote: quote
+    await stage.send(Piece(RENDER, quantity="50"), executor=stage.executor(max_daily_cost=1e-6))
+    must(stage.engine.guard.halted, "cost halts nothing")
     stage.switch.clear()
     fresh = await _again(stage)
     must(fresh.engine.guard.halted, "removing the file was enough")
@@ -162,6 +168,7 @@ async def _again(stage: Stage) -> Stage:
         state_folder(stage.folder),
     )
     stage.engine = build_engine(doors, stage.journal)
+    stage.engine.guard.start(limits_of(settings()))
     await stage.engine.start()
     return stage
 
@@ -206,13 +213,14 @@ async def _raised(stage: Stage) -> str:
     bad = {**document, "controls": {"max_order_usdd": 1.0}}
     refused = _config_error(lambda: settings_from(bad, where="selftest", base=Path()))
     must("max_order_usdd" in refused, f"an unknown key was taken: {refused}")
-    guard = stage.engine.guard
-    limits = {"controls.max_order_usd": 2000.0, "controls.min_free_margin": 0.3}
-    guard.start(limits)
+    guard, usual = stage.engine.guard, settings()
+    lower = {"max_order_usd": 1000.0, "min_free_margin": 0.4}
+    careful = usual.model_copy(update={"controls": usual.controls.model_copy(update=lower)})
+    guard.start(limits_of(usual))
     must(guard.halted is None, "the first start is halted")
-    guard.start({**limits, "controls.max_order_usd": 1000.0, "controls.min_free_margin": 0.4})
+    guard.start(limits_of(careful))
     must(guard.halted is None, "lower limits are halted")
-    guard.start(limits)
+    guard.start(limits_of(usual))
     must(guard.halted is not None, "raised limits went unseen")
     return str(guard.halted)
 
@@ -249,7 +257,8 @@ TRIPS = (
     Trip(30, "the halt file, with the journal gone", _flattens, ("kill_switch",)),
     Trip(31, "an order of ours that rests for a minute; an engine that is gone", _watchdog,
          ("watchdog", "dead_man")),
-    Trip(32, "a halt, the file removed, a new engine", _restart, ("still_halted",)),
+    Trip(32, "halts by cost and slippage, the file removed, a new engine", _restart,
+         ("still_halted",)),
     Trip(33, "a second engine on the state directory", _second, ()),
     Trip(34, "a cycle before reconciliation", _not_reconciled, ("not_reconciled",), started=False),
     Trip(35, "keys that withdraw, transfer, or work anywhere", _key, ("key_permissions",)),
