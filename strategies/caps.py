@@ -107,6 +107,11 @@ class CapTable:
         """(C,) tier of each row."""
         return _tiers(self.names)
 
+    @property
+    def on_trades(self) -> NDArray[np.bool_]:
+        """(C,) whether a row limits trades."""
+        return _on_trades(self.names)
+
     @cached_property
     def now(self) -> FloatArray:
         """(C,) what every row measures without a trade, USD."""
@@ -182,6 +187,13 @@ def _tiers(names: tuple[str, ...]) -> NDArray[np.int64]:
     tiers = np.array([TIERS[name] for name in names], dtype=np.int64)
     tiers.setflags(write=False)
     return tiers
+
+
+@lru_cache(maxsize=64)
+def _on_trades(names: tuple[str, ...]) -> NDArray[np.bool_]:
+    on_trades: NDArray[np.bool_] = _tiers(names) == Tier.TRADE
+    on_trades.setflags(write=False)
+    return on_trades
 
 
 @lru_cache(maxsize=64)

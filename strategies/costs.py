@@ -58,8 +58,10 @@ class CostModel:
 
         What a trade adds to a hedge on side s is (|z| + s·z)/2, and |z| where there is none yet.
         """
-        opening = self.opening * np.where(self.side == 0, 1.0, 0.5)
-        return self.trade_weight * (self.fee + self.half_spread) + opening
+        crossing = self.trade_weight * (self.fee + self.half_spread)
+        if not self.charges_opening:
+            return crossing
+        return crossing + self.opening * np.where(self.side == 0, 1.0, 0.5)
 
     def signed_trade(self) -> FloatArray:
         """Coefficient of z in the objective: the other half of the charge on opening, (N,)."""
@@ -120,7 +122,7 @@ class CostModel:
             self.absolute_hedge(),
             self.linear_trade(),
             self.signed_trade(),
-            impact if np.any(impact) else None,
+            impact if impact.any() else None,
         )
 
     def estimate(self, hedge_usd: FloatArray, trade_usd: FloatArray) -> CostEstimate:

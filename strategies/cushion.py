@@ -9,7 +9,7 @@ one (the cap) forces a trade, which goes to the inner one.
 import numpy as np
 
 from risk.book import FloatArray
-from strategies.caps import CapTable, Tier
+from strategies.caps import CapTable
 
 
 def cushioned(caps: CapTable, now_usd: FloatArray, cushion: float) -> FloatArray:
@@ -29,7 +29,7 @@ def cushioned(caps: CapTable, now_usd: FloatArray, cushion: float) -> FloatArray
     limits = caps.limits
     inside = (1.0 - cushion) * limits
     aim = np.where(now_usd > limits, inside, np.minimum(np.maximum(inside, now_usd), limits))
-    return np.where(caps.tiers == Tier.TRADE, limits, aim)
+    return np.where(caps.on_trades, limits, aim)
 
 
 def passed_on(
@@ -48,5 +48,5 @@ def passed_on(
     inside = (1.0 - cushion) * caps.limits
     at_cap = np.abs(values_usd - caps.limits) <= margin_usd
     at_edge = np.abs(values_usd - inside) <= margin_usd
-    at_edge &= caps.tiers != Tier.TRADE
+    at_edge &= ~caps.on_trades
     return np.where(at_cap, 1.0, np.where(at_edge, 1.0 - cushion, 0.0))

@@ -1,5 +1,6 @@
 """What a hedge strategy decides from: facts of the moment, and choices from the config."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -85,7 +86,10 @@ class HedgeFacts:
         What is decided from them and what is told of it later then speak of the same numbers.
         """
         kept = object.__new__(type(self))  # checked before; this is made at every decision
-        for name in _FIELDS:
+        vectors = [getattr(self, name) for name in _VECTORS]
+        for name, vector in zip(_VECTORS, _own_rows(vectors), strict=True):
+            object.__setattr__(kept, name, vector)
+        for name in _OTHERS:
             value = getattr(self, name)
             object.__setattr__(kept, name, _own(value) if isinstance(value, np.ndarray) else value)
         if self.stress is not None:
@@ -95,16 +99,45 @@ class HedgeFacts:
         return kept
 
 
+def _own_rows(vectors: list[FloatArray]) -> Iterable[FloatArray]:
+    """All at once, as rows of one table; themselves where they are such rows."""
+    table = vectors[0].base
+    if isinstance(table, np.ndarray) and _is_own(table) and all(v.base is table for v in vectors):
+        return vectors
+    table = np.array(vectors, dtype=np.float64)
+    table.flags.writeable = False
+    return table
+
+
 def _own(array: NDArray[Any]) -> NDArray[Any]:
-    flags = array.flags
-    if flags.owndata and not flags.writeable:
+    if _is_own(array):
         return array
     kept = array.copy()
     kept.flags.writeable = False
     return kept
 
 
-_FIELDS = tuple(field.name for field in fields(HedgeFacts))
+def _is_own(array: NDArray[Any]) -> bool:
+    """Nobody can write to it."""
+    return array.flags.owndata and not array.flags.writeable
+
+
+_VECTORS = (
+    "bot_usd",
+    "hedge_usd",
+    "beta_btc",
+    "price_usd",
+    "lot_usd",
+    "min_trade_usd",
+    "half_spread",
+    "taker_fee",
+    "funding_daily",
+    "funding_daily_se",
+    "adv_usd",
+    "crowding",
+    "initial_margin_rate",
+)
+_OTHERS = tuple(field.name for field in fields(HedgeFacts) if field.name not in _VECTORS)
 
 
 @dataclass(frozen=True, slots=True)
