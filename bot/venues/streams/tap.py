@@ -65,6 +65,10 @@ class Tap:
         exchange.client, exchange.handle_message = self._client, self._handle
         exchange.on_connected, exchange.delay = self._on_connected, self._on_delay
         exchange.on_error, exchange.on_close = self._on_error, self._on_close
+        self._spawn, exchange.spawn = exchange.spawn, self._on_spawn
+        # It would ask for all positions by REST, unasked; they come with the next cycle.
+        snapshots = {"fetchPositionsSnapshot": False, "awaitPositionsSnapshot": False}
+        exchange.options["watchPositions"] = snapshots
 
     def answered(self) -> bool:
         """Whether a connection has answered a ping since this was last asked."""
@@ -126,6 +130,12 @@ class Tap:
         self._ended(client, code)
         if not self._closing:
             self._ears.lost(None)
+
+    def _on_spawn(self, method: Any, *arguments: Any) -> Any:
+        """What ccxt does beside: its errors, which quote signed addresses, are shown to nobody."""
+        future = self._spawn(method, *arguments)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return future
 
     def _on_delay(self, timeout_ms: float, method: Any, *arguments: Any) -> None:
         if self._timers_allowed and not self._closing:
