@@ -21,7 +21,7 @@ from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.logs import open_log
 from bot.records.cycle import CycleRecord
 from bot.runner import run_cycles
-from bot.trading.orders import Side
+from bot.trading.orders import OrderState, Side
 from bot.venues.http.server import LoopbackServer, serve_exchange
 from bot.venues.http.sockets import Socket
 from bot.venues.sim.account import SimAccount
@@ -77,6 +77,13 @@ class Scene:
         kinds = ("stream_gap", "stream_recovered")
         of_streams = (one for one in events if one.kind in kinds)
         return [one.document["health"] for one in of_streams if one.document["stream"] == stream]
+
+    def order_state(self, client_id: str) -> OrderState:
+        """What the journal says of an order."""
+        with JournalReader.open_reader(self.folder / "state" / JOURNAL_NAME) as journal:
+            row = journal.order(client_id)
+        assert row is not None
+        return row.state
 
     def poke(self) -> None:
         """Let a cycle come as if something had been told."""

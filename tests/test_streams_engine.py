@@ -1,11 +1,17 @@
 """A whole engine on an exchange with streams: what happens there is met before its time comes."""
 
 import asyncio
+import json
 from pathlib import Path
 
+import pytest
+
 from bot.records.cycle import CycleStatus
+from bot.trading.orders import OrderOutcome, OrderRequest, OrderState, UnknownOutcome
 from bot.venues.http.sockets import Socket
+from bot.venues.remembering import HedgeVenue
 from tests.cycle_scene import ACCOUNT, TAO
+from tests.e2e_scene import called
 from tests.streams_scene import BOT, Scene, logged, scene
 
 SOON_S = 20.0  # the engine's interval is a minute
@@ -28,13 +34,31 @@ def gross_usd(here: Scene) -> float:
     return found
 
 
+def lose_first_reply(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The first order arrives and fills, and nobody hears of it; its client id."""
+    place, lost = HedgeVenue.place, list[str]()
+
+    async def lossy(venue: HedgeVenue, order: OrderRequest) -> OrderOutcome:
+        outcome = await place(venue, order)
+        if lost:
+            return outcome
+        lost.append(order.client_id)
+        return UnknownOutcome(order.client_id, "the reply was lost")
+
+    monkeypatch.setattr(HedgeVenue, "place", lossy)
+    return lost
+
+
 async def test_what_happens_beside_the_engine_wakes_it_long_before_its_time(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lost = lose_first_reply(monkeypatch)
     async with scene(tmp_path) as here:
         count = await settled(here, "user", BOTS, "market")
-        assert count <= 3  # what its own orders did is no news
-        assert here.records[0].status is CycleStatus.HEDGED
+        # The stream named the order whose reply was lost, so it was looked for at once.
+        assert [one.client_id for one in here.records[0].orders if one.state == "unknown"] == lost
+        assert here.order_state(lost[0]) is OrderState.FILLED
+        assert count <= 4  # what its other orders did is no news
         before_usd = gross_usd(here)
         here.buys(BOT, quantity="1000")
         assert await here.cycles(count + 1) < SOON_S
@@ -61,6 +85,11 @@ async def test_what_happens_beside_the_engine_wakes_it_long_before_its_time(
         await here.cycles(count + 1)
         await here.until(lambda: here.state() == here.state(BOTS) == "live")
         assert gross_usd(here) > before_usd + 500
+        shown = json.loads(called("status", "--state", str(tmp_path / "state"), "--json").out)
+        assert {k: one["health"] for k, one in shown["streams"].items()} == {
+            "user": "live", BOTS: "live", "market": "live",
+        }  # fmt: skip
+        assert "Stream market" in called("status", "--state", str(tmp_path / "state")).out
     for stream in ("user", BOTS):
         assert here.story(stream) == ["live", "gap", "live"]
     text = (tmp_path / "hedge.jsonl").read_text() + repr(here.story("user"))

@@ -47,6 +47,7 @@ def engine_status(document: Document) -> RenderableType:
         ("Running", "no" if process is None else f"yes, process {words.plain(process)}"),
         ("Halted", words.plain(document.get("halted") or "no")),
         *_control_lines(document),
+        *_stream_lines(document),
         ("Started", _times(document.get("starts"))),
         ("Cycles", words.plain(document.get("cycles"))),
         ("Orders without an answer", ", ".join(map(words.plain, unresolved)) or "none"),
@@ -69,6 +70,15 @@ def _control_lines(document: Document) -> list[tuple[str, str]]:
     ]
     lines += [("Alert", f"control {one['number']}: {words.plain(one['text'])}") for one in alerts]
     return lines
+
+
+def _stream_lines(document: Document) -> list[tuple[str, str]]:
+    """Health of every stream, with what it suffers from."""
+    streams = document.get("streams") or {}
+    return [
+        (f"Stream {words.plain(name)}", ": ".join(filter(None, (one["health"], one["reason"]))))
+        for name, one in streams.items()
+    ]
 
 
 def _times(count: object) -> str:

@@ -132,13 +132,15 @@ def _status(state_dir: Path) -> dict[str, Any]:
     from bot.halt import HaltSwitch
     from bot.lock import lock_holder
 
+    running = lock_holder(state_dir)
     with _open(state_dir) as journal:
         newest = journal.cycles(limit=1)
         last = newest[-1] if newest else None
         accounts = journal.accounts()
         return {
             "state_dir": str(state_dir),
-            "running_process": lock_holder(state_dir),
+            "running_process": running,
+            "streams": _streams(journal) if running is not None else {},
             "halted": HaltSwitch(state_dir).reason or _latched(journal),
             **_controls(journal),
             "starts": journal.epoch,
@@ -166,6 +168,15 @@ def _status(state_dir: Path) -> dict[str, Any]:
                 )
             },
         }
+
+
+def _streams(journal: "JournalReader") -> dict[str, Any]:
+    """What the running engine last said of its streams, by name; empty where it has none."""
+    from bot.venues.streams.desk import META_KEY
+
+    told = json_text.loads(journal.meta(META_KEY) or "{}")
+    # What an earlier run said of its streams is not true of this one.
+    return dict(told["streams"]) if told.get("epoch") == journal.epoch else {}
 
 
 def _records(journal: "JournalReader", since_ms: int, cycle: str | None) -> list[dict[str, Any]]:

@@ -185,7 +185,8 @@ class StreamDesk:
         say(kind, **document)
         # A journal that fails ends the engine where it trades; here it must not end the watch.
         with contextlib.suppress(JournalError):
-            self._journal.record_change(kind, document, META_KEY, self.document())
+            state = {"epoch": self._journal.epoch, "streams": self.document()}
+            self._journal.record_change(kind, document, META_KEY, state)
 
 
 def _latest(news: Sequence[StreamNews]) -> list[StreamNews]:
