@@ -35,8 +35,8 @@ _SHUT = 1e-9  # of the unit of money: so little room is no room to trade
 class LeanFirst:
     """Problems of one shape: the lean program where it applies, else the general problem.
 
-    The general problem is compiled once, when it is needed first: 0.05 s for 18 symbols, which is no
-    reason to do so ahead. Not to be shared by threads.
+    The general problem is compiled once, when it is needed first: 0.05 s for 18 symbols, which is
+    no reason to do so ahead. Not to be shared by threads.
     """
 
     def __init__(self, shape: Shape) -> None:
