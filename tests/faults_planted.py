@@ -19,13 +19,17 @@ import bot.steps.catching_up
 import bot.trading.desk
 import bot.trading.planner
 import bot.trading.reconcile
+import bot.trading.resting
 import bot.venues.codes.table
 from bot.errors import JournalError
 from bot.halt import HaltSwitch
+from bot.journal.chain import Sealer
 from bot.journal.journal import Journal
 from bot.lock import EngineLock
 from bot.measuring.hedge_account import HedgeAccount
 from bot.measuring.monitor import Monitor
+from bot.state_files import StateFolder
+from bot.trading.cancels import CancelOutcome, Cancels
 from bot.trading.execution import Executor
 from bot.trading.ledger import FundingReceipt, OwnFill
 from bot.trading.orders import (
@@ -36,6 +40,9 @@ from bot.trading.orders import (
     Side,
     UnknownOutcome,
 )
+from bot.trading.styles import Style
+from bot.urgency import Means
+from bot.venues.streams.inbox import StreamInbox
 
 Patch = pytest.MonkeyPatch
 
@@ -47,6 +54,7 @@ class Bug:
     plant: Callable[[Patch], None]
     faults: tuple[str, ...]
     promises: tuple[str, ...]
+    style: Style | None = None
 
     @property
     def name(self) -> str:
@@ -398,11 +406,60 @@ def secrets_told(patch: Patch) -> None:
     patch.setattr(bot.venues.codes.table, "clean_text", lambda text, longest=160: text)
 
 
+def mute_stream_trusted(patch: Patch) -> None:
+    patch.setattr(StreamInbox, "_look", lambda _self, _now_ms: None)
+
+
+def halt_not_synced(patch: Patch) -> None:
+    def hasty(self: StateFolder, name: str, text: str) -> None:
+        self._device.write(self.path / name, text.encode())
+
+    patch.setattr(StateFolder, "put", hasty)
+
+
+def resting_order_that_crosses(patch: Patch) -> None:
+    patch.setattr(bot.trading.resting, "POST_ONLY", "IOC")
+
+
+def cancelled_without_asking(patch: Patch) -> None:
+    """A cancel of which nobody heard is taken for one that worked, and ends the order."""
+    attempt = Cancels.attempt
+
+    async def certain(self: Cancels, symbol: str, client_id: str, why: str) -> Any:
+        outcome, broken = await attempt(self, symbol, client_id, why)
+        row = self._journal.order(client_id)
+        if outcome is CancelOutcome.UNKNOWN and row is not None and not row.state.final:
+            ended = Acknowledged(
+                client_id, row.venue_order_id or "0", OrderState.CANCELED, row.filled_quantity, None
+            )
+            self._journal.record_outcome(ended)
+            return CancelOutcome.CONFIRMED, broken
+        return outcome, broken
+
+    patch.setattr(Cancels, "attempt", certain)
+
+
+def chain_not_kept(patch: Patch) -> None:
+    def nothing(self: Sealer, _connection: Any) -> None:
+        self._changed.clear()
+
+    patch.setattr(Sealer, "seal", nothing)
+
+
+def skipped_leg_forgotten(patch: Patch) -> None:
+    """What is left of a decision is carried out as if it were all of it."""
+    run = bot.trading.execution.Run
+    patch.setattr(
+        bot.trading.execution, "Run", lambda account, quotes, _incomplete: run(account, quotes)
+    )
+
+
 def leftover_never_reviewed(patch: Patch) -> None:
     def old(breaches: Any, left: Any) -> bool:
         return any(b.value > 1.01 * left.get((b.cap, b.scope), 0.0) for b in breaches)
 
     patch.setattr(bot.cycle, "is_urgent", old)
+    patch.setattr(Means, "_other_book", lambda *_: False)
 
 
 BUGS: tuple[Bug, ...] = (
@@ -437,5 +494,10 @@ BUGS: tuple[Bug, ...] = (
     Bug(halt_forgotten_at_restart, ("sigkill",), ("I8",)),
     Bug(lock_ignored, ("double_start",), ("one engine",)),
     Bug(secrets_told, ("key_revoked",), ("I12",)),
-    Bug(leftover_never_reviewed, ("feed_x1000",), ("I13",)),
+    Bug(leftover_never_reviewed, ("wrong_contract_size", "truncated_json"), ("I13",)),
+    Bug(mute_stream_trusted, ("stream_mute",), ("streams",)),
+    Bug(halt_not_synced, ("power_loss",), ("I8",)),
+    Bug(cancelled_without_asking, ("timeout_before",), ("I5", "I11", "styles"), Style.POST_ONLY),
+    Bug(resting_order_that_crosses, ("stall",), ("styles",), Style.POST_ONLY),
+    Bug(chain_not_kept, ("sigkill",), ("I10",)),
 )

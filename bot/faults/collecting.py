@@ -6,6 +6,7 @@ from pathlib import Path
 from bot.faults.engine import BAND_USD
 from bot.faults.oracle.evidence import Evidence, ExchangeLog, read_tables
 from bot.faults.play import Play
+from bot.trading.styles import Style
 
 
 def evidence_of(play: Play, ended: str) -> Evidence:
@@ -26,6 +27,9 @@ def evidence_of(play: Play, ended: str) -> Evidence:
         ended=ended,
         second_started=play.second_started,
         band_usd=BAND_USD,
+        told=() if play.wire is None else tuple(play.wire.told),
+        lost_halts=play.lost_halts,
+        rests=play.style is Style.POST_ONLY,
     )
 
 

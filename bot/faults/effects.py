@@ -294,6 +294,22 @@ def _migration(play: Play, sql: str) -> bool:
     return True
 
 
+def _expire_key(play: Play) -> None:
+    if play.wire is not None:
+        play.wire.expire()
+
+
+def _fall_silent(play: Play) -> None:
+    """A connection that tells nothing more; at times it answers pings all the same."""
+    if play.wire is not None:
+        play.wire.silence(pongs=play.die.random() < 0.5)
+
+
+def _speak(play: Play) -> None:
+    if play.wire is not None:
+        play.wire.silence(pongs=True)
+
+
 def _five_percent(play: Play) -> None:
     """An owner writes 5 where 5 % was meant: refused before anything runs."""
     written = dict(read_yaml(profile_path("paper")))
@@ -330,6 +346,8 @@ BEGIN: Mapping[str, Effect] = {
     "journal_locked": _lock_journal,
     "corrupt_page": _rot,
     "newer_schema": _newer,
+    "stream_mute": _fall_silent,
+    "listen_key_expiry": _expire_key,
     "percent_as_number": _five_percent,
 }
 """What happens when a fault begins."""
@@ -355,6 +373,7 @@ END: Mapping[str, Effect] = {
     "journal_locked": _unlock,
     "corrupt_page": _restore_copy,
     "newer_schema": _older,
+    "stream_mute": _speak,
 }
 """What happens when it is over."""
 

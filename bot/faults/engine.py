@@ -30,6 +30,7 @@ from bot.records.ending import Look
 from bot.state_files import StateFolder
 from bot.trading.execution import Executor
 from bot.trading.styles import Style
+from bot.venues.streams.desk import StreamDesk
 from config.load import load_settings, profile_path
 from config.settings import Settings
 from risk.book import AccountState, Book, FloatArray, Owner, Position
@@ -294,6 +295,7 @@ class Doors:
     clock: Clock
     log: Logger
     state: StateFolder
+    streams: StreamDesk | None = None
 
 
 def build_engine(doors: Doors, journal: Journal, style: Style = Style.IOC) -> FaultEngine:
@@ -342,5 +344,6 @@ def build_engine(doors: Doors, journal: Journal, style: Style = Style.IOC) -> Fa
         clock=doors.clock,
         log=doors.log,
         halt=halt,
+        streams=doors.streams,
     )
     return FaultEngine(parts, policy())

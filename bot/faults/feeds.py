@@ -1,7 +1,7 @@
 """What the engine reads beside its account: prices, and the bot's positions."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.faults.line import Line
@@ -31,6 +31,7 @@ class FaultyMarket:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._world = line.world
+        self.on_quotes: Callable[[], None] = lambda: None
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """What is listed now."""
@@ -50,6 +51,7 @@ class FaultyMarket:
         now = self._world.quotes()
         found = {s: self._spoilt(now[s]) for s in symbols if s in now}
         self._line.answered("quotes")
+        self.on_quotes()
         return found
 
     def _spoilt(self, quote: Quote) -> Quote:

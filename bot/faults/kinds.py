@@ -28,13 +28,11 @@ class Kind:
     Attributes:
         name: unique.
         recoverable: once it is over an engine can come back to its band by itself.
-        playable: the engine has the part that it attacks.
     """
 
     name: str
     family: Family
     recoverable: bool = True
-    playable: bool = True
 
 
 def _kinds(family: Family, *names: str) -> tuple[Kind, ...]:
@@ -84,17 +82,15 @@ _ALL = (
         "foreign_order_with_prefix",
     ),
     *_kinds(Family.MEANING, "cancel_after_fill", "cancel_timeout"),
-    *(
-        Kind(name, Family.STREAM, playable=False)
-        for name in (
-            "stream_silent_gap",
-            "stream_duplicate",
-            "stream_reorder",
-            "stream_mute",
-            "stream_fill_before_ack",
-            "listen_key_expiry",
-            "reconnect_storm",
-        )
+    *_kinds(
+        Family.STREAM,
+        "stream_silent_gap",
+        "stream_duplicate",
+        "stream_reorder",
+        "stream_mute",
+        "stream_fill_before_ack",
+        "listen_key_expiry",
+        "reconnect_storm",
     ),
     *_kinds(
         Family.MARKET,
@@ -126,7 +122,8 @@ _ALL = (
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
-PLAYABLE: tuple[str, ...] = tuple(kind.name for kind in _ALL if kind.playable)
+PLAYABLE: tuple[str, ...] = tuple(KINDS)
+OF_STREAMS = frozenset(kind.name for kind in _ALL if kind.family is Family.STREAM)
 
 CRASH_POINTS: tuple[str, ...] = (
     "file.write",

@@ -19,12 +19,17 @@ from bot.faults.feeds import FaultyMarket, FaultySource
 from bot.faults.folder import Promise, PromisingFolder, operators_folder
 from bot.faults.line import Line
 from bot.faults.process import EngineClock, Process
+from bot.faults.streams import MUTE_MS, SPACING_MS, StreamWire
 from bot.faults.venue import FaultyVenue
 from bot.faults.world import World
 from bot.halt import HaltSwitch
+from bot.journal.journal import Journal
 from bot.kill import KillWatch
 from bot.lock import engine_state
 from bot.trading.styles import Style
+from bot.venues.streams.desk import StreamDesk
+from bot.venues.streams.inbox import StreamInbox
+from bot.venues.streams.watched import WatchedAccount
 from risk.errors import PerphedgeError
 
 INSTALL_KEY = b"fault simulation, no secret key!"
@@ -52,9 +57,11 @@ class Play:
     Attributes:
         die: of the schedule's own choices.
         style: how the engine works its plans, for the whole schedule.
+        wire: carries the user stream; None where the engine listens to none.
         offset_ms: how wrong the engine's clock is.
         process, engine: of the running engine; None while none runs.
         down_reason: why it did not start, or ended; empty while it runs.
+        lost_halts: how often a power cut took a halt that somebody was told of.
         second_started: a second engine got hold of the state directory.
         power_cut: the next death is a power loss.
         promise: what was said of the kill switch; ``desk``: where the operator acts.
@@ -62,7 +69,9 @@ class Play:
         halt_asked: the operator has just halted; somebody has to resume.
     """
 
-    def __init__(self, seed: int, folder: Path, *, keep_trace: bool = False) -> None:
+    def __init__(
+        self, seed: int, folder: Path, *, keep_trace: bool = False, streams: bool = False
+    ) -> None:
         self.trace = Trace(lambda: self.world.now_ms, keep=keep_trace)
         self.world = World(seed, self.trace.note)
         self.die = random.Random(f"schedule:{seed}")
@@ -82,6 +91,7 @@ class Play:
         self.engine: FaultEngine | None = None
         self.down_reason = ""
         self.second_started = False
+        self.lost_halts = 0
         self.power_cut = False
         self.halt_asked = False
         self.door.on_rest = self._halt_on_open_order
@@ -89,6 +99,7 @@ class Play:
         self.lives = 0
         self.outages: list[str] = []
         self.images: list[dict[str, bytes]] = []
+        self.wire = StreamWire(self.world, self.faults) if streams else None
         self._watch: KillWatch | None = None
         self._stack = ExitStack()
 
@@ -115,16 +126,7 @@ class Play:
                     opener=lambda path, _ms: connect(mount, path, clock.wait_ms),  # type: ignore[arg-type,return-value]
                 )
             )
-            line = Line(self.world, process, self.faults)
-            doors = Doors(
-                FaultyVenue(line, self.door, self._told),
-                FaultyMarket(line),
-                FaultySource(line),
-                clock,
-                # The trace has the logger's methods without being one.
-                self.log,  # type: ignore[arg-type]
-                PromisingFolder(self.folder, mount, self.promise),
-            )
+            doors = self._doors(Line(self.world, process, self.faults), mount, journal)
             self.engine = build_engine(doors, journal, self.style)
             self._run(self.engine.start())
         except ProcessEndedError:
@@ -132,6 +134,33 @@ class Play:
         except PerphedgeError as error:
             self._gone(f"{type(error).__name__}: {error}")
         return self.engine is not None
+
+    def _doors(self, line: Line, mount: Mount, journal: Journal) -> Doors:
+        """The engine's ways to the world; also its user stream, where the schedule has one."""
+        venue, market = FaultyVenue(line, self.door, self._told), FaultyMarket(line)
+        # The list has the logger's methods without being one.
+        log: Any = self.log
+        desk = None
+        if self.wire is not None:
+            desk = StreamDesk(journal, self._clock, log, spacing_ms=SPACING_MS)
+            inbox = StreamInbox("user", MUTE_MS)
+            account = WatchedAccount(inbox, lambda: venue.last_account, journal)
+            self.wire.connect(desk, account, self._clock)
+            market.on_quotes = desk.exchange_moved
+        folder = PromisingFolder(self.folder, mount, self.promise)
+        return Doors(venue, market, FaultySource(line), self._clock, log, folder, desk)
+
+    @property
+    def woken(self) -> bool:
+        """The stream wants the next cycle early."""
+        if self.wire is None or self.engine is None:
+            return False
+        try:
+            self.wire.arrive()
+        except ProcessEndedError:
+            self._gone("killed")
+            return False
+        return self.wire.wakes
 
     def cycle(self) -> None:
         """One cycle, or an attempt to start."""
@@ -215,6 +244,8 @@ class Play:
         except (ProcessEndedError, PerphedgeError) as error:
             self.trace.note(f"closing: {type(error).__name__}")
         self._stack = ExitStack()
+        if self.wire is not None:
+            self.wire.gone()
         if self.process is not None:
             self.process.alive = False
             self._mount.alive = False
@@ -227,17 +258,21 @@ class Play:
             self.power_cut = False
             self.disk.cut_power(self.die)
             self.faults.count("power_loss")
+            if self.promise.halted and HaltSwitch(self.desk).reason is None:
+                self.lost_halts += 1
         elif "killed" in why:
             self.faults.count("sigkill")
         if len(self.images) < _MOST_IMAGES:
             self.images.append(self.disk.image())
 
     def _on_network(self, _name: str) -> None:
-        """A process that the system stops for a while notices nothing."""
+        """A process that the system stops for a while notices nothing; news come in meanwhile."""
         if self.faults.strikes("stall", 0.05):
             self._sleep_through(30_000)
         if self.faults.strikes("suspend", 0.05):
             self._sleep_through(600_000)
+        if self.wire is not None:
+            self.wire.arrive()
 
     def _sleep_through(self, milliseconds: int) -> None:
         self.world.advance(milliseconds)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from bot.faults.kinds import CRASH_POINTS, KINDS, PLAYABLE
+from bot.faults.kinds import CRASH_POINTS, PLAYABLE
 from bot.faults.oracle.verdict import Violation
 from bot.faults.phases import phases
 from bot.faults.schedule import Outcome, run_seed
@@ -64,7 +64,6 @@ class Tally:
             "violations_total": len(self.violations),
             "failing_seeds": sorted({one["seed"] for one in self.violations}),
             "faults_fired": {name: self.fired[name] for name in PLAYABLE},
-            "faults_not_playable": [k.name for k in KINDS.values() if not k.playable],
             "killed_at": {name: self.killed_at[name] for name in CRASH_POINTS},
             "orders_sent": self.orders_sent,
             "orders_filled": self.orders_filled,

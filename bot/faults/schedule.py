@@ -14,11 +14,13 @@ from pathlib import Path
 from bot.faults.collecting import evidence_of
 from bot.faults.effects import BEGIN, END, flip_mode
 from bot.faults.engine import BAND_USD
+from bot.faults.kinds import OF_STREAMS
 from bot.faults.oracle.verdict import Violation, judge
 from bot.faults.phases import Phase, phases
 from bot.faults.play import Play
 from bot.faults.world import BOT_SYMBOLS
 from bot.trading.orders import OrderState
+from bot.trading.styles import Style
 
 _QUIET_STEPS = 20  # of each phase, at its end, without faults
 _PEACE_CYCLES = 13  # at five seconds each: a minute after the last fault
@@ -60,11 +62,15 @@ class Schedule:
         *,
         keep_trace: bool = False,
         stretches: Sequence[Phase] | None = None,
+        style: Style | None = None,
     ) -> None:
-        """``stretches``: which faults to play; None: those of the seed."""
+        """``stretches``: which faults to play, ``style``: of plans; None: those of the seed."""
         self.seed = seed
         self._stretches = tuple(phases(seed) if stretches is None else stretches)
-        self.play = Play(seed, folder, keep_trace=keep_trace)
+        kinds = {kind for phase in self._stretches for kind in phase.kinds}
+        streams = bool(kinds & OF_STREAMS)
+        self.play = Play(seed, folder, keep_trace=keep_trace, streams=streams)
+        self.play.style = style or self.play.style
         self._wanted = steps
         self._steps = 0
         self._halt_ends = 0
@@ -122,7 +128,7 @@ class Schedule:
     def _step(self) -> None:
         play, die = self.play, self.play.die
         kind = die.choices(_STEPS, _WEIGHTS)[0]
-        if kind == "cycle":
+        if play.woken or kind == "cycle":
             play.cycle()
         elif kind == "tick":
             play.world.advance(die.randint(200, 2_000))
@@ -246,6 +252,7 @@ def run_seed(
     *,
     keep_trace: bool = False,
     stretches: Sequence[Phase] | None = None,
+    style: Style | None = None,
 ) -> Outcome:
     """One schedule in a folder of its own, which goes with it.
 
@@ -255,7 +262,10 @@ def run_seed(
     folder = Path(tempfile.mkdtemp(prefix="perphedge-faults-", dir=_in_memory()))
     try:
         with localcontext(Context()), _without_collector():
-            return Schedule(seed, steps, folder, keep_trace=keep_trace, stretches=stretches).run()
+            schedule = Schedule(
+                seed, steps, folder, keep_trace=keep_trace, stretches=stretches, style=style
+            )
+            return schedule.run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -39,6 +39,7 @@ class FaultyVenue:
         self._faults = line.faults
         self._inner = PaperVenue(line.world.exchange, line.world.hedge)
         self._stale_ids: frozenset[str] = frozenset()
+        self.last_account: VenueAccount | None = None
 
     @property
     def account_name(self) -> str:
@@ -59,6 +60,7 @@ class FaultyVenue:
             wrong = {**found.base_quantity, key: found.base_quantity[key] * 10}
             found = replace(found, base_quantity=wrong)
         self._line.answered("account")
+        self.last_account = found
         return found
 
     async def place(self, order: OrderRequest) -> OrderOutcome:

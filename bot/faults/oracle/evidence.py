@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.faults.arrivals import Arrival
+from bot.faults.oracle.chain import broken_chain
+from bot.faults.streams import Told
 from bot.venues.sim.records import IncomeEntry, SimOrder, SimTrade
 
 Rows = Sequence[Mapping[str, Any]]
 TABLES = ("meta", "intents", "orders", "fills", "funding", "external_closes", "events")
+_CYCLES = "SELECT cycle_id, timestamp_ms, status FROM cycles"  # their documents are long
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class Evidence:
         outputs: everything that the engine said or wrote, as text.
         ended: how the engine was when the schedule ended.
         second_started: a second engine got hold of the state directory.
+        told: executions, and when the user stream told them; empty where nobody listened.
+        rests: the owner wants orders to rest before they take.
+        lost_halts: how often a power cut took a halt that somebody was told of.
         band_usd: the largest sum of all positions.
     """
 
@@ -63,6 +69,9 @@ class Evidence:
     ended: str
     second_started: bool
     band_usd: float
+    told: Sequence[Told] = ()
+    rests: bool = False
+    lost_halts: int = 0
 
     @property
     def at_rest(self) -> bool:
@@ -92,8 +101,9 @@ def read_tables(files: Mapping[str, bytes], folder: Path) -> tuple[str, dict[str
         return "", {}
     try:
         with closing(sqlite3.connect(folder / Path(main).name)) as connection:
-            connection.row_factory = sqlite3.Row
             verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            trouble = broken_chain(connection) if verdict == "ok" else str(verdict)
+            connection.row_factory = sqlite3.Row
             there = {
                 row[0]
                 for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -103,6 +113,8 @@ def read_tables(files: Mapping[str, bytes], folder: Path) -> tuple[str, dict[str
                 for name in TABLES
                 if name in there
             }
+            if "cycles" in there:
+                tables["cycles"] = [dict(row) for row in connection.execute(_CYCLES)]
     except sqlite3.Error as error:
         return f"{type(error).__name__}: {error}", {}
-    return ("" if verdict == "ok" else str(verdict)), tables
+    return trouble, tables

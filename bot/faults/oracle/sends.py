@@ -20,7 +20,9 @@ BOT_MAX_AGE_MS = 30_000 + 45_000  # by the settings, and what a plan may take fr
 
 
 def halt_holds(evidence: Evidence) -> Iterator[str]:
-    """I8: while the kill switch is on no order leaves that increases risk."""
+    """I8: while the kill switch is on no order leaves that increases risk; it stays on."""
+    if evidence.lost_halts:
+        yield f"power cuts took {evidence.lost_halts} halts that somebody was told of"
     for arrival in evidence.sent():
         if arrival.told.halted and not arrival.request.reduce_only:
             yield f"{arrival.request.client_id} was sent although trading was halted"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.faults.oracle import booking, journal, orders, rest, sends
+from bot.faults.oracle import booking, journal, orders, rest, sends, streams, styles
 from bot.faults.oracle.evidence import Evidence
 
 Check = Callable[[Evidence], Iterator[str]]
@@ -28,6 +28,12 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
     "I11": (orders.legal_steps,),
     "I12": (journal.no_secret,),
     "I13": (rest.inside_or_halted,),
+    "styles": (
+        styles.nothing_else_is_sent,
+        styles.rests_before_it_takes,
+        styles.nothing_is_left_resting,
+    ),
+    "streams": (streams.silence_is_noticed,),
     "one engine": (rest.one_engine,),
     "no defect": (rest.no_defect,),
 }
