@@ -251,7 +251,12 @@ def test_after_the_last_start_it_goes_on_from_what_it_holds(story: Story) -> Non
     assert {s: Decimal(q) for s, q in recovered["own_hedges"].items()} == story.between
     own = story.stage.own()
     assert set(own) == set(story.between)
+    with story.stage.journal() as journal:
+        row = journal.order(story.never_arrived)
+    assert row is not None
     for symbol, quantity in story.between.items():
+        if symbol == row.symbol and row.state is OrderState.ABSENT:
+            continue  # on a very slow machine it is known by now that it can be planned anew
         assert float(own[symbol]) == pytest.approx(float(quantity), rel=0.1)
 
 

@@ -138,6 +138,46 @@ async def test_a_position_that_moved_forbids_absent_and_ends_in_quarantine(scene
     assert [r.open_quantity for r in blocked] == [ORDER.quantity], "it still blocks and counts"
 
 
+@pytest.mark.parametrize(
+    ("filled", "state"), [("1000", OrderState.FILLED), ("300", OrderState.EXPIRED)]
+)
+async def test_executions_settle_an_order_that_the_venue_has_forgotten(
+    scene: Scene, filled: str, state: OrderState
+) -> None:
+    """Its list of orders reaches less far back than its list of trades."""
+    scene.lose()
+    scene.venue.trades.append(fill("t1", quantity=filled, client_id=ORDER.client_id))
+    scene.venue.held[FET, "BOTH"] = -Decimal(filled)
+    for _ in range(5):
+        assert await scene.look(11) is OrderState.UNKNOWN
+    assert await scene.look(11) is state
+    row = scene.journal.order(ORDER.client_id)
+    assert row is not None
+    assert (row.filled_quantity, row.booked_quantity) == (Decimal(filled), Decimal(filled))
+    assert scene.journal.unresolved_orders(ACCOUNT) == ()
+
+
+async def test_a_venue_that_takes_requests_late_is_given_more_time(scene: Scene) -> None:
+    scene.venue.receive_window_ms = 40_000  # type: ignore[attr-defined]  # some venues tell it
+    scene.lose()
+    for _ in range(7):
+        assert await scene.look(11) is OrderState.UNKNOWN
+    assert await scene.look(11) is OrderState.ABSENT
+
+
+async def test_recovery_proves_both_sides_of_every_position(scene: Scene) -> None:
+    scene.venue.execute(ORDER, ORDER.quantity)
+    scene.venue.held[TAO, "BOTH"] = Decimal(3)
+    await recover(scene.journal, scene.venue, scene.clock)
+    [told] = scene.journal.events(kind="recovered")
+    rows = {row.pop("symbol"): row for row in told.document["proof"]["positions"]}
+    assert told.document["proof"]["equal"] is True
+    assert rows[FET] == {
+        "position_side": "BOTH", "own": "-1000", "others": "0", "venue": "-1000"
+    }  # fmt: skip
+    assert (rows[TAO]["own"], rows[TAO]["others"]) == ("0", "3")
+
+
 async def test_an_open_order_with_our_id_forbids_absent(scene: Scene) -> None:
     scene.lose()
     scene.venue.open_ids.add(ORDER.client_id)
