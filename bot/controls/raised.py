@@ -14,13 +14,22 @@ _LOWER_IS_RISKIER = frozenset(
         "controls.repeat_window_seconds",
         "controls.repeat_progress",
         "controls.duplicate_window_seconds",
+        "universe.min_daily_volume_usd",
+        "universe.min_history_days",
     }
 )
 
 
 def limits_of(settings: Settings) -> dict[str, float | None]:
-    """Every number of the sections ``caps`` and ``controls``; None is no limit."""
-    found: dict[str, float | None] = {}
+    """Every number of the sections ``caps`` and ``controls``, and what a hedge must have behind it.
+
+    None is no limit.
+    """
+    universe = settings.universe
+    found: dict[str, float | None] = {
+        "universe.min_daily_volume_usd": universe.min_daily_volume_usd,
+        "universe.min_history_days": universe.min_history_days,
+    }
     for name, section in (("caps", settings.caps), ("controls", settings.controls)):
         for key, value in section.model_dump().items():
             if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
