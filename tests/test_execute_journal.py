@@ -541,3 +541,49 @@ def test_documents_are_plain_json(journal: Journal, path: Path) -> None:
     text = raw.execute("SELECT document FROM intents").fetchone()[0]
     raw.close()
     assert json.loads(text) == {"why": "a cap"}
+
+
+def test_what_is_planned_is_on_the_disk_with_the_next_commit_and_not_lost_by_one_that_fails(
+    journal: Journal, path: Path
+) -> None:
+    def stored() -> list[str]:
+        with sqlite3.connect(path) as raw:
+            rows = raw.execute("SELECT intent_id FROM intents ORDER BY rowid").fetchall()
+        raw.close()
+        return [row[0] for row in rows]
+
+    journal.plan_intents([replace(intent(), intent_id="i1"), replace(intent(), intent_id="i2")])
+    assert stored() == []
+    with pytest.raises(JournalError, match="not in the journal"):
+        journal.record_outcome(acknowledged(order("h1nobody")))
+    assert stored() == []
+    request = order("h1first", intent_id="i2")
+    journal.mark_sending(request, account=ACCOUNT, leg="open-0", attempt=0)
+    assert stored() == ["i1", "i2"]
+    journal.record_event("tick", {})
+    assert stored() == ["i1", "i2"]
+    assert journal.verify().number > 0
+
+
+def test_what_is_written_together_is_committed_once_and_a_part_that_fails_leaves_no_trace(
+    journal: Journal, path: Path
+) -> None:
+    def stored() -> list[str]:
+        with JournalReader.open_reader(path) as reader:
+            return [event.kind for event in reader.events()]
+
+    send(journal, order("h1one"))
+    before = stored()
+    with journal.together("write some"):
+        journal.record_event("first", {})
+        half = acknowledged(order("h1one"), OrderState.ABSENT, "3")  # its quantity is written first
+        with pytest.raises(JournalError, match="sending cannot become absent"):
+            journal.record_outcome(half)
+        journal.record_event("second", {})
+        assert stored() == before
+    assert stored() == [*before, "first", "second"]
+    with pytest.raises(JournalError, match="written as JSON"), journal.together("write some"):
+        [journal.record_event("third", {"n": n}) for n in (1.0, float("nan"))]
+    journal.record_event("last", {})
+    assert stored() == [*before, "first", "second", "last"]
+    assert journal.verify().number > 0

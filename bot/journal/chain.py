@@ -112,6 +112,14 @@ class Sealer:
         """A transaction begins."""
         self._changed.clear()
 
+    def mark(self) -> dict[tuple[str, int], tuple[object, ...]]:
+        """What was written so far, to come back to."""
+        return dict(self._changed)
+
+    def back_to(self, mark: dict[tuple[str, int], tuple[object, ...]]) -> None:
+        """What was written since ``mark`` was taken back."""
+        self._changed = mark
+
     def undone(self) -> None:
         """A transaction came to nothing."""
         self._head = None

@@ -42,6 +42,8 @@ from risk.errors import DataError
 NOTE_EVERY_FILLS = 1_000
 """So many fills a start reads at most, apart from those since others closed a hedge."""
 
+_INSERT_INTENT = "INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
 
 class Journal(JournalWriter):
     """Orders, their outcomes and their executions, over the tables that JournalWriter opens."""
@@ -53,8 +55,24 @@ class Journal(JournalWriter):
 
     def record_intents(self, intents: Iterable[IntentRecord]) -> None:
         """Stores what is about to be carried out, with its inputs; all of it or nothing."""
+        rows = self._intent_rows(intents)
+        if not rows:
+            return
+        with self._transaction(f"record intents of cycle {rows[0][1]}") as db:
+            db.executemany(_INSERT_INTENT, rows)
+
+    def plan_intents(self, intents: Iterable[IntentRecord]) -> None:
+        """The same with the next commit, which is at the latest that of the first order.
+
+        So what is meant is on the disk before anything is sent, and the disk is waited for once.
+        """
+        rows = self._intent_rows(intents)
+        if rows:
+            self._with_next.append((_INSERT_INTENT, rows))
+
+    def _intent_rows(self, intents: Iterable[IntentRecord]) -> list[tuple[object, ...]]:
         now_ms = self._clock.now_ms()
-        rows = [
+        return [
             (
                 intent.intent_id,
                 intent.cycle_id,
@@ -67,10 +85,6 @@ class Journal(JournalWriter):
             )
             for intent in intents
         ]
-        if not rows:
-            return
-        with self._transaction(f"record intents of cycle {rows[0][1]}") as db:
-            db.executemany("INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def mark_sending(
         self,

@@ -31,6 +31,8 @@ class JournalWriter(JournalReader):
         super().__init__(path, connection)
         self._clock = clock
         self._broken = False
+        self._together = False
+        self._with_next: list[tuple[str, list[tuple[object, ...]]]] = []  # statement and its rows
         self._head: Head | None = None  # newest line of the chain since the last anchor
         with one_line_errors(path, "be opened"):
             self._sealer = Sealer(connection)
@@ -73,21 +75,57 @@ class JournalWriter(JournalReader):
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
         if self._broken:
             raise JournalError(f"journal {self.path}: the disk failed earlier; restart the engine")
-        with one_line_errors(self.path, doing):
+        step = self._part if self._together else self._whole
+        with one_line_errors(self.path, doing), step():
+            yield self._connection
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            self._sealer.forget()
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement, rows in self._with_next:
+                self._connection.executemany(statement, rows)
+            yield
+            head = self._sealer.seal(self._connection)
+            self._connection.execute("COMMIT")
+            self._with_next.clear()
+            self._head = head or self._head
+        except BaseException as error:
+            self._sealer.undone()
+            if isinstance(error, sqlite3.Error) and is_damage(error):
+                self._broken = True
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        """All of it or nothing, within the transaction around it."""
+        mark = self._sealer.mark()
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            self._sealer.back_to(mark)
+            raise
+        self._connection.execute("RELEASE part")
+
+    @contextmanager
+    def together(self, doing: str) -> Iterator[None]:
+        """What is written in the block is on the disk at its end, and the disk is waited for once.
+
+        Nothing may be awaited in it.
+        """
+        with self._transaction(doing):
+            self._together = True
             try:
-                self._sealer.forget()
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                head = self._sealer.seal(self._connection)
-                self._connection.execute("COMMIT")
-                self._head = head or self._head
-            except BaseException as error:
-                self._sealer.undone()
-                if isinstance(error, sqlite3.Error) and is_damage(error):
-                    self._broken = True
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                yield
+            finally:
+                self._together = False
 
     def anchor(self) -> None:
         """Notes beside the journal how far it has come, so that a shorter one is found out."""

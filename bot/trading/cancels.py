@@ -7,7 +7,9 @@ cancel again is harmless: an order ends once.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 
 from bot.controls.venue_ports import Canceller
 from bot.errors import JournalError, SafetyError, UnreachableError, VenueError
@@ -57,23 +59,75 @@ class Cancels:
         Raises:
             SafetyError: the journal knows no such order of ours; nothing is sent.
         """
-        venue = self._venue
-        if not isinstance(venue, Canceller):
+        if not isinstance(self._venue, Canceller):
             return CancelOutcome.UNKNOWN, None
         broken = self._note_sending(symbol, client_id, why)
         try:
-            over = await venue.cancel(symbol, client_id)
-            found = await self._end_of(symbol, client_id) if over else None
+            found = await self._sent(self._venue, symbol, client_id)
         except (asyncio.CancelledError, Exception):
             # Cut short or broken in the middle of it: it may have arrived.
             self._note(CancelOutcome.UNKNOWN, symbol, client_id)
             raise
-        outcome = CancelOutcome.UNKNOWN
+        outcome, failed = self._note_end(symbol, client_id, found)
+        return outcome, failed or broken
+
+    async def cancel_all(self, rows: Sequence[OrderRow], why: str) -> None:
+        """Cancels one after another; the disk is waited for before the first and after the last.
+
+        A crash in between leaves cancels of which nothing is known, and orders that are looked for.
+
+        Raises:
+            JournalError: the journal failed; the cancels were sent.
+        """
+        venue = self._venue
+        if not rows or not isinstance(venue, Canceller):
+            return
+        broken = self._together(
+            "record cancels before sending",
+            [partial(self._note_sending, row.symbol, row.client_id, why) for row in rows],
+        )
+        ended: list[Callable[[], JournalError | None]] = []
+        try:
+            for row in rows:
+                symbol, client_id = row.symbol, row.client_id
+                ended.append(partial(self._note, CancelOutcome.UNKNOWN, symbol, client_id))
+                found = await self._sent(venue, symbol, client_id)
+                ended[-1] = partial(self._broken_end, symbol, client_id, found)
+        finally:
+            broken = self._together("record how cancels ended", ended) or broken
+        if broken is not None:
+            raise broken
+
+    def _together(
+        self, doing: str, notes: Sequence[Callable[[], JournalError | None]]
+    ) -> JournalError | None:
+        """Writes with one wait for the disk; why something could not be written."""
+        try:
+            with self._journal.together(doing):
+                failed = [error for note in notes if (error := note()) is not None]
+        except JournalError as error:
+            return error
+        return failed[0] if failed else None
+
+    async def _sent(self, venue: Canceller, symbol: str, client_id: str) -> Acknowledged | None:
+        """Sends it; how the order ended, None where that is not known."""
+        over = await venue.cancel(symbol, client_id)
+        return await self._end_of(symbol, client_id) if over else None
+
+    def _note_end(
+        self, symbol: str, client_id: str, found: Acknowledged | None
+    ) -> tuple[CancelOutcome, JournalError | None]:
+        outcome, broken = CancelOutcome.UNKNOWN, None
         if found is not None:
             cancelled = found.state is OrderState.CANCELED
             outcome = CancelOutcome.CONFIRMED if cancelled else CancelOutcome.TOO_LATE
-            broken = self._learn(found) or broken
+            broken = self._learn(found)
         return outcome, self._note(outcome, symbol, client_id) or broken
+
+    def _broken_end(
+        self, symbol: str, client_id: str, found: Acknowledged | None
+    ) -> JournalError | None:
+        return self._note_end(symbol, client_id, found)[1]
 
     def _note_sending(self, symbol: str, client_id: str, why: str) -> JournalError | None:
         """Makes the cancel durable; why that failed, if it did."""
@@ -126,11 +180,15 @@ async def cancel_resting(
     Raises:
         JournalError: the journal cannot be read or written.
     """
-    cancels = Cancels(venue, journal)
-    for row in journal.unresolved_orders(venue.account_name):
-        if row.state not in _RESTING or not isinstance(venue, Canceller):
-            continue
-        await cancels.cancel(row.symbol, row.client_id, why)
+    resting = [
+        row for row in journal.unresolved_orders(venue.account_name) if row.state in _RESTING
+    ]
+    if isinstance(venue, Canceller):
+        await Cancels(venue, journal).cancel_all(resting, why)
+    for row in resting:
+        known = journal.order(row.client_id)
+        if known is not None and not known.unresolved:
+            continue  # it has ended, and all that it filled is booked
         try:
             await book_fills(journal, venue, row.symbol, clock)
         except (UnreachableError, VenueError, DataError):

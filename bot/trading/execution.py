@@ -65,7 +65,7 @@ class Executor(OrderDesk):
         self.guard.begin(plan)
         sliced = {program.intent_id for program in fresh}
         at_once = Style.POST_ONLY if style is Style.POST_ONLY else Style.IOC
-        self._journal.record_intents(
+        self._journal.plan_intents(
             IntentRecord(
                 intent.intent_id,
                 context.cycle_id,
