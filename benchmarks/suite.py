@@ -10,6 +10,7 @@ from benchmarks import (
     hedge,
     journal,
     order,
+    restart,
     riskupdate,
     rolling,
     startup,
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "backfill": backfill.run,
     "cycle": cycle.run,
     "order": order.run,
+    "restart": restart.run,
     "startup": startup.run,
     "journal": journal.run,
 }
