@@ -1,13 +1,21 @@
-"""One order the safe way, journaled, sent, booked and checked, against one bare ccxt call."""
+"""One order the safe way, against one bare ccxt call.
+
+Twice: until its outcome is durable, which is what the engine adds to a send; and the whole, with
+its fills booked and the account compared. What the exchange itself works on a request is measured
+and told apart, for a real one works elsewhere.
+"""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, TypeVar
+from unittest.mock import patch
 
-from benchmarks.measure import DisagreementError, Effort, Line, alternate
+from benchmarks.measure import DisagreementError, Effort, Line, Pairs, alternate
 from benchmarks.stage import Stage, open_stage
 from bot.feeds.live import LiveFeed
 from bot.journal.journal import Journal
@@ -17,7 +25,10 @@ from bot.trading.execution import ExecutionContext, ExecutionReport, Executor
 from bot.trading.orders import OrderRequest, Side
 from bot.trading.planner import Plan, PlannedIntent, PlannedOrder
 from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.http import server
 from config.load import load_settings, profile_path
+
+T = TypeVar("T")
 
 SYMBOL = "FET/USDT:USDT"
 NOTIONAL_USD = 500.0
@@ -41,20 +52,112 @@ def run(effort: Effort) -> Iterator[Line]:
         report = orders.execute()
         requests = tuple(b - a for a, b in zip(counted, _requests(stage), strict=True))
         orders.agree(report, orders.create())
-        pairs = alternate(
-            orders.execute,
-            orders.create,
-            effort.rounds(40, 4),
+        meter = stack.enter_context(_metered())
+        whole = alternate(
+            meter.timed("ours", orders.execute),
+            meter.timed("bare", orders.create),
+            effort.rounds(60, 6),
             before=orders.before,
             agree=orders.agree,
         )
-        yield pairs.line(
+        rounds = len(whole.ours_s)
+        durable = Pairs(tuple(meter.durable_s[-rounds:]), whole.theirs_s)
+        yield durable.line(
             "order",
-            "execute one IOC order, journal on disk",
+            "until the outcome is durable, fsync included",
+            "bare ccxt create_order, same exchange",
+            "the same quantity filled",
+            meter.overhead(rounds),
+        )
+        yield whole.line(
+            "order",
+            "with its fills booked and the account read again",
             "bare ccxt create_order, same exchange",
             "the same quantity filled",
             {"requests of ours": f"{requests[0]} public, {requests[1]} signed"},
         )
+
+
+class _Meter:
+    """Seconds until an order's outcome is durable, and what the exchange worked meanwhile."""
+
+    def __init__(self) -> None:
+        self.durable_s: list[float] = []
+        self._ours: list[tuple[float, float]] = []  # until durable: all, and the exchange's
+        self._bare: list[tuple[float, float]] = []
+        self._commits_s: list[float] = []
+        self._start = self._exchange_s = self._committing_s = 0.0
+
+    def timed(self, side: str, work: Callable[[], T]) -> Callable[[], T]:
+        def metered() -> T:
+            self._start, self._exchange_s, self._committing_s = time.perf_counter(), 0.0, 0.0
+            answer = work()
+            if side == "bare":
+                self._bare.append((time.perf_counter() - self._start, self._exchange_s))
+            return answer
+
+        return metered
+
+    def worked(self, seconds: float) -> None:
+        """The exchange has answered a request."""
+        self._exchange_s += seconds
+
+    def committed(self, seconds: float) -> None:
+        """The journal has written something."""
+        self._committing_s += seconds
+
+    def is_durable(self) -> None:
+        """The journal has the outcome."""
+        self.durable_s.append(time.perf_counter() - self._start)
+        self._ours.append((self.durable_s[-1], self._exchange_s))
+        self._commits_s.append(self._committing_s)
+
+    def overhead(self, rounds: int) -> dict[str, Any]:
+        """Medians over the last rounds, milliseconds."""
+        ours, bare = self._ours[-rounds:], self._bare[-rounds:]
+        beyond = [a[0] - b[0] for a, b in zip(ours, bare, strict=True)]
+        own = [(a[0] - a[1]) - (b[0] - b[1]) for a, b in zip(ours, bare, strict=True)]
+        commits = self._commits_s[-rounds:]
+        rest = [one - commit for one, commit in zip(own, commits, strict=True)]
+        named = {
+            "overhead ms": beyond,
+            "without the exchange's own time": own,
+            "of it journal, with fsync": commits,
+            "of it the rest": rest,
+        }
+        return {name: round(1e3 * median(values), 2) for name, values in named.items()}
+
+
+@contextmanager
+def _metered() -> Iterator[_Meter]:
+    meter = _Meter()
+    answer, record, write = server.answer, Journal.record_outcome, Journal._transaction
+
+    def answered(*arguments: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return answer(*arguments)
+        finally:
+            meter.worked(time.perf_counter() - start)
+
+    def recorded(journal: Journal, outcome: Any) -> Any:
+        row = record(journal, outcome)
+        meter.is_durable()
+        return row
+
+    @contextmanager
+    def written(journal: Journal, doing: str) -> Iterator[Any]:
+        start = time.perf_counter()
+        with write(journal, doing) as connection:
+            yield connection
+        meter.committed(time.perf_counter() - start)
+
+    with (
+        patch.object(server, "answer", answered),
+        patch.object(Journal, "record_outcome", recorded),
+        patch.object(Journal, "_transaction", written),
+    ):
+        yield meter
 
 
 class _Orders:
