@@ -45,6 +45,17 @@ def test_a_client_takes_half_of_the_limit_in_a_rolling_window(venue: str) -> Non
     assert window["maxWeight"] == pytest.approx(SHARE * most)
 
 
+@pytest.mark.parametrize("venue", VENUES)
+async def test_a_question_that_is_dearer_than_a_window_takes_all_of_it(venue: str) -> None:
+    exchange = make_client(venue)
+    async with asyncio.timeout(1.0):
+        await exchange.throttle(10**6)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await exchange.throttle(1)
+    await exchange.close()
+
+
 @pytest.mark.parametrize("venue", sorted(HALF_USED))
 def test_what_the_exchange_tells_of_its_limit_pauses_questions(venue: str) -> None:
     one = Allowance(venue)

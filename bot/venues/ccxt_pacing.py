@@ -145,7 +145,11 @@ def pace(exchange: Any, now_s: Callable[[], float] = time.monotonic) -> None:
         return receive(status, *rest)
 
     async def throttled(cost: Any = None) -> Any:
-        return None if _urgent.get() else await throttle(cost)
+        if _urgent.get():
+            return None
+        # What is dearer than a whole window takes all of it; else it would wait for ever.
+        most = exchange.throttler.config["maxWeight"]
+        return await throttle(min(1.0 if cost is None else cost, most))
 
     exchange.fetch = fetch
     exchange.on_rest_response = on_rest_response

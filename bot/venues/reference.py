@@ -49,6 +49,11 @@ nothing of the order is open. Codes under *left unknown* look like refusals and 
 Nothing is sent twice: a second changing request in one call is stopped before it leaves, whatever
 the client is told of `maxRetriesOnFailure`, which is refused at the start. Redirects are not
 followed, since they would carry key and signature elsewhere.
+
+Market data and orders have clients of their own. Each is held to half of the exchange's limit in a
+rolling window; questions about the market wait longer when the replies of binanceusdm, bybit or
+gate tell that the address has used up more than half, and no question is asked while an exchange
+wants to be left alone. Cancels wait for nothing.
 """
 
 
