@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import JournalError
+from bot.errors import JournalError, VenueError
 from bot.faults.errors import ProcessEndedError
 from bot.trading.cancels import cancel_resting
 from bot.trading.orders import OrderState
@@ -258,3 +258,35 @@ async def test_a_journal_that_fails_takes_back_what_rests(tmp_path: Path) -> Non
         with pytest.raises(JournalError):
             await stage.run(plan_of(SHORT_FET, SHORT_TAO))
         assert stage.account.open_orders() == []
+
+
+async def test_a_symbol_that_is_halted_is_taken_back_and_the_others_go_on(tmp_path: Path) -> None:
+    async with open_styles(tmp_path) as stage:
+        executor = stage.executor()
+
+        def halt(street: Street, what: str) -> None:
+            if what == "find" and street.clock.now_ms() == NOW_MS + 3_000:
+                executor.guard.halt_symbol("slippage", FET, "too dear")
+
+        stage.street.at = halt
+        stage.executor = lambda: executor  # type: ignore[method-assign]
+        stage.street.later(6, TAO, 405.0)
+        report = await stage.run(plan_of(SHORT_FET, SHORT_TAO))
+        assert stage.own == {(TAO, "BOTH"): Decimal(-2)}
+        assert [r.denied.control for r in report.denials if r.denied] == ["symbol_halted"]
+        assert stage.cancels() == ["cancel_sending", "cancel_confirmed"]
+        assert stage.clock.now_ms() == NOW_MS + 6_000
+
+
+async def test_a_venue_that_cannot_be_asked_is_asked_again(tmp_path: Path) -> None:
+    async with open_styles(tmp_path) as stage:
+
+        def silent(street: Street, what: str) -> None:
+            if what == "find" and street.clock.now_ms() < NOW_MS + 5_000:
+                raise VenueError("no such thing now")
+
+        stage.street.at = silent
+        stage.street.later(2, FET, 0.503)
+        report = await stage.run(plan_of(SHORT_FET))
+        assert (stage.own, report.stopped) == (WHOLE, "")
+        assert stage.clock.now_ms() == NOW_MS + 5_000

@@ -8,20 +8,21 @@ there are, that takes no longer; and however it ends, nothing is left resting.
 """
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from bot.controls.facts import Denied
+from bot.controls.order_checks import EVERYTHING
 from bot.controls.table import BY_NAME, Effect
 from bot.errors import JournalError, UnreachableError, VenueError
 from bot.journal.rows import OrderRow
 from bot.trading.cancels import CancelOutcome, Cancels
-from bot.trading.desk import PLAN_MAX_AGE_MS, OrderDesk, Sent
+from bot.trading.desk import PLAN_MAX_AGE_MS, OrderDesk
 from bot.trading.execution_report import ExecutionContext, PlaceResult, Run
 from bot.trading.orders import Acknowledged, OrderState
 from bot.trading.planner import PlannedOrder, PlanSettings, limit_price
 from bot.trading.reconcile import book_fills
+from bot.trading.resting_leg import Leg, legs_of
 from bot.trading.resting_price import (
     POST_ONLY,
     WOULD_TAKE,
@@ -37,40 +38,6 @@ _ZERO = Decimal(0)
 _RESERVE_MS = 6_000
 """Of a plan's age: kept for cancels and for taking what is left."""
 _RESTING = (OrderState.LIVE, OrderState.PARTIAL)
-
-
-@dataclass(slots=True)
-class _Leg:
-    """The orders of one symbol, one of them at work.
-
-    Attributes:
-        waiting: planned orders; the first one is worked, ``rest`` of it is left.
-        sent: its order that rests, if one does.
-        attempts: orders of the first one that were sent.
-        repriced: orders of the leg that were sent beyond the first of each.
-        over: it is not worked any more while others rest; what waits is taken at the end.
-        lost: nobody knows what became of an order; nothing more is sent.
-    """
-
-    waiting: deque[PlannedOrder]
-    rest: Decimal
-    sent: Sent | None = None
-    attempts: int = 0
-    repriced: int = 0
-    sent_ms: int | None = None
-    over: bool = False
-    lost: bool = False
-
-    @property
-    def symbol(self) -> str:
-        return self.waiting[0].request.symbol
-
-    def next(self) -> None:
-        """The first order is done with."""
-        self.waiting.popleft()
-        self.attempts = 0
-        if self.waiting:
-            self.rest = self.waiting[0].request.quantity
 
 
 class RestingWork:
@@ -92,7 +59,7 @@ class RestingWork:
         Raises:
             JournalError: the journal failed; what rests was cancelled as far as that goes.
         """
-        legs = _legs(orders)
+        legs = legs_of(orders)
         try:
             await self._until_over(legs)
         except (asyncio.CancelledError, Exception):
@@ -101,17 +68,17 @@ class RestingWork:
         await self._withdraw(legs)
         return [one for leg in legs for one in self._left(leg)]
 
-    async def _until_over(self, legs: list[_Leg]) -> None:
+    async def _until_over(self, legs: list[Leg]) -> None:
         end_ms = self._end_ms()
-        while any(leg.waiting and not leg.over for leg in legs):
+        while any(leg.at_work for leg in legs):
             if self._must_stop() or not await self._see(legs):
                 return
             for leg in legs:
-                if leg.waiting and not leg.over:
+                if leg.at_work:
                     await self._step(leg)
                 if self._run.stopped:
                     return
-            if not any(leg.waiting and not leg.over for leg in legs):
+            if not any(leg.at_work for leg in legs):
                 return
             if self._desk.clock.now_ms() >= end_ms:
                 return
@@ -133,9 +100,9 @@ class RestingWork:
         run.stopped = run.stopped or desk.outdated(self._context)
         return bool(run.stopped)
 
-    async def _see(self, legs: list[_Leg]) -> bool:
+    async def _see(self, legs: list[Leg]) -> bool:
         """Fresh prices of everything that is worked; False where there are none."""
-        wanted = {leg.symbol for leg in legs if leg.waiting}
+        wanted = {leg.name for leg in legs if leg.waiting}
         try:
             await self._desk.see(wanted, self._run, within_ms=self._styles.poll_ms // 2)
         except (UnreachableError, VenueError, DataError) as error:
@@ -144,15 +111,20 @@ class RestingWork:
 
     # One leg
 
-    async def _step(self, leg: _Leg) -> None:
+    async def _step(self, leg: Leg) -> None:
         if leg.sent is not None:
             await self._look(leg)
+        if self._desk.guard.halted_symbols.keys() & {leg.name, EVERYTHING}:
+            leg.over = True
+            if leg.sent is not None:
+                await self._cancel(leg, "its symbol is halted")
+            return
         if leg.sent is not None and self._may_reprice(leg):
             await self._cancel(leg, "its place at the best price is lost")
-        if leg.sent is None and leg.waiting and not leg.over:
+        if leg.sent is None and leg.at_work:
             await self._place(leg)
 
-    def _best(self, leg: _Leg) -> Decimal | None:
+    def _best(self, leg: Leg) -> Decimal | None:
         """The price at which the leg's next order rests."""
         request = leg.waiting[0].request
         quote = self._run.quotes.get(request.symbol)
@@ -161,7 +133,7 @@ class RestingWork:
         tick = self._context.instruments[request.symbol].tick
         return resting_price(request.side, quote, tick, self._collar)
 
-    def _may_reprice(self, leg: _Leg) -> bool:
+    def _may_reprice(self, leg: Leg) -> bool:
         """The order's place is lost, and another one may be sent for it so soon."""
         assert leg.sent is not None
         row = leg.sent.row
@@ -171,7 +143,7 @@ class RestingWork:
             and self._may_send_again(leg)
         )
 
-    def _rests_too_little(self, leg: _Leg) -> bool:
+    def _rests_too_little(self, leg: Leg) -> bool:
         """What is left would be refused as a new order."""
         assert leg.sent is not None
         row = leg.sent.row
@@ -180,7 +152,7 @@ class RestingWork:
         closes = row.request.reduce_only
         return too_small(instrument, left, row.request.limit_price, reduce_only=closes)
 
-    def _may_send_again(self, leg: _Leg) -> bool:
+    def _may_send_again(self, leg: Leg) -> bool:
         """Within the owner's spacing, count and messages a second."""
         since = leg.sent_ms
         now_ms = self._desk.clock.now_ms()
@@ -190,7 +162,7 @@ class RestingWork:
             self._desk.guard.wait_ms() == 0
         )
 
-    async def _place(self, leg: _Leg) -> None:
+    async def _place(self, leg: Leg) -> None:
         price = self._best(leg)
         if price is None or not self._may_send_again(leg):
             leg.over = leg.repriced >= self._styles.max_reprices and leg.attempts > 0
@@ -213,7 +185,7 @@ class RestingWork:
             leg.sent = outcome
             await self._took(leg, outcome.row)
 
-    def _attempt(self, leg: _Leg, price: Decimal, time_in_force: str) -> PlannedOrder:
+    def _attempt(self, leg: Leg, price: Decimal, time_in_force: str) -> PlannedOrder:
         return attempt_of(
             leg.waiting[0],
             leg.attempts,
@@ -224,7 +196,7 @@ class RestingWork:
             time_in_force=time_in_force,
         )
 
-    def _denied(self, leg: _Leg, denied: Denied) -> None:
+    def _denied(self, leg: Leg, denied: Denied) -> None:
         """A plain denial may be gone when others have filled: it is tried once more at the end."""
         leg.over = True
         _, effect = BY_NAME.get(denied.control, (None, Effect.DENY))
@@ -235,18 +207,21 @@ class RestingWork:
             )
             leg.waiting.popleft()
 
-    async def _look(self, leg: _Leg) -> None:
+    async def _look(self, leg: Leg) -> None:
         """What became of the order that rests; what it filled is booked at once."""
         assert leg.sent is not None
         before = leg.sent.row
-        found = await self._desk.venue.find(before.symbol, before.client_id)
+        try:
+            found = await self._desk.venue.find(before.symbol, before.client_id)
+        except (UnreachableError, VenueError, DataError):
+            return  # not seen now; the next look or the cancel at the end will tell
         known = self._desk.journal.order(before.client_id)
         assert known is not None, "it was sent"
         if isinstance(found, Acknowledged) and not known.state.final:
             known = self._desk.journal.record_outcome(found)
         await self._took(leg, known)
 
-    async def _took(self, leg: _Leg, row: OrderRow) -> None:
+    async def _took(self, leg: Leg, row: OrderRow) -> None:
         """Takes in the state of the order at work."""
         assert leg.sent is not None
         before, leg.sent = leg.sent.row, replace(leg.sent, row=row)
@@ -275,7 +250,7 @@ class RestingWork:
 
     # Ending
 
-    async def _cancel(self, leg: _Leg, why: str) -> None:
+    async def _cancel(self, leg: Leg, why: str) -> None:
         """Cancels the order that rests; where nobody hears of it the leg ends here."""
         assert leg.sent is not None
         row = leg.sent.row
@@ -287,7 +262,7 @@ class RestingWork:
             return
         await self._took(leg, known)
 
-    async def _withdraw(self, legs: list[_Leg]) -> None:
+    async def _withdraw(self, legs: list[Leg]) -> None:
         """Nothing is left resting, or it is known that nobody knows."""
         why = self._run.stopped or "the time to rest is up"
         for leg in legs:
@@ -296,7 +271,7 @@ class RestingWork:
             if leg.sent is not None:  # unresolved: it counts at its worst until it is found out
                 await self._desk.settle(leg.sent, self._run)
 
-    async def _withdraw_at_any_price(self, legs: list[_Leg]) -> None:
+    async def _withdraw_at_any_price(self, legs: list[Leg]) -> None:
         """Something broke: cancels what rests, and lets what broke go on."""
         for leg in legs:
             if leg.sent is not None:
@@ -306,7 +281,7 @@ class RestingWork:
                 except (JournalError, UnreachableError, VenueError, DataError):
                     continue
 
-    def _left(self, leg: _Leg) -> list[PlannedOrder]:
+    def _left(self, leg: Leg) -> list[PlannedOrder]:
         """What is to be taken at once, at prices of now."""
         found: list[PlannedOrder] = []
         if leg.lost and leg.waiting:
@@ -326,11 +301,3 @@ class RestingWork:
             found.append(self._attempt(leg, price, "IOC"))
             leg.next()
         return found
-
-
-def _legs(orders: tuple[PlannedOrder, ...]) -> list[_Leg]:
-    """By symbol, in the order of the plan."""
-    waiting: dict[str, deque[PlannedOrder]] = {}
-    for one in orders:
-        waiting.setdefault(one.request.symbol, deque()).append(one)
-    return [_Leg(queue, queue[0].request.quantity) for queue in waiting.values()]
