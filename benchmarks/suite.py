@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from benchmarks import (
     backfill,
     covariance,
+    crowdcycle,
     cycle,
     decision,
     hedge,
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "riskupdate": riskupdate.run,
     "backfill": backfill.run,
     "cycle": cycle.run,
+    "crowd": crowdcycle.run,
     "order": order.run,
     "restart": restart.run,
     "startup": startup.run,
