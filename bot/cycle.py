@@ -7,6 +7,7 @@ somebody has to look before more is. Only a journal that fails stops the engine.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
@@ -18,6 +19,7 @@ from bot.controls.guard import Guard
 from bot.controls.plan import check_plan
 from bot.controls.table import number_of
 from bot.errors import JournalError
+from bot.measuring.hedge_account import ClosedHedge
 from bot.measuring.past import Past
 from bot.ports import Venue
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
@@ -54,6 +56,7 @@ class Engine:
         self._reconciled = False
         self._questions = VenueQuestions(parts.venue, parts.executor.guard, parts.clock)
         self._news = News(parts.journal, parts.log)
+        parts.monitor.when_closed(self._answer)
 
     @property
     def venue(self) -> Venue:
@@ -173,6 +176,11 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - a defect must be told, and must not trade on
             return defective(progress, self._parts, error)
 
+    def _answer(self, closed: Sequence[ClosedHedge]) -> None:
+        """Others closed hedges: tell, and decide at once, since what is missing cannot wait."""
+        answer(closed, self.guard, self._policy.aftermath)
+        self._decided_ms = None
+
     def _blank(self) -> CycleRecord:
         now_ms = self._parts.clock.now_ms()
         return CycleRecord(
@@ -193,9 +201,6 @@ class Engine:
         guard.look(
             look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
         )
-        if closed := look.observation.closed_externally:
-            answer(closed, guard, self._policy.aftermath)
-            self._decided_ms = None  # the hedge that is missing cannot wait
         self._news.others(look.observation)
         seen = progress.record = self._once_a_bar(described(progress.record, look))
         self._news.signals(seen, look, parts.outlook.board.problems)

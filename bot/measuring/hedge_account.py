@@ -4,7 +4,7 @@ In the hedge account the journal's quantity is ours and the rest is somebody's. 
 is believed once two reads agree, or once the account's list of trades tells how it came about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -66,6 +66,7 @@ class HedgeAccount:
         self._journal = journal
         self._clock = clock
         self._exclusive = exclusive
+        self.on_closed: Callable[[Sequence[ClosedHedge]], None] = lambda _closed: None
         name = f"hedge account {venue.account_name}"
         self._agreement = None if rule is None else Agreement(name, rule, journal, clock)
         self._disagreement: tuple[HedgeClosedExternally, ...] = ()
@@ -94,7 +95,10 @@ class HedgeAccount:
         """What is not ours where everything should be, in one line."""
         cure = "close it, or set venue.ownership to shared"
         for (symbol, _), quantity in _beside_ours(self._split(account)).items():
-            return f"{symbol}: {quantity} in the hedge sub-account {self.name} is not ours; {cure}"
+            return (
+                f"{symbol}: {quantity.normalize():f} in the hedge sub-account {self.name} is not "
+                f"ours; {cure}"
+            )
         for client_id in sorted(account.open_order_client_ids):
             if self._journal.order(client_id) is None:
                 return (
@@ -149,6 +153,8 @@ class HedgeAccount:
                 f"{first.symbol}: the journal has a hedge of {first.own_quantity} but the account "
                 f"holds {first.venue_quantity}; waiting for a second read that agrees"
             )
+        # People are told first: if this ends in between, it is found, told and booked again.
+        self.on_closed(closed)
         self._book(closed)
         self._disagreement = ()
         return self._split(account), tuple(closed)

@@ -5,7 +5,7 @@ Nothing is guessed: what is stale, missing or contradictory raises, and the cycl
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -107,6 +107,10 @@ class Monitor:
         self._shared_account = shared_account
         self._instruments: Mapping[str, Instrument] = {}
         self._instruments_read_ms: int | None = None
+
+    def when_closed(self, answer: Callable[[Sequence[ClosedHedge]], None]) -> None:
+        """``answer`` is told of hedges that others closed, before they are booked as closed."""
+        self._hedges.on_closed = answer
 
     @property
     def instruments_ms(self) -> int | None:
