@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from bot.faults.engine import BAND_USD
-from bot.faults.oracle.evidence import Evidence, ExchangeLog, read_tables
+from bot.faults.oracle.evidence import Evidence, ExchangeLog, Kept, read_tables
 from bot.faults.play import Play
 from bot.trading.styles import Style
 
@@ -17,7 +17,7 @@ def evidence_of(play: Play, ended: str) -> Evidence:
     images = []
     for image in play.images:
         with tempfile.TemporaryDirectory(dir=play.folder) as name:
-            images.append(read_tables(image, Path(name)))
+            images.append(Kept(image.when, image.left, *read_tables(image.files, Path(name))))
     return Evidence(
         exchange=_exchange_log(play),
         journal=tables,
@@ -28,6 +28,7 @@ def evidence_of(play: Play, ended: str) -> Evidence:
         second_started=play.second_started,
         band_usd=BAND_USD,
         told=() if play.wire is None else tuple(play.wire.told),
+        alerts=tuple(play.pager.told),
         lost_halts=play.lost_halts,
         rests=play.style is Style.POST_ONLY,
     )

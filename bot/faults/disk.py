@@ -132,6 +132,15 @@ class Disk:
             self.files[name].cut_power(die)
         self.small.cut_power(die)
 
+    def image_after_power_cut(self, die: random.Random) -> dict[str, bytes]:
+        """What a power cut just now would leave; nothing is lost."""
+        left = {}
+        for name, file in sorted(self.files.items()):
+            copy = DiskFile(bytearray(file.content), list(file.unsynced))
+            copy.cut_power(die)
+            left[name] = bytes(copy.content)
+        return left
+
     def image(self) -> dict[str, bytes]:
         """A copy of everything as programs see it now."""
         return {name: bytes(file.content) for name, file in self.files.items()}

@@ -241,6 +241,8 @@ def _lock_journal(play: Play) -> None:
 
 def _rot(play: Play) -> None:
     """Between two lives a page of the journal goes bad."""
+    # A clean end puts the log into the main file, which is what rots.
+    play.stop("stopped between two steps")
     play.kill("killed between two steps")
     file = play.disk.files.get(str(play.folder / JOURNAL_NAME))
     if file is None or len(file.content) < 2 * SECTOR_BYTES:

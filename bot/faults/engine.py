@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from bot.alerts import Alert, LogChannel
+from bot.alerts import Alert, AlertChannel, LogChannel
 from bot.controls.guard import Guard
 from bot.cycle import Engine, EngineParts, Policy
 from bot.faults.world import ACCOUNT, BOT_SYMBOLS, HEDGE_SYMBOLS, START_MS, SYMBOLS, instrument
@@ -295,6 +295,7 @@ class Doors:
     clock: Clock
     log: Logger
     state: StateFolder
+    pager: AlertChannel
     streams: StreamDesk | None = None
 
 
@@ -331,7 +332,7 @@ def build_engine(doors: Doors, journal: Journal, style: Style = Style.IOC) -> Fa
             # Nobody is there to acknowledge.
             replace(limits, unacknowledged_ms=None),
             switch=halt,
-            channels=(LogChannel(doors.log),),
+            channels=(doors.pager, LogChannel(doors.log)),
         ),
     )
     parts = EngineParts(

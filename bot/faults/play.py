@@ -3,11 +3,14 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot import requests
+from bot.alerts import Alert
 from bot.errors import LockHeldError
 from bot.faults.arrivals import OrderDoor, Told
 from bot.faults.disk import Disk, Mount
@@ -36,7 +39,10 @@ INSTALL_KEY = b"fault simulation, no secret key!"
 
 _STYLES = (Style.IOC, Style.POST_ONLY, Style.SLICED)
 _STYLE_SHARES = (70, 15, 15)
-_MOST_IMAGES = 2  # of the journal at a death, kept for the oracle
+_MOST_DEATHS = 2  # after which the journal is kept for the oracle
+_MOST_CUTS = 6  # of the power, imagined, after each of which the journal is kept
+_CUT_CHANCE = 0.01  # at each write and sync, in schedules that have them
+_CUT_EVERY = 5  # schedules one has them
 
 
 class ListLog:
@@ -49,6 +55,29 @@ class ListLog:
         self.lines.append((event, facts))
 
     debug = info = warning = error = _take
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The journal's files at some moment; ``left``: client ids of orders that had left by then."""
+
+    when: str
+    files: dict[str, bytes]
+    left: frozenset[str]
+
+
+class Pager:
+    """Reaches the operator; remembers what it told him and when."""
+
+    name = "pager"
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.told: list[tuple[int, str]] = []
+        self._now_ms = now_ms
+
+    async def send(self, alert: Alert) -> None:
+        """Tells him."""
+        self.told.append((self._now_ms(), alert.control))
 
 
 class Play:
@@ -83,6 +112,7 @@ class Play:
         self.promise = Promise()
         self.desk = operators_folder(folder, self.disk, self.promise)
         self.log = ListLog()
+        self.pager = Pager(lambda: self.world.now_ms)
         self.loop = asyncio.new_event_loop()
         self.crossed: Counter[str] = Counter()
         self.killed_at: Counter[str] = Counter()
@@ -98,7 +128,10 @@ class Play:
         self.rot: tuple[int, bytes, bytes] | None = None
         self.lives = 0
         self.outages: list[str] = []
-        self.images: list[dict[str, bytes]] = []
+        self.images: list[Image] = []
+        self._deaths = self._cuts = 0
+        self._cut_die = random.Random(f"cuts:{seed}")
+        self._cut_here = seed % _CUT_EVERY == 0
         self.wire = StreamWire(self.world, self.faults) if streams else None
         self._watch: KillWatch | None = None
         self._stack = ExitStack()
@@ -112,7 +145,7 @@ class Play:
         process.on_death = self._died
         clock = EngineClock(self.world, process)
         clock.offset_ms = self.offset_ms
-        mount = Mount(self.disk, process.cross, self.faults.count)
+        mount = Mount(self.disk, self._boundary, self.faults.count)
         self._mount, self._clock, self.process = mount, clock, process
         self.lives += 1
         self.trace.note(f"start {self.lives}")
@@ -148,7 +181,7 @@ class Play:
             self.wire.connect(desk, account, self._clock)
             market.on_quotes = desk.exchange_moved
         folder = PromisingFolder(self.folder, mount, self.promise)
-        return Doors(venue, market, FaultySource(line), self._clock, log, folder, desk)
+        return Doors(venue, market, FaultySource(line), self._clock, log, folder, self.pager, desk)
 
     @property
     def woken(self) -> bool:
@@ -208,6 +241,11 @@ class Play:
             self.process.die(why)
             self._gone(why)
 
+    def stop(self, why: str) -> None:
+        """End the process in good order between two steps."""
+        if self.engine is not None:
+            self._gone(why)
+
     def second_start(self) -> None:
         """Somebody starts another engine on the same state directory."""
         if self.engine is None:
@@ -262,8 +300,24 @@ class Play:
                 self.lost_halts += 1
         elif "killed" in why:
             self.faults.count("sigkill")
-        if len(self.images) < _MOST_IMAGES:
-            self.images.append(self.disk.image())
+        if self._deaths < _MOST_DEATHS:
+            self._deaths += 1
+            self._keep(f"after death {self._deaths}", self.disk.image())
+
+    def _keep(self, when: str, files: dict[str, bytes]) -> None:
+        """The journal as it is, and the orders that have left by now."""
+        left = frozenset(arrival.request.client_id for arrival in self.door.log)
+        self.images.append(Image(when, files, left))
+
+    def _boundary(self, name: str) -> None:
+        """A process comes to a write or sync of its disk."""
+        process = self.process
+        assert process is not None
+        process.cross(name)
+        if self._cut_here and self._cuts < _MOST_CUTS and self._cut_die.random() < _CUT_CHANCE:
+            self._cuts += 1
+            files = self.disk.image_after_power_cut(self._cut_die)
+            self._keep(f"after imagined power cut {self._cuts} at {name}", files)
 
     def _on_network(self, _name: str) -> None:
         """A process that the system stops for a while notices nothing; news come in meanwhile."""

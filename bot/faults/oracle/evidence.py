@@ -45,26 +45,42 @@ class ExchangeLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The journal as it was at some moment, or would have been after a power cut at it.
+
+    Attributes:
+        left: client ids of the orders that had left by then.
+        damage: what is wrong with the file; empty when it is sound.
+    """
+
+    when: str
+    left: frozenset[str]
+    damage: str
+    tables: Mapping[str, Rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One schedule's.
 
     Attributes:
         journal: tables by name; empty where there was never a journal.
         damage: what SQLite says of the file; empty when it is sound.
-        images: what SQLite and the tables say of the journal at each death, as (damage, tables).
+        images: the journal at some earlier moments.
         outputs: everything that the engine said or wrote, as text.
         ended: how the engine was when the schedule ended.
         second_started: a second engine got hold of the state directory.
         told: executions, and when the user stream told them; empty where nobody listened.
         rests: the owner wants orders to rest before they take.
         lost_halts: how often a power cut took a halt that somebody was told of.
+        alerts: what the operator was told: when, and by which control.
         band_usd: the largest sum of all positions.
     """
 
     exchange: ExchangeLog
     journal: Mapping[str, Rows]
     damage: str
-    images: Sequence[tuple[str, Mapping[str, Rows]]]
+    images: Sequence[Kept]
     outputs: str
     ended: str
     second_started: bool
@@ -72,6 +88,7 @@ class Evidence:
     told: Sequence[Told] = ()
     rests: bool = False
     lost_halts: int = 0
+    alerts: Sequence[tuple[int, str]] = ()
 
     @property
     def at_rest(self) -> bool:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from bot.faults.oracle.evidence import Evidence, Rows
+from bot.faults.oracle.evidence import Evidence, Kept, Rows
 from bot.faults.oracle.orders import STATES
 from bot.faults.wire import CANARY
 
@@ -13,17 +13,25 @@ def sound(evidence: Evidence) -> Iterator[str]:
     """I10: the file is sound, at the end and after every death."""
     if evidence.damage:
         yield f"the journal is damaged: {evidence.damage}"
-    for number, (damage, _) in enumerate(evidence.images):
-        if damage:
-            yield f"the journal after death {number + 1} is damaged: {damage}"
+    for image in evidence.images:
+        if image.damage:
+            yield f"the journal {image.when} is damaged: {image.damage}"
 
 
 def replays(evidence: Evidence) -> Iterator[str]:
     """I10: events and fills, replayed, give the orders as they stand; after every death too."""
     yield from _replayed(evidence.journal, "at the end")
-    for number, (damage, tables) in enumerate(evidence.images):
-        if not damage:
-            yield from _replayed(tables, f"after death {number + 1}")
+    for image in evidence.images:
+        if not image.damage:
+            yield from _replayed(image.tables, image.when)
+            yield from _remembers(image)
+
+
+def _remembers(image: Kept) -> Iterator[str]:
+    """What had left by then it knows of."""
+    known = {row["client_id"] for row in image.tables.get("orders", ())}
+    for client_id in sorted(image.left - known):
+        yield f"the journal {image.when} knows nothing of {client_id}, which had left"
 
 
 def _replayed(tables: Mapping[str, Rows], when: str) -> Iterator[str]:

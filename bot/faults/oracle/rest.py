@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from bot.faults.oracle.evidence import Evidence
 
+_BY_HAND = ("kill_switch", "latched")
+
 
 def inside_or_halted(evidence: Evidence) -> Iterator[str]:
     """I13."""
@@ -13,6 +15,22 @@ def inside_or_halted(evidence: Evidence) -> Iterator[str]:
             f"the engine is {evidence.ended}, all positions are worth "
             f"{evidence.exchange.net_usd:.0f} USD and the band is {evidence.band_usd:.0f} USD"
         )
+
+
+def halt_is_told(evidence: Evidence) -> Iterator[str]:
+    """I13: what a control has halted somebody was told of, unless he resumed it before."""
+    waiting: dict[str, str] = {}
+    for row in evidence.journal.get("events", ()):
+        if row["kind"] == "resumed":
+            waiting.clear()
+        elif row["kind"] in ("halted", "symbol_halted"):
+            control = json.loads(row["document"])["control"]
+            if control not in _BY_HAND:
+                waiting[control] = json.loads(row["document"])["reason"]
+    told = {control for _, control in evidence.alerts}
+    for control, reason in waiting.items():
+        if control not in told:
+            yield f"{control} has halted and nobody was told: {reason}"
 
 
 def no_defect(evidence: Evidence) -> Iterator[str]:

@@ -27,7 +27,7 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
     "I10": (journal.sound, journal.replays),
     "I11": (orders.legal_steps,),
     "I12": (journal.no_secret,),
-    "I13": (rest.inside_or_halted,),
+    "I13": (rest.inside_or_halted, rest.halt_is_told),
     "styles": (
         styles.nothing_else_is_sent,
         styles.rests_before_it_takes,
