@@ -12,10 +12,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.clock import SimulatedClock
+from bot.feeds.generated import generated_tape
+from bot.feeds.generated_universe import UNIVERSE
+from bot.feeds.tape import DAY_MS
+from bot.venues.http.face import Face
 from bot.venues.http.listen_keys import VALID_MS
 from bot.venues.http.server import LoopbackServer, serve_exchange
 from bot.venues.loopback import client
-from tests.face_market import Market, open_market
+from bot.venues.sim.exchange import SimulatedExchange
+from tests.face_market import Market
 
 FET, NEAR = "FET/USDT:USDT", "NEAR/USDT:USDT"
 EXAMPLES = Path(__file__).resolve().parents[2] / "shared/venue_examples/binance_usdm_official.json"
@@ -47,9 +53,20 @@ class Stage:
         raise AssertionError("nobody subscribed")
 
 
+def small_market() -> Market:
+    """A market of three contracts, two days old."""
+    specs = [one for one in UNIVERSE if one.base in ("BTC", "FET", "NEAR")]
+    tape = generated_tape(7, 1_750_000_000_000, history_days=2, specs=specs)
+    clock = SimulatedClock(tape.start_ms + 2 * DAY_MS + 17 * 60_000)
+    exchange = SimulatedExchange(tape.instruments.values(), clock, 7)
+    exchange.open_account("hedge", "sandbox-hedge-key", "sandbox-hedge-secret", Decimal(50_000))
+    exchange.update_market(tape.quotes(clock.now_ms()))
+    return Market(exchange, tape, clock, Face(exchange, tape, clock))
+
+
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
-    market = open_market()
+    market = small_market()
     async with serve_exchange(market.exchange, market.tape, market.clock) as server:
         key, secret = "sandbox-hedge-key", "sandbox-hedge-secret"
         now_ms = market.clock.now_ms
@@ -118,7 +135,7 @@ async def test_prices_are_told_each_time_that_the_market_moves() -> None:
 
 
 async def test_a_listen_key_lives_for_an_hour_unless_it_is_kept() -> None:
-    market = open_market()
+    market = small_market()
     key = "sandbox-hedge-key"
 
     def ask(method: str) -> tuple[int, Any]:
