@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bot.alerts import FileChannel
 from bot.controls.books import Income
 from bot.controls.facts import PretradeLimits
 from bot.faults.engine import Doors, FaultEngine, build_engine, settings
@@ -174,14 +175,22 @@ class Stage:
         """An engine on the folder; may be asked for again, as after a restart."""
         with engine_state(self.folder, self.clock, install_key=b"selftest" * 4) as journal:
             self.journal = journal
-            log = silent_log(self.clock)
-            doors = Doors(
-                self.venue, self.market, self.source, self.clock, log, state_folder(self.folder)
-            )
-            self.engine = build_engine(doors, journal)
+            self.engine = build_engine(self.doors(), journal)
             if start:
                 await self.engine.start()
             yield self
+
+    def doors(self) -> Doors:
+        """The ways of an engine to this world; alerts go to the file."""
+        return Doors(
+            self.venue,
+            self.market,
+            self.source,
+            self.clock,
+            silent_log(self.clock),
+            state_folder(self.folder),
+            FileChannel(self.folder),
+        )
 
     def executor(self, **limits: Any) -> Executor:
         """As the engine's, with some limits of its own."""

@@ -11,13 +11,12 @@ from bot import requests
 from bot.controls.asking import require_harmless_key
 from bot.controls.raised import limits_of
 from bot.errors import JournalError, LockHeldError, SafetyError
-from bot.faults.engine import settings
+from bot.faults.engine import build_engine, settings
 from bot.kill import KillWatch
 from bot.lock import EngineLock, engine_state
 from bot.logs import silent_log
 from bot.selftest.stage import NEAR, RENDER, Piece, Stage
 from bot.selftest.trip import Trip, must
-from bot.state_files import state_folder
 from bot.trading.orders import OrderState, Side
 from bot.wiring import Surroundings, open_engine
 from config.errors import ConfigError
@@ -157,17 +156,7 @@ async def _restart(stage: Stage) -> str:
 
 async def _again(stage: Stage) -> Stage:
     """A new engine on the same journal, as after a restart."""
-    from bot.faults.engine import Doors, build_engine
-
-    doors = Doors(
-        stage.venue,
-        stage.market,
-        stage.source,
-        stage.clock,
-        silent_log(stage.clock),
-        state_folder(stage.folder),
-    )
-    stage.engine = build_engine(doors, stage.journal)
+    stage.engine = build_engine(stage.doors(), stage.journal)
     stage.engine.guard.start(limits_of(settings()))
     await stage.engine.start()
     return stage
