@@ -6,7 +6,7 @@ alerts, halts, and what operators ask for.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from bot.alerts import AlertChannel
@@ -184,11 +184,6 @@ class Guard(Resuming):
         )
         for (control, about), found in unsettled(rows, booked).items():
             self.alert(control, about, found.reason)
-
-    def closed_by_others(self, symbols: Iterable[str]) -> None:
-        """Hedges that shrank without us: auto-deleveraging, a liquidation, somebody's hand."""
-        for symbol in symbols:
-            self.alert("closed_by_others", symbol, f"{symbol}: others closed a part of our hedge")
 
     def open_ids(self) -> dict[str, str]:
         """Symbols of our orders that may be open, by client id; from memory if need be."""
