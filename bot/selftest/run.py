@@ -1,12 +1,12 @@
 """Runs all trips, each in a world of its own."""
 
 from bot.controls.table import TABLE, Control
-from bot.selftest import orders, state, system
+from bot.selftest import money, orders, state, system
 from bot.selftest.stage import open_stage
 from bot.selftest.trip import Result, Trip, UntrippedError
 
 TRIPS: dict[int, Trip] = {
-    trip.number: trip for trip in (*orders.TRIPS, *state.TRIPS, *system.TRIPS)
+    trip.number: trip for trip in (*orders.TRIPS, *state.TRIPS, *money.TRIPS, *system.TRIPS)
 }
 
 
