@@ -85,7 +85,7 @@ class Scene:
         self.venue = ScriptedVenue(clock)
         self.market = Market(clock)
         self.sources: list[Source] = []
-        self.shared = False
+        self.shared = self.exclusive = self.legs_apart = False
         self.account_change: dict[str, Any] = {}
         self._monitor: Monitor | None = None
 
@@ -106,6 +106,8 @@ class Scene:
                 clock=self.clock,
                 ages=Ages(mark_ms=3_000, balance_ms=30_000),
                 shared_account=self.shared,
+                exclusive=self.exclusive,
+                legs_apart=self.legs_apart,
             )
         return await self._monitor.observe(candidates)
 
@@ -199,6 +201,32 @@ async def test_in_a_shared_account_the_rest_is_the_bots(scene: Scene) -> None:
         ("bot", ACCOUNT, TAO, "BOTH"): 3,
     }
     assert seen.bot_listed == {BTC, "WLD/USDT:USDT"}
+
+
+async def test_in_a_sub_account_whatever_is_not_ours_holds_the_cycle(scene: Scene) -> None:
+    scene.exclusive = True
+    scene.fill("-100")
+    scene.venue_holds(FET="-100")
+    await scene.look()
+    scene.venue_holds(FET="-130")
+    line = f"FET/USDT:USDT: -30 in the hedge sub-account {ACCOUNT} is not ours; close it, or set"
+    with pytest.raises(DataError, match=f"^{line} venue.ownership to shared$"):
+        await scene.look()
+    scene.venue_holds(FET="-100")
+    scene.account_change = {"open_order_client_ids": frozenset({"web_1"})}
+    with pytest.raises(DataError, match=r"^order web_1 is open in the hedge sub-account"):
+        await scene.look()
+    scene.account_change = {"open_order_client_ids": frozenset({"h11"})}  # of ours, just ended
+    assert rows(await scene.look()) == {("hedge", ACCOUNT, FET, "BOTH"): -100}
+
+
+async def test_in_hedge_mode_a_bots_orders_do_not_meet_ours(scene: Scene) -> None:
+    scene.shared = scene.legs_apart = True
+    scene.venue_holds(TAO_LONG="3")
+    scene.account_change = {"hedge_mode": True, "open_order_symbols": frozenset({BTC})}
+    seen = await scene.look()
+    assert rows(seen) == {("bot", ACCOUNT, TAO, "LONG"): 3}
+    assert seen.bot_listed == frozenset()
 
 
 async def test_rows_of_hedge_mode_are_told_apart_by_their_side(scene: Scene) -> None:

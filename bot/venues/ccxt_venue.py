@@ -94,6 +94,12 @@ class CcxtVenue:
         """As the config calls it."""
         return self._name
 
+    @property
+    def receive_window_ms(self) -> int:
+        """How long after it was signed the exchange may still take a request; 0 if not told."""
+        told = self._exchange.options.get("recvWindow")
+        return int(told) if isinstance(told, int | float) and told > 0 else 0
+
     async def close(self) -> None:
         """Gives back sockets."""
         await self._wire.close()
