@@ -20,13 +20,12 @@ from bot.trading.cancels import CancelOutcome, Cancels
 from bot.trading.desk import PLAN_MAX_AGE_MS, OrderDesk
 from bot.trading.execution_report import ExecutionContext, PlaceResult, Run
 from bot.trading.orders import Acknowledged, OrderState
-from bot.trading.planner import PlannedOrder, PlanSettings, limit_price
+from bot.trading.planner import PlannedOrder
 from bot.trading.reconcile import book_fills
 from bot.trading.resting_leg import Leg, legs_of
 from bot.trading.resting_price import (
     POST_ONLY,
     WOULD_TAKE,
-    attempt_of,
     lost_its_place,
     resting_price,
     too_small,
@@ -59,14 +58,15 @@ class RestingWork:
         Raises:
             JournalError: the journal failed; what rests was cancelled as far as that goes.
         """
-        legs = legs_of(orders)
+        legs = legs_of(orders, self._desk.venue.account_name, self._desk.journal.install_key)
         try:
             await self._until_over(legs)
         except (asyncio.CancelledError, Exception):
             await self._withdraw_at_any_price(legs)
             raise
         await self._withdraw(legs)
-        return [one for leg in legs for one in self._left(leg)]
+        quotes, instruments = self._run.quotes, self._context.instruments
+        return [one for leg in legs for one in leg.left(quotes, instruments, self._collar)]
 
     async def _until_over(self, legs: list[Leg]) -> None:
         end_ms = self._end_ms()
@@ -128,10 +128,10 @@ class RestingWork:
         """The price at which the leg's next order rests."""
         request = leg.waiting[0].request
         quote = self._run.quotes.get(request.symbol)
-        if quote is None:
+        instrument = self._context.instruments.get(request.symbol)
+        if quote is None or instrument is None:
             return None
-        tick = self._context.instruments[request.symbol].tick
-        return resting_price(request.side, quote, tick, self._collar)
+        return resting_price(request.side, quote, instrument.tick, self._collar)
 
     def _may_reprice(self, leg: Leg) -> bool:
         """The order's place is lost, and another one may be sent for it so soon."""
@@ -173,9 +173,8 @@ class RestingWork:
         if instrument is None or too_small(instrument, leg.rest, price, reduce_only=closes):
             leg.next()
             return
-        outcome = await self._desk.place(
-            self._attempt(leg, price, POST_ONLY), self._context, self._run
-        )
+        order = leg.attempt(price, POST_ONLY)
+        outcome = await self._desk.place(order, self._context, self._run)
         if isinstance(outcome, Denied):
             self._denied(leg, outcome)
         elif outcome is not None:
@@ -184,17 +183,6 @@ class RestingWork:
             leg.attempts += 1
             leg.sent = outcome
             await self._took(leg, outcome.row)
-
-    def _attempt(self, leg: Leg, price: Decimal, time_in_force: str) -> PlannedOrder:
-        return attempt_of(
-            leg.waiting[0],
-            leg.attempts,
-            account=self._desk.venue.account_name,
-            install_key=self._desk.journal.install_key,
-            quantity=leg.rest,
-            price=price,
-            time_in_force=time_in_force,
-        )
 
     def _denied(self, leg: Leg, denied: Denied) -> None:
         """A plain denial may be gone when others have filled: it is tried once more at the end."""
@@ -205,7 +193,7 @@ class RestingWork:
             self._run.results.append(
                 PlaceResult(request, OrderState.PLANNED, denied=denied, detail=denied.reason)
             )
-            leg.waiting.popleft()
+            leg.next()
 
     async def _look(self, leg: Leg) -> None:
         """What became of the order that rests; what it filled is booked at once."""
@@ -280,24 +268,3 @@ class RestingWork:
                     await self._cancels.cancel(row.symbol, row.client_id, "the plan broke off")
                 except (JournalError, UnreachableError, VenueError, DataError):
                     continue
-
-    def _left(self, leg: Leg) -> list[PlannedOrder]:
-        """What is to be taken at once, at prices of now."""
-        found: list[PlannedOrder] = []
-        if leg.lost and leg.waiting:
-            leg.next()  # it may have filled
-        while leg.waiting:
-            request = leg.waiting[0].request
-            instrument = self._context.instruments.get(request.symbol)
-            quote = self._run.quotes.get(request.symbol)
-            price = request.limit_price
-            if instrument is not None and quote is not None:
-                settings = PlanSettings(max_order_usd=_ZERO, collar=self._collar)
-                price = limit_price(request.side, quote, instrument.tick, settings) or price
-                closes = request.reduce_only
-                if leg.attempts and too_small(instrument, leg.rest, price, reduce_only=closes):
-                    leg.next()
-                    continue
-            found.append(self._attempt(leg, price, "IOC"))
-            leg.next()
-        return found
