@@ -15,17 +15,22 @@ _Row = tuple[str, str, FloatArray, float]
 
 
 class _Rows:
-    """Caps on weighted sums, R of them: their caps, scopes and weights (R, N)."""
+    """Caps on weighted sums, R of them: their caps, scopes and weights (R, N), and (R, N) what
+    sizes add to them in doubt."""
 
-    def __init__(self, n: int, rows: Sequence[_Row]) -> None:
+    def __init__(self, n: int, rows: Sequence[_Row], doubt: FloatArray | None = None) -> None:
         self.caps = [row[0] for row in rows]
         self.scopes = [row[1] for row in rows]
         self.weights: FloatArray = np.array([row[2] for row in rows]).reshape(len(rows), n)
         self._limits = [row[3] for row in rows]
+        self.doubt: FloatArray = np.zeros((len(rows), n))
+        if doubt is not None:
+            self.doubt[[cap == "beta_net_usd" for cap in self.caps]] = doubt
 
     def told(self, movable: NDArray[np.bool_]) -> Iterator[tuple[str, str, float, bool]]:
         """Cap, scope and limit in USD of each row, and whether something movable has a weight."""
-        moved = ((self.weights != 0) & movable).any(axis=1).tolist()
+        # A beta of 0 that is not sure to be 0 moves its cap all the same.
+        moved = (((self.weights != 0) | (self.doubt != 0)) & movable).any(axis=1).tolist()
         return zip(self.caps, self.scopes, self._limits, moved, strict=True)
 
 
@@ -44,7 +49,7 @@ def cap_table(
     limits, n = choices.limits, len(facts.symbols)
     movable = upper > lower
     any_moves = bool(movable.any())
-    book = _Rows(n, _book_rows(facts, choices))
+    book = _Rows(n, _book_rows(facts, choices), choices.beta_doubt(facts))
     gross = _Rows(n, _hedge_rows(facts, choices))
     stress = facts.stress if limits.stress_use is not None else None
     names: list[str] = []
@@ -83,7 +88,7 @@ def cap_table(
         current=facts.hedge_usd,
         has_token=limits.token_usd is not None,
         book_rows=book.weights,
-        book_doubt=_book_doubt(facts, choices, book.caps),
+        book_doubt=book.doubt,
         hedge_rows=gross.weights,
         stress_rows=np.empty((0, n)) if stress is None else -stress.returns,
         stress_margin=np.zeros(n) if stress is None else stress.margin_rate,
@@ -119,14 +124,6 @@ def _hedge_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
     if limits.margin_use is not None:
         margin = limits.margin_use * max(facts.equity_usd, 0.0)
         rows.append(("margin_use", "", facts.initial_margin_rate, margin))
-    return rows
-
-
-def _book_doubt(facts: HedgeFacts, choices: HedgeChoices, caps: Sequence[str]) -> FloatArray:
-    doubt = choices.beta_doubt(facts)
-    rows: FloatArray = np.zeros((len(caps), len(facts.symbols)))
-    if doubt is not None:
-        rows[[cap == "beta_net_usd" for cap in caps]] = doubt
     return rows
 
 
