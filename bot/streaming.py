@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from bot.feeds.live_prices import LivePrices
@@ -164,7 +165,8 @@ class StreamBuilder:
             return found
 
         def made(row: Mapping[str, Any]) -> None:
-            news = read_news(row, lambda symbol: _size(opened[0], symbol), self.clock.now_ms())
+            size = partial(_size, opened[0])
+            news = read_news(access.exchange, row, size, self.clock.now_ms())
             if news is not None:
                 self.desk.told(account, news)
 

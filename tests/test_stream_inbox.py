@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from bot.trading.orders import OrderState, Side
 from bot.venues.sim.errors import VenueReject
 from bot.venues.sim.records import TimeInForce
-from bot.venues.streams.forced import Forced, forced_by
 from bot.venues.streams.from_exchange import news_of
 from bot.venues.streams.inbox import Health, StreamInbox, trade_key
 from bot.venues.streams.news import (
@@ -185,14 +184,6 @@ def test_positions_money_and_settings_follow_the_latest_transaction() -> None:
     assert inbox.take_in(SettingsNews(20, 20, FET, "leverage", "7"), 30)
     assert inbox.take_in(MarginNews(20, 20, (FET,)), 30)
     assert not inbox.take_in(MarginNews(19, 19, (FET,)), 30)
-
-
-def test_forced_orders_are_told_from_those_of_clients() -> None:
-    assert forced_by("autoclose-17") is Forced.LIQUIDATION
-    assert forced_by("adl_autoclose") is Forced.AUTO_DELEVERAGING
-    assert forced_by("settlement_autoclose-3") is Forced.SETTLEMENT
-    assert forced_by("x-1", "LIQUIDATION") is Forced.LIQUIDATION
-    assert forced_by("h1abcdefghijklmnopqrstuvwx", "limit") is None
 
 
 def test_news_that_nobody_takes_are_not_kept_for_ever() -> None:

@@ -22,6 +22,7 @@ from bot.journal.journal import Journal
 from bot.logs import open_log
 from bot.streaming import Access, StreamBuilder
 from bot.trading.orders import Side
+from bot.trading.venue_closes import CloseKind
 from bot.venues.clients import make_client
 from bot.venues.http.listen_keys import VALID_MS
 from bot.venues.http.server import LoopbackServer, serve_exchange
@@ -33,7 +34,6 @@ from bot.venues.sim.records import NewOrder, OrderType, TimeInForce
 from bot.venues.streams import task as task_module
 from bot.venues.streams.backoff import Backoff
 from bot.venues.streams.desk import StreamDesk
-from bot.venues.streams.forced import Forced
 from bot.venues.streams.inbox import Health
 from bot.venues.streams.news import StreamNews
 from bot.venues.streams.watched import WatchedAccount
@@ -231,7 +231,7 @@ async def test_what_the_exchange_does_by_force_is_told_at_once(
         await here.until(lambda: _falls(here, quotes))
         await here.until(lambda: bool(here.desk.forced))
         (symbol, client_id), news = next(iter(here.desk.forced.items()))
-        assert (symbol, news.forced) == (FET, Forced.LIQUIDATION)
+        assert (symbol, news.forced) == (FET, CloseKind.LIQUIDATION)
         assert client_id.startswith("autoclose-")
         found = [one.document for one in here.journal.events(kind="forced_order")]
         assert [one["kind"] for one in found] == ["liquidation"]

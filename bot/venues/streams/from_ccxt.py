@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bot.trading.orders import OrderState, Side
+from bot.trading.venue_closes import CloseKind, kind_of_client_id
 from bot.venues.ccxt_market import number
+from bot.venues.close_causes import cause_of
 from bot.venues.streams.news import (
     MarginNews,
     MoneyNews,
@@ -23,11 +25,20 @@ _STATES: Final = {
     "rejected": OrderState.REJECTED,
 }
 
+_FORCED_TYPES: Final = {
+    "liquidation": CloseKind.LIQUIDATION,
+    "full_liquidation": CloseKind.LIQUIDATION,
+    "partial_liquidation": CloseKind.LIQUIDATION,
+    "adl": CloseKind.ADL,
+    "delivery": CloseKind.SETTLEMENT,
+}
+"""Kinds of orders of Binance and OKX that no client can send."""
+
 ContractSize = Callable[[str], Decimal]
 Row = Mapping[str, Any]
 
 
-def read_news(row: Row, size: ContractSize, now_ms: int) -> StreamNews | None:
+def read_news(venue: str, row: Row, size: ContractSize, now_ms: int) -> StreamNews | None:
     """What a structure tells; None where it is none of ours, or cannot be read.
 
     A stream is news and no record: what cannot be read is left to REST. ``size`` gives base units
@@ -35,9 +46,9 @@ def read_news(row: Row, size: ContractSize, now_ms: int) -> StreamNews | None:
     """
     try:
         if "takerOrMaker" in row and row.get("id") is not None:
-            return _trade(row, size, now_ms)
+            return _trade(venue, row, size, now_ms)
         if "clientOrderId" in row and row.get("status") is not None:
-            return _order(row, size, now_ms)
+            return _order(venue, row, size, now_ms)
         if "contracts" in row and "side" in row:
             return _position(row, size, now_ms)
         if isinstance(row.get("total"), Mapping):
@@ -74,9 +85,10 @@ def says_expired(message: object) -> bool:
     )
 
 
-def _order(row: Row, size: ContractSize, now_ms: int) -> OrderNews:
+def _order(venue: str, row: Row, size: ContractSize, now_ms: int) -> OrderNews:
     symbol, info = str(row["symbol"]), row.get("info") or {}
     filled = _decimal(row.get("filled") or 0) * size(symbol)
+    client_id = str(row.get("clientOrderId") or "")
     state = _STATES.get(str(row["status"]))
     if state is None:
         state = OrderState.PARTIAL if filled else OrderState.LIVE
@@ -85,28 +97,29 @@ def _order(row: Row, size: ContractSize, now_ms: int) -> OrderNews:
         at_ms,
         at_ms,
         symbol=symbol,
-        client_id=str(row.get("clientOrderId") or ""),
+        client_id=client_id,
         venue_order_id=str(row.get("id") or ""),
         state=state,
         filled_quantity=filled,
-        order_type=_raw_type(info, row),
+        forced=_forced(venue, info, client_id),
     )
 
 
-def _trade(row: Row, size: ContractSize, now_ms: int) -> TradeNews:
+def _trade(venue: str, row: Row, size: ContractSize, now_ms: int) -> TradeNews:
     symbol, info = str(row["symbol"]), row.get("info") or {}
     at_ms = _time(row, now_ms, "timestamp")
+    client_id = str(_raw(info, "c", "clientOrderId", "orderLinkId", "clOrdId") or "")
     return TradeNews(
         at_ms,
         at_ms,
         symbol=symbol,
         trade_id=str(row["id"]),
-        client_id=str(_raw(info, "c", "clientOrderId", "orderLinkId", "clOrdId") or ""),
+        client_id=client_id,
         venue_order_id=str(row.get("order") or ""),
         side=Side(str(row["side"])),
         quantity=_decimal(row["amount"]) * size(symbol),
         price=_decimal(row["price"]),
-        order_type=_raw_type(info, row),
+        forced=_forced(venue, info, client_id),
     )
 
 
@@ -136,8 +149,11 @@ def _raw(info: object, *names: str) -> object:
     return next((info[name] for name in names if info.get(name)), None)
 
 
-def _raw_type(info: object, row: Row) -> str:
-    return str(_raw(info, "o", "category", "execType") or row.get("type") or "")
+def _forced(venue: str, info: object, client_id: str) -> CloseKind | None:
+    """Which part of the exchange sent an order; None for a client's."""
+    told = cause_of(venue, info) if isinstance(info, Mapping) else ""
+    type_ = str(_raw(info, "o", "category") or "").lower()
+    return CloseKind(told) if told else _FORCED_TYPES.get(type_) or kind_of_client_id(client_id)
 
 
 def _time(row: Row, now_ms: int, *names: str) -> int:

@@ -3,9 +3,9 @@
 from typing import Final
 
 from bot.trading.orders import OrderState
+from bot.trading.venue_closes import kind_of_client_id
 from bot.venues.sim.events import (
     AccountChanged,
-    Execution,
     LeverageChanged,
     MarginCalled,
     MarketMoved,
@@ -54,8 +54,7 @@ def news_of(event: SimEvent, account: str) -> tuple[StreamNews, ...]:
 def _of_order(event: OrderChanged) -> tuple[StreamNews, ...]:
     order, trade = event.order, event.trade
     times = event.stamp.event_ms, event.stamp.transaction_ms
-    forced = event.execution is Execution.CALCULATED
-    type_ = "LIQUIDATION" if forced else order.type.value
+    forced = kind_of_client_id(order.client_id)
     found: list[StreamNews] = []
     if trade is not None:
         found.append(
@@ -68,7 +67,7 @@ def _of_order(event: OrderChanged) -> tuple[StreamNews, ...]:
                 side=trade.side,
                 quantity=trade.quantity,
                 price=trade.price,
-                order_type=type_,
+                forced=forced,
             )
         )
     found.append(
@@ -79,7 +78,7 @@ def _of_order(event: OrderChanged) -> tuple[StreamNews, ...]:
             venue_order_id=str(order.order_id),
             state=_STATES[order.status],
             filled_quantity=order.filled_quantity,
-            order_type=type_,
+            forced=forced,
         )
     )
     return tuple(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.trading.orders import OrderState, Side
-from bot.venues.streams.forced import Forced, forced_by
+from bot.trading.venue_closes import CloseKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class OrderNews:
 
     Attributes:
         filled_quantity: executed so far.
-        order_type: the exchange's word for it.
+        forced: why the exchange itself sent it; None for a client's order.
     """
 
     event_ms: int
@@ -27,17 +27,16 @@ class OrderNews:
     venue_order_id: str
     state: OrderState
     filled_quantity: Decimal
-    order_type: str = ""
-
-    @property
-    def forced(self) -> Forced | None:
-        """The exchange sent it by force."""
-        return forced_by(self.client_id, self.order_type)
+    forced: CloseKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TradeNews:
-    """One execution. It is booked by nobody from here: REST tells it again, with its fee."""
+    """One execution. It is booked by nobody from here: REST tells it again, with its fee.
+
+    Attributes:
+        forced: why the exchange itself sent its order; None for a client's order.
+    """
 
     event_ms: int
     transaction_ms: int
@@ -48,12 +47,7 @@ class TradeNews:
     side: Side
     quantity: Decimal
     price: Decimal
-    order_type: str = ""
-
-    @property
-    def forced(self) -> Forced | None:
-        """The exchange sent its order by force."""
-        return forced_by(self.client_id, self.order_type)
+    forced: CloseKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
