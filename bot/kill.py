@@ -8,7 +8,7 @@ exchange's dead-man switch armed where nobody else's orders are in the account.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from bot.controls.dead_man import DeadMan
 from bot.controls.guard import Guard
@@ -39,18 +39,20 @@ class KillWatch:
         self._dead_man = DeadMan(venue, guard, journal, clock)
 
     async def run(self) -> None:
-        """Until cancelled."""
-        ticks = 0
+        """Until cancelled; none of these waits for another."""
+        await asyncio.gather(
+            self._every(LOOK_EVERY_S, self.look),
+            self._every(TICK_EVERY_S, self._end_old),
+            self._every(TICK_EVERY_S, self._tell),
+        )
+
+    async def _every(self, seconds: float, what: Callable[[], Awaitable[None]]) -> None:
         while True:
-            ticks += 1
             try:
-                await self.look()
-                if ticks * LOOK_EVERY_S >= TICK_EVERY_S:
-                    ticks = 0
-                    await self.tick()
+                await what()
             except Exception as error:  # noqa: BLE001 - a watch that ends is worse than any defect
                 self._log.error("defect", reason=f"kill watch: {type(error).__name__}")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(seconds)
 
     async def look(self) -> None:
         """Cancels our open orders once, when the switch goes on; then latches it."""
@@ -65,13 +67,20 @@ class KillWatch:
                 self._guard.saw_switch()
 
     async def tick(self) -> None:
-        """Alerts that nobody has been told of, and orders that stay open for too long."""
+        """Orders that stay open for too long, and alerts that nobody has been told of."""
+        await self._end_old()
+        await self._tell()
+
+    async def _end_old(self) -> None:
         # A journal that fails ends the engine where it trades; here it must not end the watch.
+        with contextlib.suppress(JournalError):
+            await self.cancel(self.too_old(), "watchdog")
+            await self._dead_man.tick()
+
+    async def _tell(self) -> None:
         with contextlib.suppress(JournalError):
             self._guard.tick()
             await self._guard.tell()
-            await self.cancel(self.too_old(), "watchdog")
-            await self._dead_man.tick()
 
     def too_old(self) -> dict[str, str]:
         """Open orders of ours past their time."""

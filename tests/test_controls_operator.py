@@ -166,6 +166,38 @@ async def test_the_watch_cancels_within_two_seconds_of_the_file() -> None:
         assert event.document["control"] == "kill_switch"
 
 
+async def test_a_channel_that_hangs_keeps_no_cancel_back() -> None:
+    """The alert takes its five seconds; the kill switch does not wait for it."""
+
+    class Hangs:
+        name = "hangs"
+
+        async def send(self, _alert: Any) -> None:
+            started.set()
+            await asyncio.sleep(60)
+
+    async with open_stage() as stage:
+        started = asyncio.Event()
+        resting = Piece(price="5.04", time_in_force="GTC")
+        await stage.send(resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        guard = stage.engine.guard
+        guard._channels = (Hangs(),)
+        guard.alert("missing_fee", NEAR, "no fee")
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, guard, stage.journal, stage.clock, log)
+        task = asyncio.create_task(watch.run())
+        try:
+            await asyncio.wait_for(started.wait(), 5.0)
+            (stage.folder / "HALT").touch()
+            begun = time.perf_counter()
+            while stage.world.hedge.open_orders():
+                assert time.perf_counter() - begun < 2.0
+                await asyncio.sleep(0.01)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_the_watch_cancels_in_time_while_another_process_holds_the_journal() -> None:
     async with open_stage() as stage:
         resting = Piece(price="5.04", time_in_force="GTC")
