@@ -60,16 +60,21 @@ class RuleMemory:
         self._times: deque[int] = deque(maxlen=bars)
         self._values: deque[FloatArray] = deque(maxlen=bars)
         self._count = count
+        self._state: SignalState | None = None  # of what is there now, once it was asked for
 
     def push(self, time_ms: int, values: FloatArray) -> None:
         """One more bar."""
         self._times.append(time_ms)
         self._values.append(values)
+        self._state = None
 
     def state(self) -> SignalState:
         """Where it stands."""
-        values = np.array(self._values).reshape(-1, self._count)
-        return replay(self._rule, values, np.array(self._times, dtype=np.int64))
+        if self._state is None:
+            values = np.array(self._values).reshape(-1, self._count)
+            times_ms = np.array(self._times, dtype=np.int64)
+            self._state = replay(self._rule, values, times_ms)
+        return self._state
 
     @property
     def first_ms(self) -> int | None:
@@ -271,4 +276,4 @@ def _from(signals: Iterable[Signal], first_ms: int | None) -> Iterable[Signal]:
     """Marked where they are as old as what is remembered, and so may be older."""
     for one in signals:
         earlier = first_ms is not None and one.since_ms <= first_ms
-        yield replace(one, since_earlier=earlier)
+        yield one if one.since_earlier is earlier else replace(one, since_earlier=earlier)
