@@ -204,3 +204,19 @@ async def test_the_cycle_record_tells_what_its_orders_cost(tmp_path: Path) -> No
         expected = sum(c["expected_fee_usd"] + c["expected_spread_usd"] for c in record.costs)
         whole = record.proposal.fee_usd + record.proposal.spread_usd
         assert expected == pytest.approx(whole, rel=0.02)
+
+
+async def test_costs_are_found_without_reading_all_events(tmp_path: Path) -> None:
+    async with open_styles(tmp_path, ExecutionStyles()) as stage:
+        await stage.run(plan_of(SHORT_FET))
+        for kind in ("order_costs", "impact_refit"):
+            plan = stage.journal._connection.execute(
+                f"EXPLAIN QUERY PLAN SELECT * FROM events WHERE kind = '{kind}' AND id > ? "  # noqa: S608
+                "AND +timestamp_ms >= ? ORDER BY id DESC LIMIT ?",
+                (0, 0, -1),
+            ).fetchall()
+            assert [f"USING INDEX events_{kind}" in row["detail"] for row in plan] == [True]
+        [event] = stage.journal.kept_events("order_costs")
+        assert [event] == stage.journal.events(kind="order_costs")
+        assert stage.journal.kept_events("order_costs", after_id=event.event_id) == []
+        assert stage.journal.kept_events("order_costs", since_ms=NOW_MS + 1) == []

@@ -79,4 +79,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             venue_order_id TEXT NOT NULL, client_id TEXT NOT NULL, price TEXT NOT NULL,
             fee_usd TEXT, realised_pnl_usd TEXT, UNIQUE (account, symbol, trade_id)) STRICT""",
     ),
+    (
+        # Costs are read from the beginning at every start; they are few among the events.
+        "CREATE INDEX events_order_costs ON events (id) WHERE kind = 'order_costs'",
+        "CREATE INDEX events_impact_refit ON events (id) WHERE kind = 'impact_refit'",
+    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from bot.journal.anchor import read_anchor
 from bot.journal.chain import Head
@@ -15,6 +15,7 @@ from bot.journal.rows import (
     EventRow,
     OrderRow,
     close_row,
+    event_row,
     fill_row,
     funding_row,
     order_row,
@@ -175,6 +176,24 @@ class JournalReader:
             )
             for row in reversed(rows)
         ]
+
+    def kept_events(
+        self,
+        kind: Literal["order_costs", "impact_refit"],
+        *,
+        after_id: int = 0,
+        since_ms: int = 0,
+        limit: int | None = None,
+    ) -> list[EventRow]:
+        """The same of a kind that has an index of its own: found without reading all others."""
+        rows = self._rows(
+            f"SELECT * FROM events WHERE kind = '{kind}' AND id > ? AND +timestamp_ms >= ? "  # noqa: S608 - one of two names
+            "ORDER BY id DESC LIMIT ?",
+            after_id,
+            since_ms,
+            -1 if limit is None else limit,
+        )
+        return [event_row(row) for row in reversed(rows)]
 
     def order(self, client_id: str) -> OrderRow | None:
         """One order."""

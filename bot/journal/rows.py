@@ -191,6 +191,18 @@ def funding_row(row: sqlite3.Row) -> FundingReceipt:
     return FundingReceipt(row["receipt_id"], row["symbol"], amount, row["timestamp_ms"])
 
 
+def event_row(row: sqlite3.Row) -> EventRow:
+    """An event from its table row."""
+    return EventRow(
+        event_id=row["id"],
+        timestamp_ms=row["timestamp_ms"],
+        kind=row["kind"],
+        cycle_id=row["cycle_id"],
+        client_id=row["client_id"],
+        document=json.loads(row["document"]),
+    )
+
+
 def close_row(row: sqlite3.Row) -> ExternalClose:
     """A close by others from its table row."""
     return ExternalClose(

@@ -7,7 +7,6 @@ from bot.journal.journal import Journal
 from bot.ports import Quote
 from bot.trading.order_costs import OrderCost, Touch, arrival_of, order_cost, touch_of
 
-KIND = "order_costs"
 _OVERLAP_MS = 60_000  # the venue's clock is not ours
 _MOST_TOUCHES = 1000
 
@@ -62,14 +61,14 @@ class CostBook:
         found = tuple(cost for one in client_ids if (cost := self.of(one)) is not None)
         if found:
             document = {"costs": [cost.document() for cost in found]}
-            self._journal.record_event(KIND, document, cycle_id=cycle_id)
+            self._journal.record_event("order_costs", document, cycle_id=cycle_id)
         return found
 
     def record_missing(self, since_ms: int) -> tuple[OrderCost, ...]:
         """Stores what a crash kept from being stored, of orders that filled since then."""
         known = {
             cost["client_id"]
-            for event in self._journal.events(since_ms, kind=KIND)
+            for event in self._journal.kept_events("order_costs", since_ms=since_ms)
             for cost in event.document["costs"]
         }
         filled = {

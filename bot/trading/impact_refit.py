@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from bot.journal.journal import Journal
-from bot.trading.cost_book import KIND
 from strategies.impact_fit import ImpactFit, ImpactPrior, fit_impact
 
-_EVENT = "impact_refit"
 _MOST = 2000
 """The newest orders that are looked at."""
 _NEWS = 0.05
@@ -27,7 +25,7 @@ class ImpactRefit:
         self._seen = 0
         self._points: deque[tuple[float, float]] = deque(maxlen=_MOST)
         self._fit: ImpactFit | None = None
-        told = journal.events(kind=_EVENT, limit=1)
+        told = journal.kept_events("impact_refit", limit=1)
         self._told: float | None = told[-1].document["coefficient"] if told else None
 
     @property
@@ -50,7 +48,7 @@ class ImpactRefit:
             return
         points = [
             point
-            for event in self._journal.events(after_id=self._seen, kind=KIND)
+            for event in self._journal.kept_events("order_costs", after_id=self._seen)
             for cost in event.document["costs"]
             if (point := _point(cost)) is not None
         ]
@@ -67,7 +65,7 @@ class ImpactRefit:
         if fit is None or (told is not None and abs(fit.coefficient / told - 1) <= _NEWS):
             return
         self._told = fit.coefficient
-        self._journal.record_event(_EVENT, {**asdict(fit), "was": told, "used": self._used})
+        self._journal.record_event("impact_refit", {**asdict(fit), "was": told, "used": self._used})
 
 
 def _point(cost: dict[str, Any]) -> tuple[float, float] | None:
