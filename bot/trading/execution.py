@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -54,7 +55,7 @@ class Executor(OrderDesk):
         Raises:
             JournalError: the journal failed; then nothing more is sent.
         """
-        style, incomplete = self._style_of(context), bool(plan.skipped)
+        style, decided = self._style_of(context), plan
         fresh: tuple[Program, ...] = ()
         if style is Style.SLICED:
             plan, fresh = await self._sliced(plan, context)
@@ -80,6 +81,8 @@ class Executor(OrderDesk):
         )
         for program in fresh:
             self.programs.start(program, context.cycle_id)
+        # What goes out slowly is not there yet when the rest goes out at once.
+        incomplete = bool(decided.skipped) or _by_symbol(plan) != _by_symbol(decided)
         run = Run(context.account, dict(context.quotes), incomplete)
         orders: Sequence[PlannedOrder] = plan.orders
         if style is Style.POST_ONLY and orders:
@@ -150,3 +153,12 @@ def _with_reprices(plan: Plan, max_reprices: int) -> Plan:
         replace(one, most_orders=2 * planned[one.intent_id] + max_reprices) for one in plan.intents
     )
     return replace(plan, intents=intents)
+
+
+def _by_symbol(plan: Plan) -> dict[str, Decimal]:
+    """What the orders of a plan trade in all."""
+    total: dict[str, Decimal] = {}
+    for one in plan.orders:
+        request = one.request
+        total[request.symbol] = total.get(request.symbol, Decimal(0)) + request.quantity
+    return total
