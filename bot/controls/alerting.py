@@ -1,5 +1,6 @@
 """Who is told: alerts are raised once for each trouble, and delivered until somebody has them."""
 
+import asyncio
 from collections.abc import Sequence
 
 from bot.alerts import Alert, AlertChannel, deliver
@@ -56,10 +57,11 @@ class Alerting:
             self._state.change("alert_cleared", {"key": key, "control": alert.control})
 
     async def tell(self) -> None:
-        """Delivers what is new; what no channel takes is tried again the next time."""
+        """Delivers what is new, all at once; what no channel takes is tried again the next time."""
         untold, self._untold = self._untold, []
-        for alert in untold:
-            found = await deliver(alert, self._channels, self.limits.alert_timeout_s)
+        timeout_s = self.limits.alert_timeout_s
+        deliveries = (deliver(alert, self._channels, timeout_s) for alert in untold)
+        for alert, found in zip(untold, await asyncio.gather(*deliveries), strict=True):
             document = {
                 "key": alert.key,
                 "channel": found.channel,

@@ -33,6 +33,9 @@ Once seen, every halt is in the journal too, and removing the file does not lift
 of who asked. A halt for position mode, margin mode or leverage ends by itself when they are again
 as they were.
 
+The list of income, from which 28 knows what our books lack, is read of binanceusdm and of the
+simulated exchange; elsewhere missing fees and closes by others are told all the same.
+
 ## Alerts
 
 An alert is in the journal and in the log, and is posted as JSON to the address in
