@@ -293,6 +293,12 @@ class Journal(JournalWriter):
         self._noted_at[account] = known.fill, known.close
 
     def _book(self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill) -> Fill | None:
+        earlier = db.execute(
+            "SELECT * FROM fills WHERE account = ? AND symbol = ? AND trade_id = ?",
+            (account, symbol, fill.trade_id),
+        ).fetchone()
+        if earlier is not None and fill_row(earlier).fill == fill:
+            return None  # most of what is read was read before
         # By client id where the venue tells it: its own ids may start anew, ours never do.
         column, value = (
             ("client_id", fill.client_id)
@@ -311,10 +317,6 @@ class Journal(JournalWriter):
                 f"{symbol}: trade {fill.trade_id} ({fill.side} {fill.quantity} {fill.symbol}) "
                 f"contradicts its order ({order.request.side} {order.request.quantity})"
             )
-        earlier = db.execute(
-            "SELECT * FROM fills WHERE account = ? AND symbol = ? AND trade_id = ?",
-            (account, symbol, fill.trade_id),
-        ).fetchone()
         if earlier is not None:
             require_same(fill_row(earlier).fill, replace(fill, client_id=order.client_id))
             return None

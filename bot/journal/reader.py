@@ -407,15 +407,18 @@ class JournalReader:
             account,
             symbol,
         )
-        found = []
-        for row in rows:
-            order = self.order(row["client_id"])
-            assert order is not None, "a fill refers to its order"
-            inputs = self._rows(
-                "SELECT document FROM intents WHERE intent_id = ?", order.request.intent_id
-            )
-            found.append((int(row["number"]), fill_row(row), order, _document(inputs[0])))
-        return found
+        # One order is often filled in several parts.
+        orders = dict.fromkeys(row["client_id"] for row in rows)
+        known = {client_id: self._with_inputs(client_id) for client_id in orders}
+        return [(int(row["number"]), fill_row(row), *known[row["client_id"]]) for row in rows]
+
+    def _with_inputs(self, client_id: str) -> tuple[OrderRow, dict[str, Any]]:
+        order = self.order(client_id)
+        assert order is not None, "a fill refers to its order"
+        inputs = self._rows(
+            "SELECT document FROM intents WHERE intent_id = ?", order.request.intent_id
+        )
+        return order, _document(inputs[0])
 
     def watermark(self, account: str, symbol: str) -> int | None:
         """Up to when the executions of a symbol were last read, UTC milliseconds."""
