@@ -38,7 +38,7 @@ from risk.errors import PerphedgeError
 INSTALL_KEY = b"fault simulation, no secret key!"
 
 _STYLES = (Style.IOC, Style.POST_ONLY, Style.SLICED)
-_STYLE_SHARES = (70, 15, 15)
+_STYLE_SHARES = (84, 8, 8)
 _MOST_DEATHS = 2  # after which the journal is kept for the oracle
 _MOST_CUTS = 6  # of the power, imagined, after each of which the journal is kept
 _CUT_CHANCE = 0.01  # at each write and sync, in schedules that have them
@@ -226,7 +226,7 @@ class Play:
 
     def _halt_on_open_order(self) -> None:
         """The operator sees an order rest and halts, so that it is cancelled."""
-        if not self.halted and self.faults.die.random() < 0.5:
+        if not self.halted and self.faults.die.random() < 0.9:
             self.halt("on an open order")
             self.halt_asked = True
 

@@ -149,7 +149,7 @@ class Schedule:
             float(play.world.bot_quantity(s)) * play.world.prices[s] for s in BOT_SYMBOLS
         )
         grows = die.random() < 1 - held_usd / _BOT_MOST_USD
-        usd = die.uniform(500, 3_000) * (1 if grows else -1)
+        usd = die.uniform(300, 1_800) * (1 if grows else -1)
         play.trace.note(f"bot {symbol} {usd:.0f}")
         play.world.bot_trades(symbol, usd)
 
