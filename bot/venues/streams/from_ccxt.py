@@ -17,6 +17,7 @@ from bot.venues.streams.news import (
     StreamNews,
     TradeNews,
 )
+from bot.venues.wire_ids import own_id
 
 _STATES: Final = {
     "closed": OrderState.FILLED,
@@ -33,6 +34,9 @@ _FORCED_TYPES: Final = {
     "delivery": CloseKind.SETTLEMENT,
 }
 """Kinds of orders of Binance and OKX that no client can send."""
+
+_CLIENT_IDS: Final = ("c", "orderLinkId", "clOrdId", "clientOid", "text", "cloid", "clientOrderId")
+"""Under which name exchanges tell the client id of an execution."""
 
 ContractSize = Callable[[str], Decimal]
 Row = Mapping[str, Any]
@@ -88,7 +92,7 @@ def says_expired(message: object) -> bool:
 def _order(venue: str, row: Row, size: ContractSize, now_ms: int) -> OrderNews:
     symbol, info = str(row["symbol"]), row.get("info") or {}
     filled = _decimal(row.get("filled") or 0) * size(symbol)
-    client_id = str(row.get("clientOrderId") or "")
+    client_id = own_id(venue, row.get("clientOrderId"))
     state = _STATES.get(str(row["status"]))
     if state is None:
         state = OrderState.PARTIAL if filled else OrderState.LIVE
@@ -108,7 +112,7 @@ def _order(venue: str, row: Row, size: ContractSize, now_ms: int) -> OrderNews:
 def _trade(venue: str, row: Row, size: ContractSize, now_ms: int) -> TradeNews:
     symbol, info = str(row["symbol"]), row.get("info") or {}
     at_ms = _time(row, now_ms, "timestamp")
-    client_id = str(_raw(info, "c", "clientOrderId", "orderLinkId", "clOrdId") or "")
+    client_id = own_id(venue, _raw(info, *_CLIENT_IDS))
     return TradeNews(
         at_ms,
         at_ms,
