@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import ccxt
 import pytest
 
 from bot.clock import SimulatedClock, SystemClock
@@ -17,6 +18,7 @@ from bot.feeds.generated import generated_tape
 from bot.feeds.tape import DAY_MS
 from bot.venues.ccxt_safety import HiddenText, refuse_unsafe
 from bot.venues.ccxt_venue import CcxtVenue
+from bot.venues.clients import make_client
 from bot.venues.http.server import serve_exchange
 from bot.venues.loopback import client as loopback_client
 from bot.venues.sim.account import SimAccount
@@ -33,6 +35,7 @@ from tests.venue_scene import (
     VENUES,
     WALLET,
     client,
+    credentials,
     cut_in_the_body,
     hang_up,
     playing,
@@ -288,6 +291,39 @@ async def test_no_failure_shows_a_secret(
         assert at < 0, everything[max(0, at - 200) : at].replace(KEY, "KEY")
     for mark in ("signature=", "X-BAPI-SIGN", "OK-ACCESS-SIGN", "ACCESS-SIGN", "apiKey="):
         assert mark not in everything
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("venue", VENUES)
+async def test_a_client_that_was_just_made_prints_and_keeps_nothing(
+    venue: str,
+    streams: bool,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also one that nobody has wrapped, at debug level and told to print what it sends."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("ccxt", "ccxt.base.exchange", "aiohttp", "asyncio", "urllib3"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    async with serving(PLAYS[venue]) as (server, host):
+        near = host if venue == "binanceusdm" else None
+        exchange = make_client(
+            venue, credentials=credentials(venue), streams=streams, urls_host=near
+        )
+        if near is None:
+            exchange.urls["api"] = client(venue, host).urls["api"]
+        exchange.verbose, exchange.timeout = True, 700
+        exchange.timeout_on_exit = 0
+        await exchange.load_markets()
+        server.answers.clear()
+        with pytest.raises(ccxt.BaseError):
+            await exchange.fetch_balance()
+        assert server.asked, "or nothing was proven"
+        kept = repr(vars(exchange))
+        await exchange.close()
+    printed = capsys.readouterr()
+    everything = caplog.text + printed.out + printed.err + kept
+    assert not [secret for secret in LEAKS if secret in everything]
 
 
 @pytest.mark.parametrize("venue", VENUES)

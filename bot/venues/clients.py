@@ -6,6 +6,7 @@ from typing import Any
 from bot.errors import SafetyError
 from bot.venues.ccxt_pacing import pace
 from bot.venues.ccxt_safety import harden, refuse_unsafe
+from bot.venues.ccxt_wire import watch
 from bot.venues.loopback import ccxt_library
 from bot.venues.loopback import client as loopback_client
 from config.secrets import Credentials
@@ -38,7 +39,10 @@ def make_client(
             )
         key = credentials.api_key.get_secret_value() if credentials else None
         secret = credentials.api_secret.get_secret_value() if credentials else None
-        return loopback_client(urls_host, key=key, secret=secret, now_ms=now_ms, streams=streams)
+        near = loopback_client(urls_host, key=key, secret=secret, now_ms=now_ms, streams=streams)
+        harden(near)
+        watch(near)
+        return near
     settings: dict[str, Any] = {
         "enableRateLimit": True,
         # The default limiter queues orders behind market data; this one does not.
@@ -59,6 +63,7 @@ def make_client(
     refuse_unsafe(exchange)
     harden(exchange)
     pace(exchange)
+    watch(exchange)
     return exchange
 
 
