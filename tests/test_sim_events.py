@@ -198,7 +198,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(STEPS)
 def test_all_that_is_told_adds_up_to_what_is_true(
     steps: list[tuple[str, Side, int, float, TimeInForce, float]],

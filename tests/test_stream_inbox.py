@@ -295,7 +295,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(STEPS, st.integers(0, 10_000))
 def test_a_live_stream_with_its_reconciliations_misses_nothing(steps: list[str], seed: int) -> None:
     line = Line(seed)
@@ -314,7 +314,7 @@ def test_a_live_stream_with_its_reconciliations_misses_nothing(steps: list[str],
     assert line.inbox.counts.duplicates >= len(told) - len(distinct)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_what_is_lost_without_a_sign_shows_as_muteness_once_rest_tells(seed: int) -> None:
     line = Line(seed)
