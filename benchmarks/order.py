@@ -86,21 +86,29 @@ class _Meter:
         self._ours: list[tuple[float, float]] = []  # until durable: all, and the exchange's
         self._bare: list[tuple[float, float]] = []
         self._commits_s: list[float] = []
+        self._cpu: dict[str, list[float]] = {"ours": [], "bare": []}
         self._start = self._exchange_s = self._committing_s = 0.0
+        self._cpu_start = self._exchange_cpu = 0.0
 
     def timed(self, side: str, work: Callable[[], T]) -> Callable[[], T]:
         def metered() -> T:
-            self._start, self._exchange_s, self._committing_s = time.perf_counter(), 0.0, 0.0
+            self._exchange_s = self._committing_s = self._exchange_cpu = 0.0
+            self._start, self._cpu_start = time.perf_counter(), time.process_time()
             answer = work()
             if side == "bare":
                 self._bare.append((time.perf_counter() - self._start, self._exchange_s))
+                self._note_cpu("bare")
             return answer
 
         return metered
 
-    def worked(self, seconds: float) -> None:
+    def _note_cpu(self, side: str) -> None:
+        self._cpu[side].append(time.process_time() - self._cpu_start - self._exchange_cpu)
+
+    def worked(self, seconds: float, cpu_seconds: float) -> None:
         """The exchange has answered a request."""
         self._exchange_s += seconds
+        self._exchange_cpu += cpu_seconds
 
     def committed(self, seconds: float) -> None:
         """The journal has written something."""
@@ -111,6 +119,7 @@ class _Meter:
         self.durable_s.append(time.perf_counter() - self._start)
         self._ours.append((self.durable_s[-1], self._exchange_s))
         self._commits_s.append(self._committing_s)
+        self._note_cpu("ours")
 
     def overhead(self, rounds: int) -> dict[str, Any]:
         """Medians over the last rounds, milliseconds."""
@@ -118,12 +127,17 @@ class _Meter:
         beyond = [a[0] - b[0] for a, b in zip(ours, bare, strict=True)]
         own = [(a[0] - a[1]) - (b[0] - b[1]) for a, b in zip(ours, bare, strict=True)]
         commits = self._commits_s[-rounds:]
+        cpu = [
+            a - b
+            for a, b in zip(self._cpu["ours"][-rounds:], self._cpu["bare"][-rounds:], strict=True)
+        ]
         rest = [one - commit for one, commit in zip(own, commits, strict=True)]
         named = {
             "overhead ms": beyond,
             "without the exchange's own time": own,
             "of it journal, with fsync": commits,
             "of it the rest": rest,
+            "processor's time of it": cpu,
         }
         return {name: round(1e3 * median(values), 2) for name, values in named.items()}
 
@@ -134,11 +148,11 @@ def _metered() -> Iterator[_Meter]:
     answer, record, write = server.answer, Journal.record_outcome, Journal._transaction
 
     def answered(*arguments: Any) -> Any:
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         try:
             return answer(*arguments)
         finally:
-            meter.worked(time.perf_counter() - start)
+            meter.worked(time.perf_counter() - start, time.process_time() - cpu)
 
     def recorded(journal: Journal, outcome: Any) -> Any:
         row = record(journal, outcome)

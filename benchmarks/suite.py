@@ -32,3 +32,5 @@ BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "startup": startup.run,
     "journal": journal.run,
 }
+SLOW = frozenset({"crowd", "restart"})
+"""Each serves a venue of its own; even a few rounds take a minute."""

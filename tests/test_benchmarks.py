@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.crowd import HEDGER
 from benchmarks.measure import (
     DisagreementError,
     Effort,
@@ -13,11 +14,13 @@ from benchmarks.measure import (
     alternate,
     require_close,
 )
+from benchmarks.oldjournal import write_old_journal
 from benchmarks.shares import Shares
-from benchmarks.suite import BENCHMARKS
+from benchmarks.suite import BENCHMARKS, SLOW
+from bot.journal.reader import JournalReader
 
 
-@pytest.mark.parametrize("name", list(BENCHMARKS))
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in SLOW])
 def test_runs_and_agrees_with_its_peer(name):
     # Each raises DisagreementError by itself where results differ.
     lines = list(BENCHMARKS[name](Effort(quick=True)))
@@ -30,6 +33,16 @@ def test_runs_and_agrees_with_its_peer(name):
         assert line.ratio_least <= line.ratio_most
         assert line.ratio == line.ours.median_s / line.theirs.median_s
     assert len({(line.case, line.peer) for line in lines}) == len(lines)
+
+
+def test_an_old_journal_is_whole_and_everything_in_it_is_closed(tmp_path):
+    path = tmp_path / "journal.sqlite"
+    rows = write_old_journal(path, 3_000, until_ms=1_800_000_000_000)
+    assert rows > 3_000
+    with JournalReader.open_reader(path) as journal:
+        assert journal.verify().number > rows  # settings and orders change more than once
+        assert journal.own_positions(HEDGER) == {}
+        assert journal.unresolved_orders() == ()
 
 
 def test_sides_take_turns_and_warm_ups_do_not_count():
