@@ -292,11 +292,7 @@ async def recover(journal: Journal, venue: Venue, clock: Clock) -> Recovery:
 
 
 def _proof(attribution: Attribution, account: VenueAccount) -> dict[str, Any]:
-    """Both sides of every position, and whether they are equal: ours and others' make the venue's.
-
-    The rest of a position points the way of our hedge, or there is none: else a hedge is smaller
-    at the venue than in the journal.
-    """
+    """Both sides of every position; equal where no hedge is smaller at the venue than we booked."""
     keys = sorted({*attribution.own, *account.base_quantity})
     return {
         "equal": not (attribution.closed_externally or attribution.unsure),
