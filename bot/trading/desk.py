@@ -16,12 +16,14 @@ from bot.journal.rows import OrderRow
 from bot.ports import Clock, MarketData, Venue, VenueAccount
 from bot.trading.cost_book import CostBook
 from bot.trading.execution_report import ExecutionContext, PlaceResult, Run
+from bot.trading.last_word import unless
 from bot.trading.order_notes import OrderNotes, OrderObserver
 from bot.trading.orders import (
     NotAccepted,
     OrderOutcome,
     OrderRequest,
     OrderState,
+    Rejected,
     Side,
     UnknownOutcome,
 )
@@ -33,6 +35,7 @@ from bot.trading.worst_case import worst_cap
 from risk.errors import DataError
 
 _ZERO = Decimal(0)
+NOT_SENT = "not-sent"
 PLAN_MAX_AGE_MS = 30_000
 """After this long, by replies that time out or a sleep, the rest of a plan is not sent."""
 
@@ -132,8 +135,11 @@ class OrderDesk:
             return denied
         self.guard.sending(request, Decimal(repr(run.quotes[request.symbol].mark)))
         self.costs.note_touch(request.client_id, run.quotes[request.symbol])
-        outcome = await self._send(request)
+        outcome = await self._send(request, context)
         row = self._journal.record_outcome(outcome)
+        if isinstance(outcome, Rejected) and (late := self._halt_reason(request, context)):
+            run.halted, run.stopped = True, f"halted: {late}"
+            self.guard.saw_switch()
         if isinstance(outcome, NotAccepted):
             run.stopped = f"the venue asks for fewer requests ({outcome.code}: {outcome.reason})"
         return Sent(row, external)
@@ -169,9 +175,17 @@ class OrderDesk:
             return Denied("unresolved", str(error))
         return None
 
-    async def _send(self, request: OrderRequest) -> OrderOutcome:
+    async def _send(self, request: OrderRequest, context: ExecutionContext) -> OrderOutcome:
+        """Sends it, unless a halt came while the disk, or the client's queue, was waited for."""
+
+        def why_not() -> str | None:
+            return self._halt_reason(request, context)
+
+        if halted := why_not():
+            return Rejected(request.client_id, NOT_SENT, f"halted before it left: {halted}")
         try:
-            return await self._venue.place(request)
+            with unless(why_not):
+                return await self._venue.place(request)
         except BaseException as error:
             # Cancelled or broken in the middle of the send: whatever it was, it may have arrived.
             reason = f"the send was cut short ({type(error).__name__})"

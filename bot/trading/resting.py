@@ -8,13 +8,14 @@ there are, that takes no longer; and however it ends, nothing is left resting.
 """
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from decimal import Decimal
 
 from bot.controls.facts import Denied
 from bot.controls.order_checks import EVERYTHING
 from bot.controls.table import BY_NAME, Effect
-from bot.errors import JournalError, UnreachableError, VenueError
+from bot.errors import UnreachableError, VenueError
 from bot.journal.rows import OrderRow
 from bot.trading.cancels import CancelOutcome, Cancels
 from bot.trading.desk import PLAN_MAX_AGE_MS, OrderDesk
@@ -61,10 +62,10 @@ class RestingWork:
         legs = legs_of(orders, self._desk.venue.account_name, self._desk.journal.install_key)
         try:
             await self._until_over(legs)
+            await self._withdraw(legs)
         except (asyncio.CancelledError, Exception):
-            await self._withdraw_at_any_price(legs)
+            await self._withdraw_at_any_price()
             raise
-        await self._withdraw(legs)
         quotes, instruments = self._run.quotes, self._context.instruments
         return [one for leg in legs for one in leg.left(quotes, instruments, self._collar)]
 
@@ -259,12 +260,14 @@ class RestingWork:
             if leg.sent is not None:  # unresolved: it counts at its worst until it is found out
                 await self._desk.settle(leg.sent, self._run)
 
-    async def _withdraw_at_any_price(self, legs: list[Leg]) -> None:
-        """Something broke: cancels what rests, and lets what broke go on."""
-        for leg in legs:
-            if leg.sent is not None:
-                row = leg.sent.row
-                try:
-                    await self._cancels.cancel(row.symbol, row.client_id, "the plan broke off")
-                except (JournalError, UnreachableError, VenueError, DataError):
-                    continue
+    async def _withdraw_at_any_price(self) -> None:
+        """Something broke: cancels all that may be open, and lets what broke go on.
+
+        By what the guard knows without the journal: an order may rest whose reply could not be
+        written down, or of whose send nobody heard the end.
+        """
+        desk = self._desk
+        with desk.journal.impatient():
+            for client_id, symbol in desk.guard.open_ids().items():
+                with contextlib.suppress(Exception):  # none keeps the others from being cancelled
+                    await self._cancels.attempt(symbol, client_id, "the plan broke off")

@@ -15,12 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import UnreachableError, VenueError
+from bot.trading.last_word import forbidden
 from bot.venues.ccxt_pacing import for_trading, retry_after_s
 from bot.venues.ccxt_safety import harden, refuse_unsafe
 from bot.venues.dialects import changes_something
 from bot.venues.outcomes import Reply, describe, reply_code
 
 _BUSY = (403, 418, 429)
+
+
+class HaltedOnTheWayError(ValueError):
+    """An order was halted while it waited for its turn; it did not leave."""
 
 
 @dataclass(slots=True)
@@ -156,11 +161,14 @@ def _let_pass(traffic: _Traffic, *, changing: bool) -> None:
 
     Raises:
         ValueError: it would change something in a call that may not, or a second time.
+        HaltedOnTheWayError: it would while trading is halted.
     """
     if changing and not traffic.may_change:
         raise ValueError("a read must not change anything")
     if changing and traffic.sent:
         raise ValueError("nothing is sent twice")
+    if changing and forbidden() is not None:
+        raise HaltedOnTheWayError
     traffic.status, traffic.body, traffic.retry_after_seconds = None, "", None
     traffic.sent = traffic.sent or changing
 
