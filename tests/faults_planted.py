@@ -41,7 +41,6 @@ from bot.trading.orders import (
     UnknownOutcome,
 )
 from bot.trading.styles import Style
-from bot.urgency import Means
 from bot.venues.streams.inbox import StreamInbox
 
 Patch = pytest.MonkeyPatch
@@ -446,22 +445,6 @@ def chain_not_kept(patch: Patch) -> None:
     patch.setattr(Sealer, "seal", nothing)
 
 
-def skipped_leg_forgotten(patch: Patch) -> None:
-    """What is left of a decision is carried out as if it were all of it."""
-    run = bot.trading.execution.Run
-    patch.setattr(
-        bot.trading.execution, "Run", lambda account, quotes, _incomplete: run(account, quotes)
-    )
-
-
-def leftover_never_reviewed(patch: Patch) -> None:
-    def old(breaches: Any, left: Any) -> bool:
-        return any(b.value > 1.01 * left.get((b.cap, b.scope), 0.0) for b in breaches)
-
-    patch.setattr(bot.cycle, "is_urgent", old)
-    patch.setattr(Means, "_other_book", lambda *_: False)
-
-
 BUGS: tuple[Bug, ...] = (
     Bug(blind_resend, ("timeout_after_acceptance",), ("I1",)),
     Bug(unknown_is_failure, ("timeout_after_acceptance",), ("I5",)),
@@ -494,7 +477,6 @@ BUGS: tuple[Bug, ...] = (
     Bug(halt_forgotten_at_restart, ("sigkill",), ("I8",)),
     Bug(lock_ignored, ("double_start",), ("one engine",)),
     Bug(secrets_told, ("key_revoked",), ("I12",)),
-    Bug(leftover_never_reviewed, ("wrong_contract_size", "truncated_json"), ("I13",)),
     Bug(mute_stream_trusted, ("stream_mute",), ("streams",)),
     Bug(halt_not_synced, ("power_loss",), ("I8",)),
     Bug(cancelled_without_asking, ("timeout_before",), ("I5", "I11", "styles"), Style.POST_ONLY),
