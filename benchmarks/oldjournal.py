@@ -67,6 +67,8 @@ def write_old_journal(path: Path, rows: int, until_ms: int) -> int:
             for _ in range(ORDERS_PER_CYCLE):
                 _order(journal, clock, number, order)
                 order += 1
+            costs = [{"client_id": f"h1old{order - n - 1}"} for n in range(ORDERS_PER_CYCLE)]
+            journal.record_event("order_costs", {"costs": costs}, cycle_id=f"c{number}")
             clock.advance_to(clock.now_ms() + step_ms)
         while order % (2 * TRADED):  # so that everything is closed again
             _order(journal, clock, cycles - 1, order)
