@@ -18,7 +18,7 @@ from bot.trading.reconcile import recover
 from bot.trading.slices import Program, program_of, slice_count, slice_times
 from bot.trading.styles import ExecutionStyles, Style
 from tests.cycle_scene import open_scene, own_positions, paper_settings
-from tests.execute_scene import FET, NOW_MS, TAO, leg, plan_of
+from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, fill, leg, plan_of
 from tests.styles_scene import Street, StyleStage, open_styles
 
 SLICED = ExecutionStyles(style=Style.SLICED, breach_style=Style.SLICED, jitter=0.0)
@@ -116,6 +116,18 @@ async def test_a_new_decision_of_the_same_side_goes_on_and_may_shrink_it(tmp_pat
             await later(stage)
         assert sold(stage) == 5000
         assert "c2" not in stage.venue.placed[-1].intent_id
+
+
+async def test_what_a_slice_filled_beyond_its_answer_is_not_sold_again(tmp_path: Path) -> None:
+    async with open_styles(tmp_path, SLICED) as stage:
+        stage.street.depth = 20_000.0
+        await stage.run(plan_of(SHORT_FET))
+        [slice_] = stage.venue.placed
+        again = fill("again", quantity="2000", client_id=slice_.client_id, at=stage.clock.now_ms())
+        stage.journal.record_fills(ACCOUNT, FET, [again], read_ms=stage.clock.now_ms())
+        programs = stage.executor().programs
+        assert stage.own == {(FET, "BOTH"): Decimal(-4000)}
+        assert programs.to_trade() == {FET: Decimal(-4000)}
 
 
 @pytest.mark.parametrize("trade", [None, 1000])

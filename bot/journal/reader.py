@@ -369,13 +369,19 @@ class JournalReader:
         ]
 
     def filled_of_intent(self, intent_id: str, before_ms: int) -> Decimal:
-        """What orders of an intent that were sent before then filled, base units."""
+        """What orders of an intent that were sent before then filled, base units.
+
+        As the venue told of each order, or by its executions where those are more: an order that
+        counted as absent may have filled all the same, and one that arrived twice filled twice.
+        """
         rows = self._rows(
-            "SELECT filled_quantity FROM orders WHERE intent_id = ? AND sent_ms < ?",
+            "SELECT filled_quantity, booked_quantity FROM orders WHERE intent_id = ? "
+            "AND sent_ms < ?",
             intent_id,
             before_ms,
         )
-        return sum((Decimal(row["filled_quantity"]) for row in rows), Decimal(0))
+        told = ((Decimal(row["filled_quantity"]), Decimal(row["booked_quantity"])) for row in rows)
+        return sum((max(pair) for pair in told), Decimal(0))
 
     def legs_of_intent(self, intent_id: str) -> list[str]:
         """Names of an intent's orders within it, in the order in which they were sent."""
