@@ -59,6 +59,7 @@ def write_old_journal(path: Path, rows: int, until_ms: int) -> int:
     clock = SimulatedClock(until_ms - _DAYS * DAY_MS)
     step_ms = _DAYS * DAY_MS // (cycles + 1)
     with BulkJournal.open(path, clock, install_key=b"benchmark" * 4) as journal:
+        journal.flush()
         journal._connection.execute("PRAGMA synchronous=OFF")  # nobody rests on it yet
         journal.start_epoch()
         order = 0
@@ -67,6 +68,7 @@ def write_old_journal(path: Path, rows: int, until_ms: int) -> int:
             for _ in range(ORDERS_PER_CYCLE):
                 _order(journal, clock, number, order)
                 order += 1
+            journal.own_positions(HEDGER)  # as every order does, so that it is noted
             costs = [{"client_id": f"h1old{order - n - 1}"} for n in range(ORDERS_PER_CYCLE)]
             journal.record_event("order_costs", {"costs": costs}, cycle_id=f"c{number}")
             clock.advance_to(clock.now_ms() + step_ms)
