@@ -94,7 +94,7 @@ class Planner:
             guarded = _guarded(problem, fewer, limits)
             starts += [nearest_lots(model, hedge) for hedge in guarded.hedges]
             note = "" if guarded.certain else ", rounded without margin"
-        lots = best_lots(model, limits, starts)
+        lots = _from_anywhere(model, limits, starts)
         return Plan(lots, relaxed, relaxed.status + note + few, conflict)
 
     def _hard_problem(self, shape: Shape) -> Solves:
@@ -151,6 +151,18 @@ def _from_nearby(model: HedgeModel, limits: FloatArray, relaxed: Relaxed) -> Lot
     fewer = int(trades[0]) - int(np.count_nonzero(lots.hedge_usd != model.current))
     allowed = _GAP * gained + model.trade_worth_usd * max(fewer, 0)
     return lots if lots.objective_usd - relaxed.objective_usd <= allowed else None
+
+
+def _from_anywhere(model: HedgeModel, limits: FloatArray, starts: list[FloatArray]) -> Lots:
+    """The best lots near the solutions; where none is better than no trade, near no trade.
+
+    Rounding may have led over a cap that steps of lots do not lead back from, and a dozen trades
+    may gain less than they must be worth where one of them gains more.
+    """
+    lots = best_lots(model, limits, starts)
+    if not np.array_equal(lots.hedge_usd, model.current):
+        return lots
+    return best_lots(model, limits, [model.current])
 
 
 @dataclass(frozen=True, slots=True)
