@@ -17,6 +17,9 @@ from bot.trading.reconcile import book_fills
 from bot.trading.venue_closes import CloseKind, VenueTrade, kind_of
 from risk.errors import DataError
 
+POSITION_LAG_MS = 10_000
+"""So long after a fill of ours its position may still be shown as it was before."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedHedge:
@@ -147,8 +150,9 @@ class HedgeAccount:
             return split, ()
         closed = [await self._explained(change) for change in split.closed_externally]
         unexplained = [one.change for one in closed if not one.trades]
-        if unexplained and split.closed_externally != earlier:
-            first = unexplained[0]
+        lagging = [one for one in unexplained if self._traded_lately(one.symbol)]
+        if lagging or (unexplained and split.closed_externally != earlier):
+            first = (lagging or unexplained)[0]
             raise DataError(
                 f"{first.symbol}: the journal has a hedge of {first.own_quantity} but the account "
                 f"holds {first.venue_quantity}; waiting for a second read that agrees"
@@ -158,6 +162,14 @@ class HedgeAccount:
         self._book(closed)
         self._disagreement = ()
         return self._split(account), tuple(closed)
+
+    def _traded_lately(self, symbol: str) -> bool:
+        """The account may not show a fill of ours yet: however often that is read, it agrees."""
+        now_ms = self._clock.now_ms()
+        fills = (own.fill for own in self._journal.own_fills(self.name, now_ms - POSITION_LAG_MS))
+        return any(
+            one.symbol == symbol and one.timestamp_ms <= now_ms + POSITION_LAG_MS for one in fills
+        )
 
     async def _explained(self, change: HedgeClosedExternally) -> ClosedHedge:
         trades = await find_trades(self._journal, self._venue, change, self._clock)
