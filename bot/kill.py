@@ -21,6 +21,8 @@ from bot.trading.cancels import CancelOutcome, Cancels
 
 LOOK_EVERY_S = 0.05
 CANCEL_WITHIN_S = 2.0
+CANCEL_AGAIN = 20
+"""So often, a second apart, a cancel of which nobody heard is sent again; then cycles go on."""
 TICK_EVERY_S = 1.0
 
 
@@ -36,6 +38,8 @@ class KillWatch:
         self._clock = clock
         self._log = log
         self._cancelled = False
+        self._unheard: dict[str, str] = {}
+        self._again = 0
         self._dead_man = DeadMan(venue, guard, journal, clock)
 
     async def run(self) -> None:
@@ -55,14 +59,15 @@ class KillWatch:
             await asyncio.sleep(seconds)
 
     async def look(self) -> None:
-        """Cancels our open orders once, when the switch goes on; then latches it."""
+        """Cancels our open orders when the switch goes on; then latches it."""
         if self._guard.halted is None:
-            self._cancelled = False
+            self._cancelled, self._unheard = False, {}
             return
         with self._journal.impatient():
             if not self._cancelled:
                 self._cancelled = True
-                await self.cancel(self._guard.open_ids(), "kill_switch")
+                orders, self._again = self._guard.open_ids(), CANCEL_AGAIN
+                self._unheard = _unsure(orders, await self.cancel(orders, "kill_switch"))
             with contextlib.suppress(JournalError):
                 self._guard.saw_switch()
 
@@ -74,8 +79,18 @@ class KillWatch:
     async def _end_old(self) -> None:
         # A journal that fails ends the engine where it trades; here it must not end the watch.
         with contextlib.suppress(JournalError):
+            await self._cancel_again()
             await self.cancel(self.too_old(), "watchdog")
             await self._dead_man.tick()
+
+    async def _cancel_again(self) -> None:
+        """What the kill switch tried to cancel and nobody has heard of since."""
+        self._again -= 1
+        if not self._unheard or self._again < 0:
+            return
+        open_ids = self._guard.open_ids()
+        orders = {one: symbol for one, symbol in self._unheard.items() if one in open_ids}
+        self._unheard = _unsure(orders, await self.cancel(orders, "kill_switch"))
 
     async def _tell(self) -> None:
         with contextlib.suppress(JournalError):
@@ -114,3 +129,8 @@ class KillWatch:
         with contextlib.suppress(JournalError):
             self._journal.record_event("cancelled_own", document)
         return found
+
+
+def _unsure(orders: Mapping[str, str], over: Mapping[str, bool]) -> dict[str, str]:
+    """Those that may still be open after their cancels."""
+    return {one: symbol for one, symbol in orders.items() if not over.get(one)}

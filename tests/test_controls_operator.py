@@ -250,3 +250,27 @@ async def test_a_cancel_that_hangs_does_not_keep_the_others() -> None:
             assert told[-2:] == (
                 ["cancel_sending", end] if client_id == hangs else ["order_canceled", end]
             )
+
+
+async def test_a_cancel_that_was_lost_is_sent_again_until_it_is_heard_of() -> None:
+    async with open_stage() as stage:
+        resting = Piece(price="5.04", time_in_force="GTC")
+        report = await stage.send(resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        ours, real, asked = report.results[0].request.client_id, stage.venue.cancel, []
+
+        async def lossy(symbol: str, client_id: str) -> bool:
+            asked.append(client_id)
+            return len(asked) > 2 and await real(symbol, client_id)
+
+        stage.venue.cancel = lossy  # type: ignore[method-assign]
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+        (stage.folder / "HALT").touch()
+        await watch.look()
+        assert [o.client_id for o in stage.world.hedge.open_orders()] == [ours]
+        for _ in range(4):
+            await watch.look()
+            await watch.tick()
+        assert stage.world.hedge.open_orders() == []
+        assert asked == [ours] * 3, "and not once more when it is over"
+        assert stage.engine.guard.open_ids() == {}

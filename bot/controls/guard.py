@@ -189,6 +189,11 @@ class Guard(Resuming):
         """Symbols of our orders that may be open, by client id; from memory if need be."""
         found = dict(self.under_way)
         with contextlib.suppress(JournalError):
+            for client_id in self.under_way:  # what was found out later ended without its sender
+                known = self._journal.order(client_id)
+                if known is not None and known.state.final:
+                    del found[client_id]
+            self.under_way = {one: found[one] for one in self.under_way if one in found}
             for row in self._journal.unresolved_orders(self._account):
                 if not row.state.final:
                     found[row.client_id] = row.symbol
