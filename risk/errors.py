@@ -16,10 +16,12 @@
         ├── UsageError            wrong arguments on the command line  (exit 2)
         ├── LockHeldError         another engine holds the state directory  (exit 3)
         ├── HaltedError           the engine is halted  (exit 4)
+        │   └── HaltedOnTheWayError  bot/venues/ccxt_wire.py: as an order waited  (exit 4)
         ├── UnreachableError      a venue or a position source does not answer  (exit 5)
         ├── VenueError            the venue answered, but with an error  (exit 5)
         ├── SafetyError           refused for safety  (exit 6)
         ├── JournalError          the journal cannot be read or written  (exit 6)
+        │   └── BrokenChainError  bot/journal/verify.py: a row is not as it was written  (exit 6)
         └── UntrippedError        bot/selftest: a control did not act as it must  (exit 1)
 
 Outside of it stands ProcessEndedError (bot/faults/errors.py), by which a simulated process dies:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bot.errors import JournalError
 from bot.journal.chain import (
     START,
     Head,
@@ -15,7 +16,7 @@ from bot.journal.chain import (
 )
 
 
-class BrokenChainError(Exception):
+class BrokenChainError(JournalError):
     """What is not as it was written; one line, without the file's name."""
 
 

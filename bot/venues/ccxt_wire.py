@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from bot.errors import UnreachableError, VenueError
+from bot.errors import HaltedError, UnreachableError, VenueError
 from bot.trading.last_word import forbidden
 from bot.venues.ccxt_pacing import for_trading, retry_after_s
 from bot.venues.ccxt_safety import harden, refuse_unsafe
@@ -24,7 +24,7 @@ from bot.venues.outcomes import Reply, describe, reply_code
 _BUSY = (403, 418, 429)
 
 
-class HaltedOnTheWayError(ValueError):
+class HaltedOnTheWayError(HaltedError):
     """An order was halted while it waited for its turn; it did not leave."""
 
 
