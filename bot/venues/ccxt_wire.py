@@ -101,7 +101,7 @@ class CcxtWire:
         try:
             with for_trading():
                 return await call(), None
-        except broken_call_errors() as error:
+        except (HaltedOnTheWayError, *broken_call_errors()) as error:
             return None, self._reply(traffic, type(error).__name__)
         finally:
             _current.reset(token)
