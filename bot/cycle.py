@@ -230,7 +230,9 @@ class Engine:
         reason = f"halted: {halted}"
         proposal = flattening(look) if self.guard.flattens else None
         if proposal is None:
-            self.guard.flattened()
+            parts = self._parts
+            if not parts.journal.unresolved_orders(parts.venue.account_name):
+                self.guard.flattened()  # nothing is held, and nothing may still fill
             return ended(progress.record, look, CycleStatus.HALTED, reason)
         progress.trading = True
         return await self._carry_out(progress.record, look, proposal, closing=True)

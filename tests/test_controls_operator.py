@@ -19,6 +19,7 @@ from bot.journal.reader import JOURNAL_NAME
 from bot.kill import KillWatch
 from bot.lock import EngineLock
 from bot.logs import silent_log
+from bot.requests import FLATTEN_NAME, Asked, ask
 from bot.selftest.stage import NEAR, RENDER, Piece, open_stage
 from bot.trading.orders import Side
 from tests.execute_scene import ACCOUNT, FET
@@ -274,3 +275,30 @@ async def test_a_cancel_that_was_lost_is_sent_again_until_it_is_heard_of() -> No
         assert stage.world.hedge.open_orders() == []
         assert asked == [ours] * 3, "and not once more when it is over"
         assert stage.engine.guard.open_ids() == {}
+
+
+def test_resume_withdraws_what_a_halt_asked_to_close(state: Path, capsys: Shown) -> None:
+    document(capsys, "halt", "--flatten", "--state", str(state), "--reason", "news")
+    assert (state / "FLATTEN").exists()
+    document(capsys, "resume", "--state", str(state), "--reason", "no news after all")
+    assert not (state / "FLATTEN").exists(), "the next halt would close every hedge"
+
+
+async def test_all_is_closed_only_once_nothing_can_fill_any_more() -> None:
+    async with open_stage() as stage:
+        resting = Piece(price="5.04", time_in_force="GTC")
+        await stage.send(resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        real, heard = stage.venue.cancel, False
+
+        async def cancel(symbol: str, client_id: str) -> bool:
+            return heard and await real(symbol, client_id)
+
+        stage.venue.cancel = cancel  # type: ignore[method-assign]
+        (stage.folder / "HALT").write_text("somebody says so")
+        ask(stage.folder, FLATTEN_NAME, Asked("ann", "out of everything"))
+        assert (await stage.engine.cycle()).status == "halted"
+        assert stage.engine.guard.flattens, "an order rests, and may fill yet"
+        heard = True
+        assert (await stage.engine.cycle()).status == "halted"
+        assert not stage.engine.guard.flattens
+        assert len(stage.journal.events(kind="flattened")) == 1

