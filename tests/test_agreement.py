@@ -98,6 +98,11 @@ async def test_reads_that_never_agree_hold_the_cycle(scene: Scene) -> None:
     assert await scene.sees("100") == (of("100"), 1), "the last that was believed still is"
 
 
+async def test_the_last_read_counts_as_the_others_do(scene: Scene) -> None:
+    await scene.sees("100")
+    assert await scene.sees("1", "1000", "300", "300") == (of("300"), 4)
+
+
 async def test_how_many_must_agree_is_the_owners_choice(scene: Scene) -> None:
     scene.agreement = scene.anew(AgreementRule(reads=3, pause_ms=0))
     assert await scene.sees("100") == (of("100"), 3)

@@ -19,6 +19,8 @@ Quantities = Mapping[tuple[str, str], Decimal]
 """Signed base units by (symbol, position side)."""
 
 _ZERO = Decimal(0)
+_MORE_READS = 2
+"""Than are needed where all agree, before a look is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,19 @@ class Agreement:
             DataError: no two reads agree; the next look begins anew.
         """
         last, agreeing = await read(), 1
-        first = quantities(last)
-        for _ in range(self._rule.reads + 1):
+        first, most = quantities(last), self._rule.reads + _MORE_READS
+        for number in range(1, most + 1):
             now = quantities(last)
             if not self._news(now) or agreeing >= self._rule.reads:
                 self._believe(first, now, agreeing)
                 return last
-            await self._clock.sleep(self._rule.pause_ms / 1000)
-            last = await read()
-            same = not changes(now, quantities(last), self._rule.change_share)
-            agreeing = agreeing + 1 if same else 1
+            if number < most:
+                await self._clock.sleep(self._rule.pause_ms / 1000)
+                last = await read()
+                same = not changes(now, quantities(last), self._rule.change_share)
+                agreeing = agreeing + 1 if same else 1
         raise DataError(
-            f"{self._what}: of {self._rule.reads + 2} reads of its positions no "
-            f"{self._rule.reads} in a row agree"
+            f"{self._what}: of {most} reads of its positions no {self._rule.reads} in a row agree"
         )
 
     def _news(self, now: Quantities) -> bool:
