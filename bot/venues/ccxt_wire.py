@@ -101,7 +101,9 @@ class CcxtWire:
         try:
             with for_trading():
                 return await call(), None
-        except (HaltedOnTheWayError, *broken_call_errors()) as error:
+        except HaltedOnTheWayError as error:
+            return None, self._reply(traffic, type(error).__name__)
+        except broken_call_errors() as error:
             return None, self._reply(traffic, type(error).__name__)
         finally:
             _current.reset(token)
