@@ -1,22 +1,15 @@
 """Lines that break before a word is said: names, sockets and TLS, with the real clients."""
 
 import asyncio
-import datetime
-import ipaddress
 import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from bot.clock import SystemClock
 from bot.errors import UnreachableError
@@ -26,6 +19,7 @@ from bot.trading.orders import UnknownOutcome
 from bot.venues.ccxt_controlled import ControlledVenue
 from tests.execute_scene import order
 from tests.test_venues_keys import LEAKS, chain_of
+from tests.tls_scene import certified
 from tests.venue_plays import PLAYS, SYMBOLS
 from tests.venue_scene import CLIENT_ID, VENUES, _moved, client, serving
 
@@ -35,30 +29,7 @@ KINDS = ("no such name", "refused", "not trusted", "no TLS")
 @pytest.fixture(scope="module")
 def untrusted(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     """A certificate for this machine that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(here, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    folder: Path = tmp_path_factory.mktemp("tls")
-    pem = serialization.Encoding.PEM
-    (folder / "key").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    (folder / "certificate").write_bytes(certificate.public_bytes(pem))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate", folder / "key")
-    return context
+    return certified(tmp_path_factory.mktemp("tls"))[0]
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 from aiohttp import web
 
@@ -24,6 +25,20 @@ from bot.venues.sim.exchange import SimulatedExchange
 _NOT_FOUND: Final = b"<html><body><h2>404 Not found</h2></body></html>\n"
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Between(Protocol):
+    """Stands between the socket and the exchange, to play what goes wrong there."""
+
+    async def __call__(
+        self, incoming: web.BaseRequest, request: "Request", take: Callable[[], "Reply"]
+    ) -> web.StreamResponse | None:
+        """What the client gets instead of the exchange's answer; None: that answer.
+
+        ``take`` lets the exchange have the request, at once or later: it counts as come at the
+        moment at which it came.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +77,11 @@ class Reply:
     body: bytes
 
 
-def answer(face: Face, request: Request) -> Reply:
-    """The reply of the exchange; one request is answered wholly before the next is looked at."""
+def answer(face: Face, request: Request, came_ms: int | None = None) -> Reply:
+    """The reply of the exchange; one request is answered wholly before the next is looked at.
+
+    ``came_ms``: when the request came, where it had to wait; None: now.
+    """
     if request.path not in PATHS:
         return Reply(404, "text/html", _NOT_FOUND)
     if request.method not in PATHS[request.path]:
@@ -71,7 +89,7 @@ def answer(face: Face, request: Request) -> Reply:
             VenueReject(-1020, f"Request method '{request.method}' is not supported.", 405)
         )
     try:
-        return Reply(200, "application/json", encode(_dispatch(face, request)))
+        return Reply(200, "application/json", encode(_dispatch(face, request, came_ms)))
     except VenueReject as refusal:
         return _refusal(refusal)
 
@@ -81,9 +99,9 @@ def _refusal(reject: VenueReject) -> Reply:
     return Reply(reject.http_status, "application/json", encode(document))
 
 
-def _dispatch(face: Face, request: Request) -> Json:
+def _dispatch(face: Face, request: Request, came_ms: int | None) -> Json:
     route = (request.method, request.path)
-    now_ms = face.clock.now_ms()
+    now_ms = face.clock.now_ms() if came_ms is None else came_ms
     public = PUBLIC.get(route)
     if public is not None:
         face.exchange.counters.public_requests += 1
@@ -107,10 +125,12 @@ async def serve_exchange(
     port: int = 0,
     *,
     themes: Mapping[str, tuple[str, ...]] | None = None,
+    between: Between | None = None,
 ) -> AsyncIterator[LoopbackServer]:
     """Serve until the block ends; port 0 takes a free one.
 
     ``themes``: what ``underlyingSubType`` says of a contract, by unified symbol; None: its sector.
+    ``between``: sees every request first, streams aside; None: nothing goes wrong.
 
     The market moves only when somebody calls ``exchange.update_market``.
 
@@ -122,7 +142,9 @@ async def serve_exchange(
     face = Face(exchange, tape, clock, themes)
     hub = StreamHub(face)
     runner = web.ServerRunner(
-        web.Server(_handler(face, hub), access_log=None), handle_signals=False, shutdown_timeout=1.0
+        web.Server(_handler(face, hub, between), access_log=None),
+        handle_signals=False,
+        shutdown_timeout=1.0,
     )
     await runner.setup()
     try:
@@ -139,7 +161,7 @@ def _is_stream(path: str) -> bool:
     return path.startswith(("/private/ws", "/public/ws", "/market/ws"))
 
 
-def _handler(face: Face, hub: StreamHub) -> Handler:
+def _handler(face: Face, hub: StreamHub, between: Between | None) -> Handler:
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         path, _, query = incoming.raw_path.partition("?")
         if _is_stream(path):
@@ -153,6 +175,11 @@ def _handler(face: Face, hub: StreamHub) -> Handler:
             key=incoming.headers.get("X-MBX-APIKEY"),
             peer=incoming.remote or "",
         )
+        if between is not None:
+            take = partial(answer, face, request, face.clock.now_ms())
+            spoiled = await between(incoming, request, take)
+            if spoiled is not None:
+                return spoiled
         reply = answer(face, request)
         moment = datetime.fromtimestamp(face.clock.now_ms() / 1000, UTC)
         return web.Response(
