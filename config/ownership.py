@@ -33,7 +33,8 @@ class OwnershipSettings(Strict):
     pause_after_adl: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=30))] = (
         Field(
             default=timedelta(hours=1),
-            description="No hedge grows in a symbol for so long after the exchange deleveraged it.",
+            description="No hedge grows in a symbol for so long after the exchange deleveraged it, "
+            "or after others closed it twice within that time.",
         )
     )
     after_liquidation: AfterLiquidation = Field(

@@ -10,6 +10,7 @@ from bot.trading.ledger import ExternalClose
 from bot.trading.venue_closes import CloseKind
 
 _CONTROL = "closed_by_others"
+_ONE_CLOSE_MS = 10_000  # trades so close together are of one close
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Aftermath:
     """The owner's policy.
 
     Attributes:
-        adl_pause_ms: no hedge grows in a symbol for so long after auto-deleveraging.
+        adl_pause_ms: no hedge grows in a symbol for so long after auto-deleveraging, and after
+            others closed it twice within that time.
         liquidation_pause_ms: nor for so long after a liquidation.
         liquidation_halts: a liquidation halts its symbol until somebody resumes.
     """
@@ -40,6 +42,7 @@ def answer(closed: Sequence[ClosedHedge], guard: Guard, policy: Aftermath) -> No
 
 def resting(policy: Aftermath, closes: Iterable[ExternalClose], now_ms: int) -> dict[str, str]:
     """Symbols in which no hedge may grow for a while, with the reason."""
+    closes = tuple(closes)
     pause_ms = {
         CloseKind.ADL.value: policy.adl_pause_ms,
         CloseKind.LIQUIDATION.value: policy.liquidation_pause_ms,
@@ -49,7 +52,29 @@ def resting(policy: Aftermath, closes: Iterable[ExternalClose], now_ms: int) -> 
         end_ms = close.timestamp_ms + pause_ms.get(close.kind, 0)
         if end_ms > max(now_ms, until.get(close.symbol, (0, ""))[0]):
             until[close.symbol] = end_ms, CloseKind(close.kind).words
+    for symbol, last_ms in _closed_again(closes, policy.adl_pause_ms).items():
+        end_ms = last_ms + policy.adl_pause_ms
+        if end_ms > max(now_ms, until.get(symbol, (0, ""))[0]):
+            until[symbol] = end_ms, f"{CloseKind.OTHERS.words} time and again"
     return {
         symbol: f"{words}: no hedge grows there until {iso_utc(end_ms)}"
         for symbol, (end_ms, words) in until.items()
     }
+
+
+def _closed_again(closes: Iterable[ExternalClose], within_ms: int) -> dict[str, int]:
+    """Symbols that others closed once more within that time, and when they last did.
+
+    Whoever they are, a hand or an exchange that does not tell of its deleveraging, it would go on
+    for as long as the hedge is opened anew.
+    """
+    last: dict[str, int] = {}
+    again: dict[str, int] = {}
+    for close in sorted(closes, key=lambda one: one.timestamp_ms):
+        if close.kind != CloseKind.OTHERS.value:
+            continue
+        since_ms = close.timestamp_ms - last.get(close.symbol, close.timestamp_ms)
+        if _ONE_CLOSE_MS < since_ms <= within_ms:
+            again[close.symbol] = close.timestamp_ms
+        last[close.symbol] = close.timestamp_ms
+    return again
