@@ -244,6 +244,7 @@ WRONG = [
     ("venue --port 70000", "--port"),
     ("venue --port ssh", "--port"),
     ("venue --seed -1", "--seed"),
+    ("venue --faults dns_failure", "--faults"),
     ("venue --data /nowhere", "/nowhere"),
     ("venue --accounts /nowhere", "/nowhere"),
     ("venue --accounts README.md", "README.md"),

@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import pytest
 
 from bot.clock import SystemClock
@@ -74,6 +75,23 @@ async def test_a_file_names_the_accounts_and_its_secrets_are_not_shown(tmp_path:
     await desk.close()
     assert balance["USDT"]["free"] == 1234.5
     await _end(process, signal.SIGINT)
+
+
+async def test_faults_that_are_named_are_played() -> None:
+    process, line = await _start("--json", "--faults", "status_503_unavailable, key_revoked")
+    host = json.loads(line)["address"].removeprefix("http://")
+    watcher = client(host)
+    said = set()
+    try:
+        for _ in range(200):
+            try:
+                await watcher.fetch_time()
+            except (ccxt.ExchangeNotAvailable, ccxt.AuthenticationError) as error:
+                said.add(type(error).__name__)
+    finally:
+        await watcher.close()
+        await _end(process, signal.SIGTERM)
+    assert said == {"ExchangeNotAvailable", "AuthenticationError"}
 
 
 async def test_recorded_prices_are_moved_to_now(tmp_path: Path) -> None:

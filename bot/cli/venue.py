@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.feeds.tape import Tape
+    from bot.ports import Clock
     from bot.venues.http.accounts import AccountSpec
+    from bot.venues.http.server import Between
 
 DEFAULT_PORT = 18080
 
@@ -26,6 +30,9 @@ def venue(
         typer.Option(help="YAML or JSON list of {name, api_key, api_secret, wallet_usd}."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Names the generated market.", min=0)] = 1,
+    faults: Annotated[
+        str, typer.Option(help="Faults of HTTP to play at random, as truncated_json,status_429.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Serve a simulated Binance USD-M exchange on this machine until interrupted."""
@@ -39,6 +46,7 @@ def venue(
     from bot.venues.sim.exchange import SimulatedExchange
 
     clock = SystemClock()
+    between = _front(faults, seed, clock)
     specs = default_accounts() if accounts is None else read_accounts(accounts)
     tape = _tape(data, seed, clock.now_ms())
     exchange = SimulatedExchange(tape.instruments.values(), clock, seed)
@@ -49,9 +57,37 @@ def venue(
         typer.echo(_announcement(server.host, accounts, specs, as_json=json))
 
     try:
-        asyncio.run(run_exchange(exchange, tape, clock, port=port, ready=announce))
+        asyncio.run(run_exchange(exchange, tape, clock, port=port, ready=announce, between=between))
     except OSError as error:
         raise UsageError(f"--port {port}: {error.strerror or error}") from None
+
+
+def _front(names: str, seed: int, clock: "Clock") -> "Between | None":
+    """Plays these faults before the exchange; nobody where none is named.
+
+    Raises:
+        UsageError: there is no such fault, or it is not one that a server can play.
+    """
+    wanted = {name.strip() for name in names.split(",") if name.strip()}
+    if not wanted:
+        return None
+    import asyncio
+
+    from bot.errors import UsageError
+    from bot.faults.faultset import FaultSet, Trace
+    from bot.faults.http_front import ON_THE_SOCKET, FaultyFront
+
+    unknown = sorted(wanted - ON_THE_SOCKET)
+    if unknown:
+        allowed = ", ".join(sorted(ON_THE_SOCKET))
+        raise UsageError(f"--faults {unknown[0]}: must be of {allowed}")
+    faults = FaultSet(seed, Trace(clock.now_ms, keep=False))
+    faults.active |= wanted
+
+    def later(milliseconds: int, action: "Callable[[], object]") -> None:
+        asyncio.get_running_loop().call_later(milliseconds / 1000, action)
+
+    return FaultyFront(faults, later)
 
 
 def _tape(data: Path | None, seed: int, now_ms: int) -> "Tape":

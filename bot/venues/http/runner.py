@@ -9,7 +9,7 @@ from typing import Final
 from bot.feeds.tape import Tape
 from bot.ports import Clock
 from bot.stopping import stopped_by_signals
-from bot.venues.http.server import LoopbackServer, serve_exchange
+from bot.venues.http.server import Between, LoopbackServer, serve_exchange
 from bot.venues.sim.exchange import SimulatedExchange
 
 TICK_SECONDS: Final = 1.0
@@ -26,8 +26,11 @@ async def run_exchange(
     stop: asyncio.Event | None = None,
     ready: Callable[[LoopbackServer], None] = lambda _: None,
     tick_seconds: float = TICK_SECONDS,
+    between: Between | None = None,
 ) -> None:
     """Serve and tick until ``stop`` is set, or SIGINT or SIGTERM comes.
+
+    ``between``: sees every request first, to play what goes wrong.
 
     Raises:
         SafetyError: ``host`` is not this machine.
@@ -36,7 +39,7 @@ async def run_exchange(
     exchange.update_market(tape.quotes(clock.now_ms()))
     async with AsyncExitStack() as stack:
         stopped = stack.enter_context(stopped_by_signals(stop))
-        serving = serve_exchange(exchange, tape, clock, host, port, themes=themes)
+        serving = serve_exchange(exchange, tape, clock, host, port, themes=themes, between=between)
         ready(await stack.enter_async_context(serving))
         while not stopped.is_set():
             with contextlib.suppress(TimeoutError):
