@@ -71,6 +71,11 @@ class KillWatch:
             with contextlib.suppress(JournalError):
                 self._guard.saw_switch()
 
+    async def engine_ends(self) -> None:
+        """Nothing is left resting that no engine looks after, whatever ended this one."""
+        with self._journal.impatient(), contextlib.suppress(JournalError):
+            await self.cancel(self._guard.open_ids(), "watchdog")
+
     async def tick(self) -> None:
         """Orders that stay open for too long, and alerts that nobody has been told of."""
         await self._end_old()

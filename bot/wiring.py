@@ -112,6 +112,7 @@ async def _watched(watch: KillWatch, *, simulated: bool) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await watch.engine_ends()
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from bot.logs import silent_log
 from bot.requests import FLATTEN_NAME, Asked, ask
 from bot.selftest.stage import NEAR, RENDER, Piece, open_stage
 from bot.trading.orders import Side
+from bot.wiring import _watched
 from tests.execute_scene import ACCOUNT, FET
 
 Shown = pytest.CaptureFixture[str]
@@ -302,3 +303,17 @@ async def test_all_is_closed_only_once_nothing_can_fill_any_more() -> None:
         assert (await stage.engine.cycle()).status == "halted"
         assert not stage.engine.guard.flattens
         assert len(stage.journal.events(kind="flattened")) == 1
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_an_engine_that_ends_leaves_nothing_resting(broken: bool) -> None:
+    async with open_stage() as stage:
+        resting = Piece(price="5.04", time_in_force="GTC")
+        await stage.send(resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        stage.world.other_places(NEAR, Side.BUY, Decimal(10), "bots-own", Decimal("4.5"))
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+        async with _watched(watch, simulated=False):
+            stage.journal._broken = broken
+        assert [o.client_id for o in stage.world.hedge.open_orders()] == ["bots-own"]
+        stage.journal._broken = False
