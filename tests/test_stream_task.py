@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import ccxt
 import pytest
 from pydantic import SecretStr
 
@@ -23,6 +24,7 @@ from bot.logs import open_log
 from bot.streaming import Access, StreamBuilder
 from bot.trading.orders import Side
 from bot.trading.venue_closes import CloseKind
+from bot.venues.ccxt_market import error_text
 from bot.venues.clients import make_client
 from bot.venues.http.listen_keys import VALID_MS
 from bot.venues.http.server import LoopbackServer, serve_exchange
@@ -178,6 +180,46 @@ async def test_a_storm_of_lost_connections_is_met_with_patience(
         assert secret not in text
 
 
+@pytest.mark.parametrize(
+    "broken", ['{"e": "ACCOUNT_UPD', '{"e": "MARGIN_CALL", "E": 1, "p": [1]}'], ids=["cut", "odd"]
+)
+async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_stream(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_send = [broken]
+    async with line(tmp_path, monkeypatch) as here, here.builder.running():
+        await here.stands()
+        here.server.streams.script = (  # type: ignore[method-assign]  # a faulty line
+            lambda _, message: [to_send.pop() if to_send else message]
+        )
+        here.trade()
+        await here.until(lambda: here.watched.inbox.counts.connections == 2, seconds=10.0)
+        assert here.watched.inbox.reason.startswith("a message cannot be read (")
+        await here.stands()
+        here.trade()
+        await here.until(lambda: here.watched.inbox.counts.received >= 3)
+
+
+async def test_a_defect_in_one_connection_leaves_the_stream_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close, failed = task_module.Tap.close, list[str]()
+
+    async def closes(tap: task_module.Tap) -> None:
+        await close(tap)
+        if not failed:
+            failed.append("once")
+            raise RuntimeError("a defect")
+
+    monkeypatch.setattr(task_module.Tap, "close", closes)
+    async with line(tmp_path, monkeypatch) as here, here.builder.running():
+        await here.stands()
+        await here.server.streams.cut("private")
+        await here.until(lambda: here.watched.inbox.counts.connections == 2)
+        assert failed
+        assert here.watched.inbox.reason == "RuntimeError: a defect"
+
+
 async def test_duplicates_and_disorder_wake_nobody_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +330,17 @@ async def test_off_means_that_nothing_is_opened(
             await asyncio.sleep(0.1)
         assert here.server.streams.handshakes == 0
         assert here.desk.document() == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "401, url='wss://host/private/ws?listenKey=canary'",
+        """WSMessage(type=1, data='{"e":"listenKeyExpired","listenKey":"canary"}')""",
+    ],
+)
+def test_no_reason_shows_a_listen_key(said: str) -> None:
+    assert "canary" not in error_text(ccxt.NetworkError(said))
 
 
 def test_waits_double_up_to_a_cap_and_scatter() -> None:

@@ -27,7 +27,7 @@ DEFAULT_MAKER_FEE = 0.0002
 DEFAULT_TAKER_FEE = 0.0005
 DEFAULT_FUNDING_HOURS = 8.0
 _INTERVAL = re.compile(r"([1-9][0-9]?)h")
-_SECRET = re.compile(r"signature|apikey|api_key|secret|passphrase|token", re.IGNORECASE)
+_SECRET = re.compile(r"signature|apikey|api_key|listenkey|secret|passphrase|token", re.IGNORECASE)
 _ADDRESS = re.compile(r"\S*://\S+")
 _CALL = re.compile(r"^\w+ (GET|POST|PUT|DELETE)\b")  # ccxt begins with exchange and method
 

@@ -9,10 +9,9 @@ it has expired, and leaves timers behind that outlive the client. The tap keeps 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Protocol
-
-from bot.venues.ccxt_wire import broken_call_errors
 
 _LAST: Final = 50
 """Rows at the end of a cache that one message may have changed; exchanges send fewer at a time."""
@@ -90,13 +89,17 @@ class Tap:
     def _client(self, url: str) -> Any:
         client = self._make(url)
         if not hasattr(client, "tapped"):
-            resolve = client.resolve
+            resolve, take = client.resolve, client.handle_message
 
             def told(result: Any, message_hash: Any) -> Any:
                 self._told(result)
                 return resolve(result, message_hash)
 
-            client.resolve, client.tapped = told, True
+            def taken(message: object) -> None:
+                with self._told_when_broken():  # before ccxt hands it on: a text that is no JSON
+                    take(message)
+
+            client.resolve, client.handle_message, client.tapped = told, taken, True
         return client
 
     def _told(self, result: Any) -> None:
@@ -111,10 +114,15 @@ class Tap:
                 self._ears.made(row)
 
     def _handle(self, client: Any, message: object) -> None:
-        self._ears.frame(message)
-        try:
+        with self._told_when_broken():
+            self._ears.frame(message)
             self._read(client, message)
-        except broken_call_errors() as error:  # in ccxt it would end the reading without a word
+
+    @contextmanager
+    def _told_when_broken(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - in ccxt it would end the reading without a word
             self._ears.broken(error)
 
     def _on_connected(self, client: Any, message: object = None) -> None:

@@ -81,7 +81,10 @@ class StreamTask:
         while True:
             self._begin()
             started_ms = self._clock.now_ms()
-            reason = await self._session()
+            try:
+                reason = await self._session()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the stream comes back
+                reason = error_text(error)
             self._inbox.disconnected(self._clock.now_ms(), reason)
             self._on_change()
             if self._nothing:
