@@ -158,3 +158,12 @@ def test_prices_that_come_late_change_nothing(order: list[int]) -> None:
     found = prices.quote(replace(Scene().quote(FET), timestamp_ms=0), 0)
     assert found is not None
     assert (found.mark, found.timestamp_ms) == (6.0, 105)
+
+
+def test_a_time_far_ahead_does_not_keep_out_what_comes_after_it() -> None:
+    prices, far = LivePrices(), 10**15  # microseconds, say
+    prices.take({"symbol": FET, "timestamp": far, "markPrice": 9.0, "bid": 8.9, "ask": 9.1}, 500)
+    prices.take({"symbol": FET, "timestamp": 700, "markPrice": 1.0, "bid": 0.9, "ask": 1.1}, 710)
+    found = prices.quote(replace(Scene().quote(FET), timestamp_ms=0), 0)
+    assert found is not None
+    assert (found.mark, found.bid, found.timestamp_ms) == (1.0, 0.9, 700)

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bot.ports import Quote
 from bot.venues.ccxt_market import positive
+
+_AHEAD_MS: Final = 5_000
+"""No exchange's clock is further ahead of ours; the control of clocks halts long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class LivePrices:
         symbol = str(ticker.get("symbol"))
         known = self._prices.get(symbol, LivePrice())
         at_ms = int(positive(ticker.get("timestamp")) or now_ms)
+        if at_ms > now_ms + _AHEAD_MS:  # as the newest it would keep out all that come after it
+            at_ms = now_ms
         changes: dict[str, Any] = {}
         mark, last = positive(ticker.get("markPrice")), positive(ticker.get("last"))
         bid, ask = positive(ticker.get("bid")), positive(ticker.get("ask"))
