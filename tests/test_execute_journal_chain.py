@@ -332,6 +332,18 @@ def test_a_later_version_seals_what_it_changes_and_nothing_that_others_did(
         start(spoilt)
 
 
+def test_a_later_version_seals_what_it_removes(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (*bot.journal.schema.MIGRATIONS, ("DELETE FROM fills WHERE rowid = 2",))
+    monkeypatch.setattr(bot.journal.schema, "MIGRATIONS", steps)
+    monkeypatch.setattr(bot.journal.schema, "SCHEMA_VERSION", len(steps))
+    before = verify_raw(state)
+    with Journal.open(state / JOURNAL_NAME, SimulatedClock(NOW_MS)) as journal:
+        assert journal.verify().number == before + 1 + 1, "the fill and the migration"
+    start(state)
+
+
 def verify_raw(state: Path) -> int:
     with raw(state) as db:
         return int(db.execute("SELECT max(id) FROM chain").fetchone()[0])

@@ -80,11 +80,15 @@ def seal_unsealed(connection: sqlite3.Connection) -> None:
     walked = _walk(connection, START) if tables else _Walked(START)
     for source in tables:
         sealed = walked.sealed.get(source, {})
-        fresh = (
-            (source, row, digest)
-            for row, digest in _digests(connection, source)
-            if row not in sealed or sealed[row][1] != digest
-        )
+        fresh = []
+        for row, digest in _digests(connection, source):
+            line = sealed.pop(row, None)
+            if line is None or line[1] != digest:
+                fresh.append((source, row, digest))
+        for row, (_, digest) in sealed.items():
+            gone = row_digest(source, row, ())
+            if digest != gone:
+                fresh.append((source, row, gone))
         append(connection, fresh)
 
 
