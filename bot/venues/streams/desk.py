@@ -89,10 +89,12 @@ class StreamDesk:
         now_ms = self._clock.now_ms()
         looked = record.equity_usd is not None
         for account in self._accounts:
-            if looked:
-                account.inbox.reconciled(self._tokens[account.inbox.name])
-            if account.journal is not None:
+            token = self._tokens[account.inbox.name]
+            # A stream that was cut off meanwhile tells nothing of what happened before.
+            if account.journal is not None and token == account.inbox.reconciling():
                 self._expect(account.inbox, record, now_ms)
+            if looked:
+                account.inbox.reconciled(token)
             self._weigh(account)
         self._note_health()
 
