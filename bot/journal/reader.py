@@ -105,8 +105,11 @@ class JournalReader:
         self.close()
 
     def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        with one_line_errors(self.path, "be read"):
+        try:
             return self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError):
+            with one_line_errors(self.path, "be read"):
+                raise
 
     def meta(self, key: str) -> str | None:
         """A stored fact about this installation."""
@@ -363,9 +366,10 @@ class JournalReader:
             symbol,
             since_ms,
         )
+        # The orders of one intent have the same inputs.
+        inputs = {text: json.loads(text) for text in {row["inputs"] for row in rows}}
         return [
-            (order_row(row), Decimal(row["trade_quantity"]), json.loads(row["inputs"]))
-            for row in rows
+            (order_row(row), Decimal(row["trade_quantity"]), inputs[row["inputs"]]) for row in rows
         ]
 
     def filled_of_intent(self, intent_id: str, before_ms: int) -> Decimal:
@@ -397,9 +401,15 @@ class JournalReader:
         return int(self._rows("SELECT coalesce(max(id), 0) AS n FROM events")[0]["n"])
 
     def fills_with_orders(
-        self, account: str, *, after: int = 0, since_ms: int = 0, symbol: str | None = None
+        self,
+        account: str,
+        *,
+        after: int = 0,
+        since_ms: int = 0,
+        symbol: str | None = None,
+        client_id: str | None = None,
     ) -> list[tuple[int, OwnFill, OrderRow, dict[str, Any]]]:
-        """Fills booked after that number and executed since then, by number.
+        """Fills booked after that number and executed since then, by number; or those of one order.
 
         Each with its number, its order, and the inputs of the order's intent.
         """
@@ -407,11 +417,12 @@ class JournalReader:
         rows = self._rows(
             f"SELECT fills.rowid AS number, fills.* FROM fills WHERE {number} > ? "  # noqa: S608 - one of two names
             "AND fills.timestamp_ms >= ? AND +account = ? AND (?4 IS NULL OR symbol = ?4) "
-            "ORDER BY fills.rowid",
+            "AND (?5 IS NULL OR client_id = ?5) ORDER BY fills.rowid",
             after,
             since_ms,
             account,
             symbol,
+            client_id,
         )
         # One order is often filled in several parts.
         orders = dict.fromkeys(row["client_id"] for row in rows)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill
@@ -42,6 +43,9 @@ LEGAL_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     ),
     OrderState.PARTIAL: frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}),
 }
+
+# The same rows are read again and again around an order; one with other values is another one.
+_KEPT_ROWS = 1024
 
 UNSETTLED = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE, OrderState.PARTIAL})
 
@@ -133,6 +137,7 @@ class EventRow:
     document: Mapping[str, Any]
 
 
+@lru_cache(_KEPT_ROWS)
 def order_row(row: sqlite3.Row) -> OrderRow:
     """An order from its table row."""
     return OrderRow(
@@ -167,6 +172,7 @@ def order_row(row: sqlite3.Row) -> OrderRow:
     )
 
 
+@lru_cache(_KEPT_ROWS)
 def fill_row(row: sqlite3.Row) -> OwnFill:
     """A fill from its table row."""
     fill = Fill(

@@ -16,6 +16,7 @@ from bot.journal.schema import Opener, connect_writer, is_damage, one_line_error
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord
 
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
@@ -235,6 +236,6 @@ def json_text(document: Mapping[str, Any], what: str) -> str:
         JournalError: something in it has no place in JSON, NaN for instance.
     """
     try:
-        return json.dumps(document, allow_nan=False, separators=(",", ":"))
+        return _encode(document)
     except (TypeError, ValueError) as error:
         raise JournalError(f"{what} cannot be written as JSON: {error}") from error

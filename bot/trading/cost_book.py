@@ -31,9 +31,12 @@ class CostBook:
         if row is None or row.unresolved or not row.booked_quantity:
             return None
         rows = self._journal.fills_with_orders(
-            self._account, since_ms=max(1, row.sent_ms - _OVERLAP_MS), symbol=row.symbol
+            self._account,
+            since_ms=max(1, row.sent_ms - _OVERLAP_MS),
+            symbol=row.symbol,
+            client_id=client_id,
         )
-        mine = [(own.fill, inputs) for _, own, _, inputs in rows if own.fill.client_id == client_id]
+        mine = [(own.fill, inputs) for _, own, _, inputs in rows]
         if not mine:
             return None
         inputs = mine[0][1]

@@ -7,7 +7,7 @@ price, and fees. The four add up to the whole.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
@@ -134,7 +134,8 @@ class OrderCost:
         sums = {"expected": self.expected_usd, "realised": self.realised_usd}
         told = {f"{name}_usd": usd for name, usd in sums.items()}
         told |= {f"{name}_bp": self.in_bp(usd) for name, usd in sums.items()}
-        return {name: _short(value) for name, value in {**asdict(self), **told}.items()}
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: _short(value) for name, value in {**known, **told}.items()}
 
 
 def order_cost(
