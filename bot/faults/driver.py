@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from bot.faults.disk import VFS_NAME, DiskVfs, Mount
 from bot.faults.errors import ProcessEndedError
 
 _STATEMENTS = 400  # more than there are, so that none is compiled twice
+_WITH_ROWS = ("SELECT", "PRAGMA", "WITH")
 BUSY_MS = 5000  # as long as the journal waits for a lock
 _KINDS: tuple[tuple[type[apsw.Error], type[sqlite3.Error]], ...] = (
     (apsw.ConstraintError, sqlite3.IntegrityError),
@@ -20,25 +22,11 @@ _KINDS: tuple[tuple[type[apsw.Error], type[sqlite3.Error]], ...] = (
 )
 
 
-class Row:
-    """Values of one row by column name or place."""
-
-    __slots__ = ("_places", "_values")
-
-    def __init__(self, places: dict[str, int], values: Sequence[Any]) -> None:
-        self._places = places
-        self._values = values
-
-    def __getitem__(self, key: str | int) -> Any:
-        # Mypy does not narrow by `type(...) is`.
-        return self._values[key if type(key) is int else self._places[key]]  # type: ignore[index]
-
-    def keys(self) -> list[str]:
-        """Names of the columns."""
-        return list(self._places)
-
-    def __iter__(self) -> Any:
-        return iter(self._values)
+@cache
+def _named(columns: tuple[str, ...]) -> sqlite3.Cursor:
+    """A cursor of Python's own whose rows have these columns, to make such rows."""
+    names = ", ".join(f'NULL AS "{name}"' for name in columns)
+    return sqlite3.connect(":memory:").execute(f"SELECT {names}")
 
 
 class Cursor:
@@ -46,16 +34,16 @@ class Cursor:
 
     __slots__ = ("_rows", "lastrowid", "rowcount")
 
-    def __init__(self, rows: list[Row], rowcount: int, lastrowid: int) -> None:
+    def __init__(self, rows: list[sqlite3.Row], rowcount: int, lastrowid: int) -> None:
         self._rows = rows
         self.rowcount = rowcount
         self.lastrowid = lastrowid
 
-    def fetchone(self) -> Row | None:
+    def fetchone(self) -> sqlite3.Row | None:
         """The next row."""
         return self._rows.pop(0) if self._rows else None
 
-    def fetchall(self) -> list[Row]:
+    def fetchall(self) -> list[sqlite3.Row]:
         """The rows that are left."""
         rows, self._rows = self._rows, []
         return rows
@@ -74,8 +62,10 @@ class Connection:
         self.row_factory: Any = None  # rows are always of one kind
         self._mount = mount
         self._wait_ms = wait_ms
-        self._places: dict[str, dict[str, int]] = {}
+        self._columns: dict[str, sqlite3.Cursor | None] = {}
         self._db = apsw.Connection(str(path), vfs=VFS_NAME, statementcachesize=_STATEMENTS)
+        # Plans do not hang on what is bound, or else statements would be compiled again for it.
+        self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # The index of the log then lies in this process and needs no shared memory.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
 
@@ -99,16 +89,16 @@ class Connection:
         before = database.total_changes()
         try:
             cursor = database.execute(sql, values)
-            places = self._places.get(sql)
-            if places is None:
-                places = self._columns(sql, cursor)
+            columns = self._columns.get(sql)
+            if columns is None and sql.startswith(_WITH_ROWS):
+                columns = self._columns_of(sql, cursor)
             found = cursor.fetchall()
         except apsw.Error as error:
             self._alive()
             raise _translated(error) from error
         if not self._mount.alive:
             raise ProcessEndedError
-        rows = [Row(places, one) for one in found] if found else []
+        rows = [sqlite3.Row(columns, one) for one in found] if columns and found else []
         return Cursor(rows, database.total_changes() - before, database.last_insert_rowid())
 
     def executemany(self, sql: str, many: Iterable[Sequence[Any]]) -> None:
@@ -128,14 +118,13 @@ class Connection:
         with contextlib.suppress(apsw.Error):
             self._db.close(force=True)
 
-    def _columns(self, sql: str, cursor: apsw.Cursor) -> dict[str, int]:
+    def _columns_of(self, sql: str, cursor: apsw.Cursor) -> sqlite3.Cursor | None:
+        """What names the columns of the statement's rows; None where there is no row."""
         try:
-            names = [one[0] for one in cursor.get_description()]
+            names = tuple(one[0] for one in cursor.get_description())
         except apsw.ExecutionCompleteError:
-            if sql.startswith(("SELECT", "PRAGMA")):
-                return {}  # there was no row to name, this time
-            names = []
-        return self._places.setdefault(sql, {name: place for place, name in enumerate(names)})
+            return None  # not this time
+        return self._columns.setdefault(sql, _named(names))
 
     def _alive(self) -> None:
         if not self._mount.alive:
