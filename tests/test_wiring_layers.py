@@ -180,6 +180,8 @@ CATCH_ALL = {
     "bot/cycle.py",  # a defect must not end the engine
     "bot/kill.py",  # nor the watch over its kill switch
     "bot/alerts.py",  # nor keep an alert from the next channel
+    "bot/venues/streams/tap.py",  # nor a stream by one message
+    "bot/venues/streams/task.py",  # nor leave it down
     "bot/selftest/run.py",  # whatever it was, the control is not proven
     "strategies/own.py",  # and so may asking it
 }
