@@ -1,5 +1,6 @@
 """What the simulated exchange refuses, and with which of Binance's codes."""
 
+import math
 import re
 from decimal import Decimal
 
@@ -8,9 +9,11 @@ import pytest
 from bot.trading.orders import Side
 from bot.venues.sim.errors import HTTP_STATUS, MESSAGES, Code, VenueReject, reject
 from bot.venues.sim.filters import check_price, check_quantity, decimals, symbol_filters
+from bot.venues.sim.market import MOST_PRICE_USD, check_quote
 from bot.venues.sim.records import MarginType, OrderStatus, SelfTradePrevention, TimeInForce
 from bot.venues.sim.settings import DEFAULT_SETTINGS, ExchangeSettings
 from risk.errors import DataError
+from tests.execute_scene import quote
 from tests.sim_scene import BTC, FET, TAO, Scene, instrument, order, refused
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -321,3 +324,11 @@ def test_steps_that_are_not_a_power_of_ten() -> None:
         check_price(filters, BUY, Decimal("1.02"), Decimal(1))
     with refused(-4013):
         check_price(filters, BUY, Decimal("0.04"), Decimal(1))
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf, 1e30])
+def test_no_price_is_taken_that_no_contract_can_have(price: float) -> None:
+    """Beyond so many digits money could not be counted exactly any more."""
+    with pytest.raises(DataError, match="mark price"):
+        check_quote(quote(FET, price))
+    check_quote(quote(FET, MOST_PRICE_USD / 2))

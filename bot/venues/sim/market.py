@@ -105,16 +105,23 @@ class SymbolMarket:
         return 1.0 + self._jitter * (2 * share - 1)
 
 
+MOST_PRICE_USD = 1e12
+"""No contract costs as much; beyond it amounts of money have too many digits to be exact."""
+
+
 def check_quote(quote: Quote) -> None:
     """Refuse what no exchange can run on.
 
     Raises:
-        DataError: a price is not finite and positive, or volume or funding is not known.
+        DataError: a price is not positive or larger than any, or volume or funding is not known.
     """
     for name in ("mark", "index", "last", "bid", "ask"):
         price = getattr(quote, name)
-        if not (math.isfinite(price) and price > 0):
-            raise DataError(f"{quote.symbol}: {name} price {price}, must be finite and above 0")
+        if not 0 < price <= MOST_PRICE_USD:
+            raise DataError(
+                f"{quote.symbol}: {name} price {price}, must be above 0 and at most "
+                f"{MOST_PRICE_USD:g}"
+            )
     if not (math.isfinite(quote.daily_volume_usd) and quote.daily_volume_usd >= 0):
         raise DataError(f"{quote.symbol}: daily volume {quote.daily_volume_usd} USD")
     if not math.isfinite(quote.funding_rate):
