@@ -22,6 +22,7 @@ import bot.trading.reconcile
 import bot.trading.resting
 import bot.venues.codes.table
 from bot.errors import JournalError
+from bot.faults.venue import FaultyVenue
 from bot.halt import HaltSwitch
 from bot.journal.chain import Sealer
 from bot.journal.journal import Journal
@@ -41,6 +42,7 @@ from bot.trading.orders import (
     UnknownOutcome,
 )
 from bot.trading.styles import Style
+from bot.venues.paper import PaperVenue
 from bot.venues.streams.inbox import StreamInbox
 
 Patch = pytest.MonkeyPatch
@@ -54,6 +56,7 @@ class Bug:
     faults: tuple[str, ...]
     promises: tuple[str, ...]
     style: Style | None = None
+    paper: bool = False
 
     @property
     def name(self) -> str:
@@ -445,6 +448,23 @@ def chain_not_kept(patch: Patch) -> None:
     patch.setattr(Sealer, "seal", nothing)
 
 
+def paper_orders_mirrored(patch: Patch) -> None:
+    """What is traded on paper is sent to the real account as well."""
+    began, place = FaultyVenue.__init__, PaperVenue.place
+    real: list[FaultyVenue] = []
+
+    def remembered(self: FaultyVenue, *arguments: Any) -> None:
+        began(self, *arguments)
+        real[:] = [self]
+
+    async def mirrored(self: PaperVenue, order: Any) -> Any:
+        await real[0].place(order)
+        return await place(self, order)
+
+    patch.setattr(FaultyVenue, "__init__", remembered)
+    patch.setattr(PaperVenue, "place", mirrored)
+
+
 BUGS: tuple[Bug, ...] = (
     Bug(blind_resend, ("timeout_after_acceptance",), ("I1",)),
     Bug(unknown_is_failure, ("timeout_after_acceptance",), ("I5",)),
@@ -482,4 +502,5 @@ BUGS: tuple[Bug, ...] = (
     Bug(cancelled_without_asking, ("timeout_before",), ("I5", "I11", "styles"), Style.POST_ONLY),
     Bug(resting_order_that_crosses, ("stall",), ("styles",), Style.POST_ONLY),
     Bug(chain_not_kept, ("sigkill",), ("I10",)),
+    Bug(paper_orders_mirrored, ("stall",), ("I14",), paper=True),
 )

@@ -245,6 +245,7 @@ WRONG = [
     ("venue --port ssh", "--port"),
     ("venue --seed -1", "--seed"),
     ("venue --faults dns_failure", "--faults"),
+    ("faults --paper", "--replay"),
     ("venue --data /nowhere", "/nowhere"),
     ("venue --accounts /nowhere", "/nowhere"),
     ("venue --accounts README.md", "README.md"),

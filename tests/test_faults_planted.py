@@ -22,7 +22,9 @@ def test_the_oracle_finds_it(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     bug.plant(monkeypatch)
     seen = []
     for seed in range(SEEDS):
-        outcome = run_seed(seed, STEPS, stretches=[Phase(bug.faults)], style=bug.style)
+        outcome = run_seed(
+            seed, STEPS, stretches=[Phase(bug.faults)], style=bug.style, paper=bug.paper
+        )
         seen += outcome.violations
         if any(one.invariant in bug.promises for one in outcome.violations):
             return

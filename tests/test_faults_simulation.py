@@ -12,8 +12,9 @@ from ccxt.base.decimal_to_precision import decimal_to_precision
 
 from bot.faults.kinds import CRASH_POINTS, PLAYABLE
 from bot.faults.phases import Phase, all_pairs, phases
-from bot.faults.runner import run_many
+from bot.faults.runner import play_chunk, run_many
 from bot.faults.schedule import Outcome, run_seed
+from tests.faults_planted import paper_orders_mirrored
 
 STEPS = 100
 
@@ -92,6 +93,22 @@ def test_seeds_play_singles_then_pairs_then_triples() -> None:
     assert len(played) >= len(all_pairs()) - 1
     late = phases(10_000)
     assert all(len(set(phase.kinds)) == 3 for phase in late)
+
+
+@pytest.mark.parametrize("kind", ["sigkill", "power_loss", "timeout_before", "auto_deleveraging"])
+def test_an_engine_on_paper_hedges_and_leaves_the_exchange_alone(kind: str) -> None:
+    outcome = run_seed(3, STEPS, stretches=[Phase((kind,))], paper=True, keep_trace=True)
+    assert outcome.violations == []
+    assert (outcome.ended, outcome.orders_sent) == ("ready", 0)
+    assert any("cycle hedged" in line for line in outcome.lines)
+
+
+def test_one_seed_in_forty_is_played_on_paper_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper_orders_mirrored(monkeypatch)
+    other, both = play_chunk(([38, 39], STEPS))
+    assert other.violations == []
+    assert {one.invariant for one in both.violations} >= {"I14"}
+    assert all(one.text.startswith("on paper: ") for one in both.violations)
 
 
 def test_the_sum_of_many_is_plain_json() -> None:

@@ -16,16 +16,23 @@ def faults(
     replay: Annotated[
         int | None, typer.Option(help="Play this seed alone and print its trace.", min=0)
     ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="With --replay: as an engine on paper plays it.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(help="Processes; one for each core if not given.", min=1)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Play faults on the engine in simulated time and let an oracle look for broken promises."""
+    if paper and replay is None:
+        from bot.errors import UsageError
+
+        raise UsageError("--paper: needs --replay; without it one seed in forty is on paper")
     if replay is not None:
         from bot.faults.schedule import run_seed
 
-        outcome = run_seed(replay, steps, keep_trace=True)
+        outcome = run_seed(replay, steps, keep_trace=True, paper=paper)
         _show_one(outcome, as_json=json)
         raise typer.Exit(1 if outcome.violations else 0)
     from bot.faults.runner import run_many

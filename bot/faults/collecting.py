@@ -31,6 +31,7 @@ def evidence_of(play: Play, ended: str) -> Evidence:
         alerts=tuple(play.pager.told),
         lost_halts=play.lost_halts,
         rests=play.style is Style.POST_ONLY,
+        paper=play.paper,
     )
 
 

@@ -15,7 +15,15 @@ import numpy as np
 from bot.alerts import Alert, AlertChannel, LogChannel
 from bot.controls.guard import Guard
 from bot.cycle import Engine, EngineParts, Policy
-from bot.faults.world import ACCOUNT, BOT_SYMBOLS, HEDGE_SYMBOLS, START_MS, SYMBOLS, instrument
+from bot.faults.world import (
+    ACCOUNT,
+    BOT_SYMBOLS,
+    HEDGE_SYMBOLS,
+    START_MS,
+    SYMBOLS,
+    WALLET_USD,
+    instrument,
+)
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.logs import Logger
@@ -266,7 +274,14 @@ def settings(style: Style = Style.IOC) -> Settings:
         "slice_depth_share": 1e-4,
         "slice_every_seconds": 5.0,
     }
-    return found.model_copy(update={"execution": found.execution.model_copy(update=chosen)})
+    return found.model_copy(
+        update={
+            "execution": found.execution.model_copy(update=chosen),
+            "venue": found.venue.model_copy(
+                update={"account": ACCOUNT, "paper_wallet_usd": float(WALLET_USD)}
+            ),
+        }
+    )
 
 
 def policy() -> Policy:

@@ -15,7 +15,7 @@ from bot.errors import LockHeldError
 from bot.faults.arrivals import OrderDoor, Told
 from bot.faults.disk import Disk, Mount
 from bot.faults.driver import connect
-from bot.faults.engine import Doors, FaultEngine, build_engine
+from bot.faults.engine import Doors, FaultEngine, build_engine, settings
 from bot.faults.errors import ProcessEndedError
 from bot.faults.faultset import FaultSet, Trace
 from bot.faults.feeds import FaultyMarket, FaultySource
@@ -24,12 +24,13 @@ from bot.faults.line import Line
 from bot.faults.process import EngineClock, Process
 from bot.faults.streams import MUTE_MS, SPACING_MS, StreamWire
 from bot.faults.venue import FaultyVenue
-from bot.faults.world import World
+from bot.faults.world import ACCOUNT, World
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.kill import KillWatch
 from bot.lock import engine_state
 from bot.trading.styles import Style
+from bot.venues.paper_account import open_paper_account
 from bot.venues.streams.desk import StreamDesk
 from bot.venues.streams.inbox import StreamInbox
 from bot.venues.streams.watched import WatchedAccount
@@ -86,6 +87,7 @@ class Play:
     Attributes:
         die: of the schedule's own choices.
         style: how the engine works its plans, for the whole schedule.
+        paper: the hedge account lives in the engine's process; the exchange lends its prices.
         wire: carries the user stream; None where the engine listens to none.
         offset_ms: how wrong the engine's clock is.
         process, engine: of the running engine; None while none runs.
@@ -99,7 +101,13 @@ class Play:
     """
 
     def __init__(
-        self, seed: int, folder: Path, *, keep_trace: bool = False, streams: bool = False
+        self,
+        seed: int,
+        folder: Path,
+        *,
+        keep_trace: bool = False,
+        streams: bool = False,
+        paper: bool = False,
     ) -> None:
         self.trace = Trace(lambda: self.world.now_ms, keep=keep_trace)
         self.world = World(seed, self.trace.note)
@@ -132,7 +140,8 @@ class Play:
         self._deaths = self._cuts = 0
         self._cut_die = random.Random(f"cuts:{seed}")
         self._cut_here = seed % _CUT_EVERY == 0
-        self.wire = StreamWire(self.world, self.faults) if streams else None
+        self.paper = paper
+        self.wire = StreamWire(self.world, self.faults) if streams and not paper else None
         self._watch: KillWatch | None = None
         self._stack = ExitStack()
 
@@ -173,15 +182,28 @@ class Play:
         venue, market = FaultyVenue(line, self.door, self._told), FaultyMarket(line)
         # The list has the logger's methods without being one.
         log: Any = self.log
+        folder = PromisingFolder(self.folder, mount, self.promise)
+        source = FaultySource(line)
+        if self.paper:
+            opening = open_paper_account(settings(), self._clock, journal, market, log)
+            prices, account = self._run(opening)
+            return Doors(account, prices, source, self._clock, log, folder, self.pager)
         desk = None
         if self.wire is not None:
             desk = StreamDesk(journal, self._clock, log, spacing_ms=SPACING_MS)
             inbox = StreamInbox("user", MUTE_MS)
-            account = WatchedAccount(inbox, lambda: venue.last_account, journal)
-            self.wire.connect(desk, account, self._clock)
+            watched = WatchedAccount(inbox, lambda: venue.last_account, journal)
+            self.wire.connect(desk, watched, self._clock)
             market.on_quotes = desk.exchange_moved
-        folder = PromisingFolder(self.folder, mount, self.promise)
-        return Doors(venue, market, FaultySource(line), self._clock, log, folder, self.pager, desk)
+        return Doors(venue, market, source, self._clock, log, folder, self.pager, desk)
+
+    def net_usd(self) -> float:
+        """Everything that bot and hedges hold, at the marks; hedges on paper by the journal."""
+        net_usd = self.world.net_usd()
+        if self.paper and self.engine is not None:
+            own = self.engine.journal.own_positions(ACCOUNT)
+            net_usd += sum(float(q) * self.world.prices[symbol] for (symbol, _), q in own.items())
+        return net_usd
 
     @property
     def woken(self) -> bool:

@@ -15,6 +15,7 @@ from bot.faults.schedule import Outcome, run_seed
 
 _CHUNK = 10
 _AGAIN = 50  # every so many seeds one is played twice
+_ON_PAPER = 40  # every so many seeds one is played on paper as well
 _MOST_SHOWN = 50
 
 
@@ -116,4 +117,9 @@ def _played(seed: int, steps: int) -> Outcome:
     outcome = run_seed(seed, steps)
     if seed % _AGAIN == 0 and run_seed(seed, steps).digest != outcome.digest:
         outcome.violations.append(Violation("I15", "played again it went another way"))
+    if seed % _ON_PAPER == _ON_PAPER - 1:
+        on_paper = run_seed(seed, steps, paper=True).violations
+        outcome.violations += [
+            Violation(one.invariant, f"on paper: {one.text}") for one in on_paper
+        ]
     return outcome

@@ -63,13 +63,17 @@ class Schedule:
         keep_trace: bool = False,
         stretches: Sequence[Phase] | None = None,
         style: Style | None = None,
+        paper: bool = False,
     ) -> None:
-        """``stretches``: which faults to play, ``style``: of plans; None: those of the seed."""
+        """``stretches``: which faults to play, ``style``: of plans; None: those of the seed.
+
+        ``paper``: the engine trades on paper, and the exchange only lends its prices.
+        """
         self.seed = seed
         self._stretches = tuple(phases(seed) if stretches is None else stretches)
         kinds = {kind for phase in self._stretches for kind in phase.kinds}
         streams = bool(kinds & OF_STREAMS)
-        self.play = Play(seed, folder, keep_trace=keep_trace, streams=streams)
+        self.play = Play(seed, folder, keep_trace=keep_trace, streams=streams, paper=paper)
         self.play.style = style or self.play.style
         self._wanted = steps
         self._steps = 0
@@ -207,7 +211,7 @@ class Schedule:
             return "halted"
         if open_ones or play.world.awaited:
             return "unresolved"
-        inside = abs(play.world.net_usd()) <= BAND_USD * 1.02
+        inside = abs(play.net_usd()) <= BAND_USD * 1.02
         if play.engine.stopped_by and not inside:
             return "halted"
         return "ready" if inside else "outside"
@@ -253,6 +257,7 @@ def run_seed(
     keep_trace: bool = False,
     stretches: Sequence[Phase] | None = None,
     style: Style | None = None,
+    paper: bool = False,
 ) -> Outcome:
     """One schedule in a folder of its own, which goes with it.
 
@@ -263,7 +268,13 @@ def run_seed(
     try:
         with localcontext(Context()), _without_collector():
             schedule = Schedule(
-                seed, steps, folder, keep_trace=keep_trace, stretches=stretches, style=style
+                seed,
+                steps,
+                folder,
+                keep_trace=keep_trace,
+                stretches=stretches,
+                style=style,
+                paper=paper,
             )
             return schedule.run()
     finally:

@@ -75,6 +75,7 @@ class Evidence:
         lost_halts: how often a power cut took a halt that somebody was told of.
         alerts: what the operator was told: when, and by which control.
         band_usd: the largest sum of all positions.
+        paper: the engine traded on paper; the exchange is one that it must leave alone.
     """
 
     exchange: ExchangeLog
@@ -89,6 +90,7 @@ class Evidence:
     rests: bool = False
     lost_halts: int = 0
     alerts: Sequence[tuple[int, str]] = ()
+    paper: bool = False
 
     @property
     def at_rest(self) -> bool:

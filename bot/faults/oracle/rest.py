@@ -1,4 +1,4 @@
-"""I13: once all is well again the engine is inside its band, or it has stopped and said so."""
+"""I13, I14: once all is well again the engine is inside its band, or has stopped and said so."""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ _BY_HAND = ("kill_switch", "latched")
 
 def inside_or_halted(evidence: Evidence) -> Iterator[str]:
     """I13."""
+    if evidence.paper and evidence.exchange.delivered:
+        return  # a paper account is not settled when what it holds is delisted: it stays held
     if evidence.ended not in ("ready", "halted"):
         yield (
             f"the engine is {evidence.ended}, all positions are worth "
@@ -31,6 +33,16 @@ def halt_is_told(evidence: Evidence) -> Iterator[str]:
     for control, reason in waiting.items():
         if control not in told:
             yield f"{control} has halted and nobody was told: {reason}"
+
+
+def paper_changes_nothing(evidence: Evidence) -> Iterator[str]:
+    """I14: on paper no call that changes something comes to the real exchange."""
+    if not evidence.paper:
+        return
+    for arrival in evidence.exchange.arrivals:
+        yield f"{arrival.request.client_id} came to the real exchange from an engine on paper"
+    for client_id in evidence.exchange.cancelled:
+        yield f"a cancel of {client_id} came to the real exchange from an engine on paper"
 
 
 def no_defect(evidence: Evidence) -> Iterator[str]:

@@ -28,6 +28,7 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
     "I11": (orders.legal_steps,),
     "I12": (journal.no_secret,),
     "I13": (rest.inside_or_halted, rest.halt_is_told),
+    "I14": (rest.paper_changes_nothing,),
     "styles": (
         styles.nothing_else_is_sent,
         styles.rests_before_it_takes,
@@ -38,6 +39,9 @@ INVARIANTS: Mapping[str, tuple[Check, ...]] = {
     "no defect": (rest.no_defect,),
 }
 """By name; to add one, write a check that yields a line for each thing that is wrong."""
+
+OF_PAPER = ("I3", "I10", "I11", "I12", "I13", "I14", "one engine", "no defect")
+"""What can be told of an engine on paper, whose exchange ends with its process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def judge(evidence: Evidence) -> list[Violation]:
     return [
         Violation(name, text)
         for name, checks in INVARIANTS.items()
+        if name in OF_PAPER or not evidence.paper
         for check in checks
         for text in check(evidence)
     ]
