@@ -103,6 +103,12 @@ def test_an_engine_on_paper_hedges_and_leaves_the_exchange_alone(kind: str) -> N
     assert any("cycle hedged" in line for line in outcome.lines)
 
 
+def test_an_engine_on_paper_books_what_went_with_its_exchange() -> None:
+    """In this schedule it dies between an order's outcome and its executions."""
+    outcome = run_seed(2, STEPS, stretches=[Phase(("sigkill",))], paper=True)
+    assert (outcome.ended, outcome.violations) == ("ready", [])
+
+
 def test_one_seed_in_forty_is_played_on_paper_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     paper_orders_mirrored(monkeypatch)
     other, both = play_chunk(([38, 39], STEPS))
