@@ -69,10 +69,10 @@ class Bug:
 def blind_resend(patch: Patch) -> None:
     send = Executor._send
 
-    async def twice(self: Executor, request: Any) -> Any:
-        outcome = await send(self, request)
+    async def twice(self: Executor, request: Any, *rest: Any) -> Any:
+        outcome = await send(self, request, *rest)
         if isinstance(outcome, UnknownOutcome):
-            outcome = await send(self, request)
+            outcome = await send(self, request, *rest)
         return outcome
 
     patch.setattr(Executor, "_send", twice)
@@ -81,8 +81,8 @@ def blind_resend(patch: Patch) -> None:
 def unknown_is_failure(patch: Patch) -> None:
     send = Executor._send
 
-    async def certain(self: Executor, request: Any) -> Any:
-        outcome = await send(self, request)
+    async def certain(self: Executor, request: Any, *rest: Any) -> Any:
+        outcome = await send(self, request, *rest)
         if isinstance(outcome, UnknownOutcome):
             return Rejected(request.client_id, "failed", outcome.reason)
         return outcome
@@ -93,8 +93,8 @@ def unknown_is_failure(patch: Patch) -> None:
 def swallowed_id_none(patch: Patch) -> None:
     send = Executor._send
 
-    async def trusting(self: Executor, request: Any) -> Any:
-        outcome = await send(self, request)
+    async def trusting(self: Executor, request: Any, *rest: Any) -> Any:
+        outcome = await send(self, request, *rest)
         if isinstance(outcome, UnknownOutcome) and "200" in outcome.reason:
             return Acknowledged(request.client_id, "None", OrderState.EXPIRED, Decimal(0), None)
         return outcome
