@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.faults.oracle import journal as journal_checks
 from bot.faults.oracle import orders as order_checks
-from bot.faults.oracle.evidence import Evidence, ExchangeLog, Rows, read_tables
+from bot.faults.oracle.evidence import Evidence, ExchangeLog, Kept, Rows, read_tables
 from bot.journal.anchor import read_anchor
 from bot.journal.reader import JOURNAL_NAME
 from bot.journal.verify import BrokenChainError, verify_all
@@ -49,7 +49,8 @@ async def ask(story: Story) -> ExchangeSide:
 def judge(story: Story, seen: ExchangeSide) -> list[str]:
     """Everything that is wrong, one line each."""
     damage, tables = tables_of(story.state)
-    images = [tables_of(image) for image in story.images]
+    # What had left by each of them is not known here: _sent_once_and_durably asks in the end.
+    images = [Kept(image.name, frozenset(), *tables_of(image)) for image in story.images]
     evidence = Evidence(_NO_LOG, tables, damage, images, story.said, "ready", False, 0.0)
     checks = (
         journal_checks.sound(evidence),
