@@ -133,7 +133,7 @@ class Engine:
         streams.cycle_begins()
         try:
             record = await self._recorded()
-        except BaseException:
+        except BaseException:  # told on; streams must know that REST was not asked
             streams.cycle_broke_off()
             raise
         streams.cycle_ended(record)

@@ -168,7 +168,7 @@ class _Matrices:
             answer = clarabel.DefaultSolver(
                 self._p, numbers.linear, self._a, numbers.right, cones, settings
             ).solve()
-        except BaseException as error:
+        except BaseException as error:  # a panic of Clarabel's is no Exception
             if type(error).__name__ != _PANIC:
                 raise
             return None, str(cp.SOLVER_ERROR)
@@ -193,7 +193,7 @@ def _through_cvxpy(problem: cp.Problem) -> str:
             problem.solve(solver=cp.CLARABEL, warm_start=False, enforce_dpp=True)
         except cp.SolverError:
             return str(cp.SOLVER_ERROR)
-        except BaseException as error:
+        except BaseException as error:  # a panic of Clarabel's is no Exception
             if type(error).__name__ != _PANIC:
                 raise
             return str(cp.SOLVER_ERROR)

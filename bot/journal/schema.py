@@ -98,7 +98,7 @@ def connect_writer(
             _check_integrity(connection, path)
             _check_chain(connection, path)
             _migrate(connection, now_ms)
-    except BaseException:
+    except BaseException:  # told on; the file must not stay open
         connection.close()
         raise
     return connection
@@ -129,7 +129,7 @@ def connect_reader(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
                     f"journal {path}: version {version}, this perphedge reads {SCHEMA_VERSION}; "
                     "start the engine once to bring it up"
                 )
-    except BaseException:
+    except BaseException:  # told on; the file must not stay open
         connection.close()
         raise
     return connection
@@ -213,7 +213,7 @@ def _migrate(connection: sqlite3.Connection, now_ms: int) -> None:
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (version, now_ms))
         seal_unsealed(connection)
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # told on; half a migration must not stay
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

@@ -59,7 +59,7 @@ class JournalWriter(JournalReader):
         connection = connect_writer(path, busy_timeout_ms, clock.now_ms(), opener)
         try:
             journal = cls(path, connection, clock)
-        except BaseException:
+        except BaseException:  # told on; the file must not stay open
             connection.close()
             raise
         try:
@@ -67,7 +67,7 @@ class JournalWriter(JournalReader):
             journal.meta_once("install_key", key.hex())
             journal._head = journal._sealer.head(connection)
             journal.anchor()
-        except BaseException:
+        except BaseException:  # told on; the file must not stay open
             journal.close()
             raise
         return journal
@@ -92,7 +92,7 @@ class JournalWriter(JournalReader):
             self._connection.execute("COMMIT")
             self._with_next.clear()
             self._head = head or self._head
-        except BaseException as error:
+        except BaseException as error:  # told on; nothing half written may stay
             self._sealer.undone()
             if isinstance(error, sqlite3.Error) and is_damage(error):
                 self._broken = True
@@ -107,7 +107,7 @@ class JournalWriter(JournalReader):
         self._connection.execute("SAVEPOINT part")
         try:
             yield
-        except BaseException:
+        except BaseException:  # told on; nothing half written may stay
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
