@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bot.journal.journal
+import bot.journal.fill_writes
 import bot.journal.schema
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
@@ -67,7 +67,7 @@ def test_positions_followed_fill_by_fill_are_those_of_the_whole_ledger(
         pytest.MonkeyPatch.context() as often,
         Journal.open(path, SimulatedClock(NOW_MS)) as journal,
     ):
-        often.setattr(bot.journal.journal, "NOTE_EVERY_FILLS", 2)
+        often.setattr(bot.journal.fill_writes, "NOTE_EVERY_FILLS", 2)
         for n, (symbol, quantity, at, closed) in enumerate(moves):
             booked(journal, n, symbol, quantity, at)
             assert journal.own_positions(ACCOUNT) == journal.ledger(ACCOUNT).open_quantity
@@ -82,7 +82,7 @@ def test_positions_followed_fill_by_fill_are_those_of_the_whole_ledger(
 def test_a_fresh_start_reads_only_what_came_after_the_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.journal.journal, "NOTE_EVERY_FILLS", 3)
+    monkeypatch.setattr(bot.journal.fill_writes, "NOTE_EVERY_FILLS", 3)
     path = tmp_path / "journal.sqlite"
     with Journal.open(path, SimulatedClock(NOW_MS)) as journal:
         for n in range(8):

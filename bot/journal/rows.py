@@ -205,8 +205,14 @@ def event_row(row: sqlite3.Row) -> EventRow:
         kind=row["kind"],
         cycle_id=row["cycle_id"],
         client_id=row["client_id"],
-        document=json.loads(row["document"]),
+        document=row_document(row),
     )
+
+
+def row_document(row: sqlite3.Row) -> dict[str, Any]:
+    """The document that a table row carries."""
+    document: dict[str, Any] = json.loads(row["document"])
+    return document
 
 
 def close_row(row: sqlite3.Row) -> ExternalClose:

@@ -1,0 +1,74 @@
+"""Cycles and events out of the journal."""
+
+from typing import Any, Literal
+
+from bot.journal.opened import OpenedJournal
+from bot.journal.rows import EventRow, event_row, row_document
+
+
+class CycleReads(OpenedJournal):
+    """Documents of cycles, and what happened in them and between them."""
+
+    def cycle(self, cycle_id: str) -> dict[str, Any] | None:
+        """The document of one cycle."""
+        rows = self._rows("SELECT document FROM cycles WHERE cycle_id = ?", cycle_id)
+        return row_document(rows[0]) if rows else None
+
+    def cycles(self, since_ms: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """Documents of the cycles since then, oldest first; with a limit, the newest of them."""
+        rows = self._rows(
+            "SELECT document FROM cycles WHERE timestamp_ms >= ? "
+            "ORDER BY timestamp_ms DESC, rowid DESC LIMIT ?",
+            since_ms,
+            -1 if limit is None else limit,
+        )
+        return [row_document(row) for row in reversed(rows)]
+
+    def cycle_count(self) -> int:
+        """How many cycles are recorded."""
+        # None is ever taken away, and counting them would read them all.
+        return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM cycles")[0]["n"])
+
+    def events(
+        self,
+        since_ms: int = 0,
+        *,
+        after_id: int = 0,
+        cycle_id: str | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+    ) -> list[EventRow]:
+        """Events since then and after that id, oldest first; with a limit, the newest of them."""
+        rows = self._rows(
+            "SELECT * FROM events WHERE timestamp_ms >= ? AND id > ? "
+            "AND (?3 IS NULL OR cycle_id = ?3) AND (?4 IS NULL OR kind = ?4) "
+            "ORDER BY id DESC LIMIT ?5",
+            since_ms,
+            after_id,
+            cycle_id,
+            kind,
+            -1 if limit is None else limit,
+        )
+        return [event_row(row) for row in reversed(rows)]
+
+    def kept_events(
+        self,
+        kind: Literal["order_costs", "impact_refit"],
+        *,
+        after_id: int = 0,
+        since_ms: int = 0,
+        limit: int | None = None,
+    ) -> list[EventRow]:
+        """The same of a kind that has an index of its own: found without reading all others."""
+        rows = self._rows(
+            f"SELECT * FROM events WHERE kind = '{kind}' AND id > ? AND +timestamp_ms >= ? "  # noqa: S608 - one of two names
+            "ORDER BY id DESC LIMIT ?",
+            after_id,
+            since_ms,
+            -1 if limit is None else limit,
+        )
+        return [event_row(row) for row in reversed(rows)]
+
+    def newest_event(self) -> int:
+        """Number of the newest event; 0 without any."""
+        return int(self._rows("SELECT coalesce(max(id), 0) AS n FROM events")[0]["n"])

@@ -1,0 +1,155 @@
+"""Executions, funding and closes by others out of the journal, and how far they were read."""
+
+from decimal import Decimal
+from typing import Any
+
+from bot.journal.order_reads import OrderReads
+from bot.journal.rows import OrderRow, close_row, fill_row, funding_row, row_document
+from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill
+from bot.trading.orders import Fill
+
+FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
+
+
+class FillReads(OrderReads):
+    """What was booked, and from when on the venue must be asked for more."""
+
+    def own_fills(self, account: str, since_ms: int = 0) -> list[OwnFill]:
+        """Executions of our orders since then, oldest first."""
+        rows = self._rows(
+            "SELECT * FROM fills WHERE account = ? AND timestamp_ms >= ? "
+            "ORDER BY timestamp_ms, rowid",
+            account,
+            since_ms,
+        )
+        return [fill_row(row) for row in rows]
+
+    def cycle_fills(self, cycle_id: str) -> list[OwnFill]:
+        """Executions of the orders of one cycle, oldest first."""
+        rows = self._rows(
+            "SELECT fills.* FROM fills JOIN orders USING (client_id) JOIN intents USING (intent_id)"
+            " WHERE intents.cycle_id = ? ORDER BY fills.timestamp_ms, fills.rowid",
+            cycle_id,
+        )
+        return [fill_row(row) for row in rows]
+
+    def funding_receipts(self, account: str, since_ms: int = 0) -> list[FundingReceipt]:
+        """Funding payments since then, oldest first."""
+        rows = self._rows(
+            "SELECT * FROM funding WHERE account = ? AND timestamp_ms >= ? "
+            "ORDER BY timestamp_ms, rowid",
+            account,
+            since_ms,
+        )
+        return [funding_row(row) for row in rows]
+
+    def external_closes(self, account: str) -> list[ExternalClose]:
+        """Parts of our hedges that others closed, oldest first."""
+        rows = self._rows(
+            "SELECT external_closes.*, kind, price, fee_usd, realised_pnl_usd FROM external_closes "
+            "LEFT JOIN venue_closes ON close_id = id WHERE external_closes.account = ? ORDER BY id",
+            account,
+        )
+        return [close_row(row) for row in rows]
+
+    def closed_by(self, account: str, symbol: str, trade_id: str) -> bool:
+        """Whether the trade is booked as a close by others."""
+        sql = "SELECT 1 FROM venue_closes WHERE account = ? AND symbol = ? AND trade_id = ?"
+        return bool(self._rows(sql, account, symbol, trade_id))
+
+    def is_own(self, account: str, fill: Fill) -> bool:
+        """Whether an order of ours made the execution, by its client id or the venue's."""
+        column, value = (
+            ("client_id", fill.client_id)
+            if fill.client_id
+            else ("venue_order_id", fill.venue_order_id)
+        )
+        sql = f"SELECT 1 FROM orders WHERE account = ? AND symbol = ? AND {column} = ?"  # noqa: S608 - one of two names above
+        return bool(self._rows(sql, account, fill.symbol, value))
+
+    def turnover_usd(self, since_ms: int, account: str | None = None) -> Decimal:
+        """Notional that our orders traded since then, USD."""
+        rows = self._rows(
+            "SELECT account, quantity, price FROM fills WHERE timestamp_ms >= ?", since_ms
+        )
+        return sum(
+            (
+                Decimal(row["quantity"]) * Decimal(row["price"])
+                for row in rows
+                if account in (None, row["account"])
+            ),
+            Decimal(0),
+        )
+
+    def newest_fill(self) -> int:
+        """Number of the newest booked fill; 0 without any."""
+        return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM fills")[0]["n"])
+
+    def fills_with_orders(
+        self,
+        account: str,
+        *,
+        after: int = 0,
+        since_ms: int = 0,
+        symbol: str | None = None,
+        client_id: str | None = None,
+    ) -> list[tuple[int, OwnFill, OrderRow, dict[str, Any]]]:
+        """Fills booked after that number and executed since then, by number; or those of one order.
+
+        Each with its number, its order, and the inputs of the order's intent.
+        """
+        number = "fills.rowid" if since_ms == 0 else "+fills.rowid"
+        rows = self._rows(
+            f"SELECT fills.rowid AS number, fills.* FROM fills WHERE {number} > ? "  # noqa: S608 - one of two names
+            "AND fills.timestamp_ms >= ? AND +account = ? AND (?4 IS NULL OR symbol = ?4) "
+            "AND (?5 IS NULL OR client_id = ?5) ORDER BY fills.rowid",
+            after,
+            since_ms,
+            account,
+            symbol,
+            client_id,
+        )
+        # One order is often filled in several parts.
+        orders = dict.fromkeys(row["client_id"] for row in rows)
+        known = {client_id: self._with_inputs(client_id) for client_id in orders}
+        return [(int(row["number"]), fill_row(row), *known[row["client_id"]]) for row in rows]
+
+    def _with_inputs(self, client_id: str) -> tuple[OrderRow, dict[str, Any]]:
+        order = self.order(client_id)
+        assert order is not None, "a fill refers to its order"
+        inputs = self._rows(
+            "SELECT document FROM intents WHERE intent_id = ?", order.request.intent_id
+        )
+        return order, row_document(inputs[0])
+
+    def watermark(self, account: str, symbol: str) -> int | None:
+        """Up to when the executions of a symbol were last read, UTC milliseconds."""
+        rows = self._rows(
+            "SELECT timestamp_ms FROM watermarks WHERE account = ? AND symbol = ?", account, symbol
+        )
+        return int(rows[0]["timestamp_ms"]) if rows else None
+
+    def funding_wanted_since(self, account: str) -> int | None:
+        """From when funding must be read; None while no order was ever sent."""
+        rows = self._rows("SELECT min(sent_ms) AS first FROM orders WHERE account = ?", account)
+        first = rows[0]["first"]
+        watermark = self.watermark(account, FUNDING_WATERMARK)
+        return watermark if first is None or watermark is not None else int(first)
+
+    def fills_wanted_since(self, account: str, symbol: str) -> int | None:
+        """From when executions of a symbol must be read so that none of ours is missed.
+
+        An order that is not settled is looked for since it was sent: until its venue id is known
+        its executions cannot be told from other people's. None: no order was ever sent.
+        """
+        rows = self._rows(
+            "SELECT min(sent_ms) AS first FROM orders WHERE account = ? AND symbol = ?",
+            account,
+            symbol,
+        )
+        if rows[0]["first"] is None:
+            return None
+        watermark = self.watermark(account, symbol)
+        start_ms = int(rows[0]["first"]) if watermark is None else watermark
+        open_ones = [o.sent_ms for o in self.unresolved_orders(account) if o.symbol == symbol]
+        return min([start_ms, *open_ones])

@@ -1,0 +1,73 @@
+"""An opened journal: its file, its settings, and whether it is what was written."""
+
+import sqlite3
+from pathlib import Path
+from typing import Self
+
+from bot.journal.anchor import read_anchor
+from bot.journal.chain import Head
+from bot.journal.schema import connect_reader, one_line_errors, verify
+
+
+class OpenedJournal:
+    """What all readers and writers share."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Use ``open``."""
+        self.path = path
+        self._connection = connection
+        self._connection.row_factory = sqlite3.Row
+
+    @classmethod
+    def open_reader(cls, path: Path, *, busy_timeout_ms: int = 5000) -> Self:
+        """Opens an existing journal without the right to write.
+
+        Raises:
+            JournalError: there is none, or it cannot be read.
+            SafetyError: a newer perphedge wrote it.
+        """
+        return cls(path, connect_reader(path, busy_timeout_ms))
+
+    def verify(self) -> Head:
+        """Whether every row is as it was written and none is missing; the chain's newest line.
+
+        Reads all of it: some seconds for a million rows.
+
+        Raises:
+            JournalError: names the first row that is not.
+        """
+        return verify(self._connection, self.path, read_anchor(self.path))
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError):
+            with one_line_errors(self.path, "be read"):
+                raise
+
+    def meta(self, key: str) -> str | None:
+        """A stored fact about this installation."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
+        return str(rows[0]["value"]) if rows else None
+
+    def meta_keys(self, prefix: str) -> list[str]:
+        """Names of the stored facts that begin so, sorted."""
+        rows = self._rows(
+            "SELECT key FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key", len(prefix), prefix
+        )
+        return [str(row["key"]) for row in rows]
+
+    @property
+    def epoch(self) -> int:
+        """How many times an engine was started on this journal."""
+        return int(self.meta("epoch") or 0)

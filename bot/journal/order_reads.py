@@ -1,0 +1,89 @@
+"""Orders out of the journal."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from bot.journal.migrations import UNRESOLVED
+from bot.journal.opened import OpenedJournal
+from bot.journal.rows import OrderRow, order_row
+
+
+class OrderReads(OpenedJournal):
+    """What was sent, and what of it may still change a position."""
+
+    def order(self, client_id: str) -> OrderRow | None:
+        """One order."""
+        rows = self._rows("SELECT * FROM orders WHERE client_id = ?", client_id)
+        return order_row(rows[0]) if rows else None
+
+    def orders(self, cycle_id: str) -> tuple[OrderRow, ...]:
+        """The orders of one cycle, as they were sent."""
+        rows = self._rows(
+            "SELECT orders.* FROM orders JOIN intents USING (intent_id) "
+            "WHERE intents.cycle_id = ? ORDER BY orders.rowid",
+            cycle_id,
+        )
+        return tuple(order_row(row) for row in rows)
+
+    def unresolved_orders(self, account: str | None = None) -> tuple[OrderRow, ...]:
+        """Orders that may still change our position: unknown, open, or with fills to be booked.
+
+        Quarantined ones are among them: they are final, yet nobody knows what they did.
+        """
+        # The plus keeps SQLite from reading all orders only because they lie in order of rowid.
+        rows = self._rows(f"SELECT * FROM orders WHERE {UNRESOLVED} ORDER BY +rowid")  # noqa: S608 - a constant
+        found = (order_row(row) for row in rows)
+        return tuple(o for o in found if o.unresolved and account in (None, o.account))
+
+    def accounts(self) -> tuple[str, ...]:
+        """Accounts in which an order was ever sent, sorted."""
+        rows = self._rows("SELECT DISTINCT account FROM orders ORDER BY account")
+        return tuple(str(row["account"]) for row in rows)
+
+    def symbols_traded(self, account: str, since_ms: int = 0) -> tuple[str, ...]:
+        """Symbols in which an order was sent since then, sorted."""
+        rows = self._rows(
+            "SELECT DISTINCT symbol FROM orders WHERE account = ? AND sent_ms >= ? ORDER BY symbol",
+            account,
+            since_ms,
+        )
+        return tuple(str(row["symbol"]) for row in rows)
+
+    def sent_since(
+        self, account: str, symbol: str, since_ms: int
+    ) -> list[tuple[OrderRow, Decimal, dict[str, Any]]]:
+        """Orders of a symbol since then, oldest first, each with its intent's trade and inputs."""
+        rows = self._rows(
+            "SELECT orders.*, intents.trade_quantity, intents.document AS inputs FROM orders "
+            "JOIN intents USING (intent_id) WHERE orders.account = ? AND orders.symbol = ? "
+            "AND orders.sent_ms >= ? ORDER BY orders.sent_ms, orders.rowid",
+            account,
+            symbol,
+            since_ms,
+        )
+        # The orders of one intent have the same inputs.
+        inputs = {text: json.loads(text) for text in {row["inputs"] for row in rows}}
+        return [
+            (order_row(row), Decimal(row["trade_quantity"]), inputs[row["inputs"]]) for row in rows
+        ]
+
+    def filled_of_intent(self, intent_id: str, before_ms: int) -> Decimal:
+        """What orders of an intent that were sent before then filled, base units.
+
+        As the venue told of each order, or by its executions where those are more: an order that
+        counted as absent may have filled all the same, and one that arrived twice filled twice.
+        """
+        rows = self._rows(
+            "SELECT filled_quantity, booked_quantity FROM orders WHERE intent_id = ? "
+            "AND sent_ms < ?",
+            intent_id,
+            before_ms,
+        )
+        told = ((Decimal(row["filled_quantity"]), Decimal(row["booked_quantity"])) for row in rows)
+        return sum((max(pair) for pair in told), Decimal(0))
+
+    def legs_of_intent(self, intent_id: str) -> list[str]:
+        """Names of an intent's orders within it, in the order in which they were sent."""
+        rows = self._rows("SELECT leg FROM orders WHERE intent_id = ? ORDER BY rowid", intent_id)
+        return [str(row["leg"]) for row in rows]
