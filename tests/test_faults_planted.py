@@ -7,7 +7,8 @@ import pytest
 
 from bot.faults.phases import Phase
 from bot.faults.schedule import run_seed
-from tests.faults_planted import BUGS, Bug
+from tests.faults_planted import BUGS
+from tests.planted_bug import Bug
 
 SEEDS = 8
 STEPS = 160

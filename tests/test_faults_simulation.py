@@ -14,7 +14,7 @@ from bot.faults.kinds import CRASH_POINTS, PLAYABLE
 from bot.faults.phases import Phase, all_pairs, phases
 from bot.faults.runner import play_chunk, run_many
 from bot.faults.schedule import Outcome, run_seed
-from tests.faults_planted import paper_orders_mirrored
+from tests.planted_sending import paper_orders_mirrored
 
 STEPS = 100
 
