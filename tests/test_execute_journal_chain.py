@@ -2,114 +2,35 @@
 
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bot.journal.schema
-from bot.cli.exits import exit_code
 from bot.cli.main import _run
 from bot.clock import SimulatedClock
 from bot.errors import JournalError
 from bot.journal.anchor import anchor_path, read_anchor
 from bot.journal.copy import journal_copy
 from bot.journal.journal import Journal
-from bot.journal.reader import JOURNAL_NAME, JournalReader
-from bot.journal.schema import SCHEMA_VERSION
-from bot.lock import engine_state
-from bot.records.cycle import CycleRecord, CycleStatus
-from bot.trading.attribution import HedgeClosedExternally
-from bot.trading.ledger import FundingReceipt
-from bot.trading.orders import OrderState, UnknownOutcome
-from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, acknowledged, fill, order, send
-
-TABLES = (
-    "cycles",
-    "events",
-    "external_closes",
-    "fills",
-    "funding",
-    "intents",
-    "meta",
-    "migrations",
-    "orders",
-    "watermarks",
-)
-
-
-def written(journal: Journal) -> None:
-    """Something of everything, orders changed several times among it."""
-    journal.record_cycle(CycleRecord("c1", "t", NOW_MS, CycleStatus.HEDGED, "because"))
-    for n in range(3):
-        request = order(f"h{n}", symbol=(FET, TAO)[n % 2], intent_id=f"i{n}")
-        send(journal, request)
-        journal.record_outcome(UnknownOutcome(f"h{n}", "lost"))
-        journal.record_negative_round(f"h{n}", 1)
-        journal.record_outcome(acknowledged(request))
-        done = fill(f"t{n}", client_id=f"h{n}", venue_order_id=f"v-h{n}", symbol=request.symbol)
-        journal.record_fills(ACCOUNT, request.symbol, [done], read_ms=NOW_MS + n)
-    receipts = [FundingReceipt(f"r{n}", FET, Decimal(n), NOW_MS + n) for n in range(2)]
-    journal.record_funding(ACCOUNT, receipts, read_ms=NOW_MS)
-    for n in range(2):
-        own = Decimal(-2000) / 2**n
-        change = HedgeClosedExternally(FET, "BOTH", own, own / 2)
-        journal.record_external_close(ACCOUNT, change, timestamp_ms=NOW_MS + n)
-        journal.set_meta("word", str(n))
-        journal.record_change("halted", {"n": n}, "state", {"n": n})
-    journal.record_event("last", {})
+from bot.journal.reader import JOURNAL_NAME
+from bot.trading.orders import OrderState
+from tests.chain_scene import TABLES, contents, raw, start, stopped, trouble, verify
+from tests.execute_scene import NOW_MS, acknowledged, order
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state directory after a clean stop."""
-    folder = tmp_path_factory.mktemp("sound")
-    with Journal.open(folder / JOURNAL_NAME, SimulatedClock(NOW_MS), install_key=b"k" * 32) as one:
-        written(one)
-    return folder
+    return stopped(tmp_path_factory.mktemp("sound"))
 
 
 @pytest.fixture
 def state(sound: Path, tmp_path: Path) -> Path:
     """A copy of it to spoil."""
     return Path(shutil.copytree(sound, tmp_path / "state"))
-
-
-@contextmanager
-def raw(state: Path) -> Iterator[sqlite3.Connection]:
-    """The file behind the journal's back."""
-    with closing(sqlite3.connect(state / JOURNAL_NAME, isolation_level=None)) as connection:
-        yield connection
-
-
-def verify(state: Path) -> int:
-    with JournalReader.open_reader(state / JOURNAL_NAME) as reader:
-        return reader.verify().number
-
-
-def start(state: Path) -> None:
-    Journal.open(state / JOURNAL_NAME, SimulatedClock(NOW_MS)).close()
-
-
-def trouble(state: Path) -> str:
-    with pytest.raises(JournalError) as caught:
-        verify(state)
-    assert "\n" not in str(caught.value)
-    assert exit_code(caught.value) == 6
-    return str(caught.value)
-
-
-def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return {t: list(connection.execute(f"SELECT rowid, * FROM {t}")) for t in TABLES}  # noqa: S608
 
 
 def test_what_the_engine_writes_is_whole_and_every_row_is_sealed(sound: Path) -> None:
@@ -211,70 +132,6 @@ def test_nothing_that_acts_by_itself_may_lie_in_the_file(state: Path, kind: str,
         start(state)
 
 
-def cut(state: Path) -> None:
-    """Takes the newest event away, so that what is left is a perfect chain."""
-    with raw(state) as db:
-        db.execute("DELETE FROM events WHERE id = (SELECT max(id) FROM events)")
-        db.execute("DELETE FROM chain WHERE id = (SELECT max(id) FROM chain)")
-
-
-def test_an_end_that_was_cut_off_is_found_by_the_anchor(state: Path) -> None:
-    before = verify(state)
-    cut(state)
-    assert f"line {before} was written: the end is cut off" in trouble(state)
-    with pytest.raises(JournalError, match="the end is cut off, or this is an older copy"):
-        start(state)
-    anchor_path(state / JOURNAL_NAME).unlink()
-    assert verify(state) == before - 1, "without an anchor nothing tells that there was more"
-
-
-def test_an_older_copy_is_refused_and_so_is_a_journal_that_is_gone(
-    state: Path, tmp_path: Path
-) -> None:
-    old = Path(shutil.copytree(state, tmp_path / "old"))
-    with engine_state(state, SimulatedClock(NOW_MS)) as journal:
-        journal.record_event("more", {})
-    start(state)
-    shutil.copy(old / JOURNAL_NAME, state / JOURNAL_NAME)
-    with pytest.raises(JournalError, match="older copy"), engine_state(state, SimulatedClock(0)):
-        pass
-    anchor_path(state / JOURNAL_NAME).unlink()  # the operator takes it as it is
-    start(state)
-    (state / JOURNAL_NAME).unlink()
-    with pytest.raises(JournalError, match="it is gone, and line"):
-        start(state)
-
-
-def test_a_forked_history_is_found_by_the_anchor(state: Path, tmp_path: Path) -> None:
-    other = Path(shutil.copytree(state, tmp_path / "other"))
-    for folder, kind in ((state, "one"), (other, "two")):
-        with Journal.open(folder / JOURNAL_NAME, SimulatedClock(NOW_MS)) as journal:
-            journal.record_event(kind, {})
-    shutil.copy(other / JOURNAL_NAME, state / JOURNAL_NAME)
-    with pytest.raises(JournalError, match="is another one than was written"):
-        start(state)
-
-
-def test_a_start_reads_what_came_after_the_anchor(state: Path) -> None:
-    anchor = anchor_path(state / JOURNAL_NAME).read_bytes()
-    with Journal.open(state / JOURNAL_NAME, SimulatedClock(NOW_MS)) as journal:
-        journal.record_event("last", {"n": 1})
-    anchor_path(state / JOURNAL_NAME).write_bytes(anchor)  # as a crash leaves it
-    start(state)
-    anchor_path(state / JOURNAL_NAME).write_bytes(anchor)
-    with raw(state) as db:
-        db.execute("""UPDATE events SET document = '{"n":2}' WHERE kind = 'last'""")
-    with pytest.raises(JournalError, match="of events was changed"):
-        start(state)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"number": 3}', b"\xff\xfe"])
-def test_an_anchor_that_cannot_be_read_is_none(state: Path, content: bytes) -> None:
-    anchor_path(state / JOURNAL_NAME).write_bytes(content)
-    start(state)
-    assert read_anchor(state / JOURNAL_NAME) is not None
-
-
 def test_what_fails_half_way_leaves_no_line(state: Path) -> None:
     with Journal.open(state / JOURNAL_NAME, SimulatedClock(NOW_MS)) as journal:
         before = journal.verify()
@@ -293,60 +150,6 @@ def test_a_second_writer_goes_on_where_the_first_is(state: Path) -> None:
         for journal in (one, two, one, one, two):
             journal.record_event("turn", {})
         assert one.verify() == two.verify()
-
-
-def test_an_older_journal_is_sealed_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / JOURNAL_NAME
-    with monkeypatch.context() as old:
-        old.setattr(bot.journal.schema, "SCHEMA_VERSION", 2)
-        with Journal.open(path, SimulatedClock(NOW_MS)) as journal:
-            written(journal)
-    with closing(sqlite3.connect(path)) as db:
-        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'chain'").fetchall()
-    before = contents(path)
-    start(tmp_path)
-    after = contents(path)
-    assert {**after, "migrations": []} == {**before, "migrations": []}
-    assert max(row[1] for row in after["migrations"]) == SCHEMA_VERSION
-    assert verify(tmp_path) == sum(map(len, after.values()))
-    with raw(tmp_path) as db:
-        db.execute("UPDATE fills SET price = '0.6' WHERE rowid = 2")
-    assert "row 2 of fills was changed" in trouble(tmp_path)
-
-
-def test_a_later_version_seals_what_it_changes_and_nothing_that_others_did(
-    state: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    spoilt = Path(shutil.copytree(state, tmp_path / "spoilt"))
-    with raw(spoilt) as db:
-        db.execute("UPDATE fills SET price = '0.6' WHERE rowid = 2")
-    steps = (*bot.journal.schema.MIGRATIONS, ("ALTER TABLE fills ADD COLUMN liquidity TEXT",))
-    monkeypatch.setattr(bot.journal.schema, "MIGRATIONS", steps)
-    monkeypatch.setattr(bot.journal.schema, "SCHEMA_VERSION", len(steps))
-    before = verify_raw(state)
-    with Journal.open(state / JOURNAL_NAME, SimulatedClock(NOW_MS)) as journal:
-        assert journal.verify().number == before + 3 + 1, "three fills and the migration"
-    with pytest.raises(JournalError, match="row 2 of fills was changed"):
-        start(spoilt)
-
-
-def test_a_later_version_seals_what_it_removes(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = (*bot.journal.schema.MIGRATIONS, ("DELETE FROM fills WHERE rowid = 2",))
-    monkeypatch.setattr(bot.journal.schema, "MIGRATIONS", steps)
-    monkeypatch.setattr(bot.journal.schema, "SCHEMA_VERSION", len(steps))
-    before = verify_raw(state)
-    with Journal.open(state / JOURNAL_NAME, SimulatedClock(NOW_MS)) as journal:
-        assert journal.verify().number == before + 1 + 1, "the fill and the migration"
-    start(state)
-
-
-def verify_raw(state: Path) -> int:
-    with raw(state) as db:
-        return int(db.execute("SELECT max(id) FROM chain").fetchone()[0])
 
 
 def test_a_copy_for_looking_is_whole_and_takes_more(state: Path) -> None:

@@ -1,0 +1,138 @@
+"""The journal and processes: a kill at any point leaves the truth; a second engine is refused."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.clock import SimulatedClock
+from bot.errors import LockHeldError
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
+from bot.lock import EngineLock, engine_state, lock_holder
+from bot.trading.orders import OrderState
+from tests.execute_scene import ACCOUNT, FET, NOW_MS
+
+
+@pytest.fixture
+def clock() -> SimulatedClock:
+    return SimulatedClock(NOW_MS)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / JOURNAL_NAME
+
+
+@pytest.fixture
+def journal(path: Path, clock: SimulatedClock) -> Iterator[Journal]:
+    with Journal.open(path, clock) as opened:
+        yield opened
+
+
+CRASH = """
+import sys, time
+from pathlib import Path
+from tests.execute_scene import *
+from bot.trading.orders import UnknownOutcome
+journal = Journal.open(Path(sys.argv[1]), SimulatedClock(NOW_MS))
+journal.start_epoch()
+stage = sys.argv[2]
+if stage == "intent":
+    journal.record_intents([intent()])
+else:
+    send(journal, order())
+if stage == "outcome":
+    journal.record_outcome(acknowledged(order()))
+if stage == "fills":
+    journal.record_outcome(acknowledged(order()))
+    journal.record_fills(ACCOUNT, FET, [fill(venue_order_id="v-h1order")], read_ms=NOW_MS)
+if stage == "transaction":
+    journal._connection.execute("BEGIN IMMEDIATE")
+    journal._connection.execute("UPDATE orders SET state = 'filled'")
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def killed(path: Path, stage: str) -> None:
+    """Runs the engine's writes up to a stage in a process of its own, then SIGKILL."""
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", CRASH, str(path), stage],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("stage", "state", "held"),
+    [
+        ("intent", None, 0),
+        ("sending", OrderState.UNKNOWN, 0),
+        ("transaction", OrderState.UNKNOWN, 0),
+        ("outcome", OrderState.FILLED, 0),
+        ("fills", OrderState.FILLED, -1000),
+    ],
+)
+def test_a_kill_at_any_point_leaves_the_truth(
+    path: Path, clock: SimulatedClock, stage: str, state: OrderState | None, held: int
+) -> None:
+    killed(path, stage)
+    with Journal.open(path, clock) as journal:
+        interrupted = journal.sending_to_unknown()
+        row = journal.order("h1order")
+        assert (row and row.state) == state
+        assert [r.client_id for r in interrupted] == (
+            ["h1order"] if state is OrderState.UNKNOWN else []
+        )
+        assert journal.own_positions(ACCOUNT).get((FET, "BOTH"), 0) == held
+        # A filled order whose fills are not booked blocks its symbol until they are.
+        blocked = bool(journal.unresolved_orders(ACCOUNT))
+        assert blocked is (stage in {"sending", "transaction", "outcome"})
+        assert journal.start_epoch() == 2
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from bot.clock import SystemClock
+from bot.lock import engine_state
+with engine_state(Path(sys.argv[1]), SystemClock()) as journal:
+    print(journal.epoch, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_engine_is_refused_and_the_first_named(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    first = subprocess.Popen(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", HOLD, str(state)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    assert first.stdout is not None
+    try:
+        assert first.stdout.readline() == "1\n"
+        assert lock_holder(state) == first.pid
+        with pytest.raises(LockHeldError, match=f"process {first.pid}"):
+            EngineLock(state).acquire()
+    finally:
+        first.kill()
+        first.wait()
+        first.stdout.close()
+    assert lock_holder(state) is None
+    with engine_state(state, SimulatedClock(NOW_MS)) as journal:  # a kill gives the lock back
+        assert journal.epoch == 2
+        assert lock_holder(state) == os.getpid()
+    assert lock_holder(state) is None
