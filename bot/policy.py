@@ -89,6 +89,8 @@ def agreement_rule(settings: Settings, *, simulated: bool) -> AgreementRule:
         reads=own.agreeing_reads,
         change_share=own.change_share,
         pause_ms=0 if simulated else _ms(own.reread_seconds),
+        doubt_usd=own.doubt_usd,
+        stand_ms=0 if simulated else _ms(own.stand_seconds),
     )
 
 

@@ -120,12 +120,15 @@ class SourceSnapshot:
         timestamp_ms: when it was true by the source's own word, UTC milliseconds.
         positions: open positions, empty only when the source surely is flat.
         listed: symbols that the bot may trade (whitelist, open orders); none where not told.
+        edition: names what was read where it stands until somebody writes it anew; None: each read
+            asked for the state of that moment.
     """
 
     source: str
     timestamp_ms: int
     positions: tuple[ReportedPosition, ...]
     listed: frozenset[str] = frozenset()
+    edition: str | None = None
 
 
 class PositionSource(Protocol):

@@ -30,6 +30,16 @@ class OwnershipSettings(Strict):
     reread_seconds: Annotated[float, Field(ge=0, le=60), Note(unit="seconds")] = Field(
         default=1.0, description="Time between two such reads."
     )
+    doubt_usd: Annotated[float, Field(ge=0, le=10_000), Note(unit="USD")] = Field(
+        default=25.0,
+        description="Positions on which no reads agree hold every decision, unless all that is in "
+        "doubt comes to this at most: then each counts as the largest that was told.",
+    )
+    stand_seconds: Annotated[float, Field(ge=0, le=600), Note(unit="seconds")] = Field(
+        default=5.0,
+        description="A positions file that is read twice agrees with itself. What changed in it is "
+        "believed once it was written anew, or has stood for so long by its own timestamp.",
+    )
     pause_after_adl: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=30))] = (
         Field(
             default=timedelta(hours=1),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
-from bot.measuring.agreement import Agreement, AgreementRule, Quantities, changes
+from bot.measuring.agreement import Agreement, AgreementRule, Told
+from bot.measuring.belief import Quantities, changes
 from risk.errors import DataError
 from tests.execute_scene import FET, NOW_MS, TAO
 
@@ -44,7 +45,7 @@ class Scene:
     async def sees(self, *told: str | None) -> tuple[Quantities, int]:
         """What is believed, and after how many reads."""
         reader = Reader(*told)
-        return await self.agreement.agreed(reader.read, lambda held: held), reader.reads
+        return (await self.agreement.agreed(reader.read, Told)).read, reader.reads
 
     @property
     def events(self) -> Sequence[dict[str, object]]:

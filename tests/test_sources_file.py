@@ -43,6 +43,17 @@ def source(path: Path) -> FileSource:
     return FileSource("manual", path, 300_000)
 
 
+async def test_a_file_that_is_written_anew_is_another_edition(tmp_path: Path) -> None:
+    path = tmp_path / "positions.json"
+    path.write_text(text_of())
+    first = await source(path).read()
+    assert (await source(path).read()).edition == first.edition
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    again = await source(path).read()
+    assert (again.positions, again.timestamp_ms) == (first.positions, first.timestamp_ms)
+    assert again.edition != first.edition
+
+
 async def test_everything_that_a_row_may_say(tmp_path: Path) -> None:
     path = tmp_path / "positions.json"
     rows = (

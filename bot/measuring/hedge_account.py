@@ -5,11 +5,12 @@ is believed once two reads agree, or once the account's list of trades tells how
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.journal.journal import Journal
-from bot.measuring.agreement import Agreement, AgreementRule, Quantities
+from bot.measuring.agreement import Agreed, Agreement, AgreementRule, Marks, Told
+from bot.measuring.belief import Quantities
 from bot.ports import Clock, Venue, VenueAccount
 from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
 from bot.trading.forced_closes import find_trades
@@ -63,15 +64,23 @@ class HedgeAccount:
         *,
         rule: AgreementRule | None = None,
         exclusive: bool = False,
+        marks: Marks | None = None,
     ) -> None:
-        """``exclusive``: nobody else trades here, and nothing is done while somebody does."""
+        """Reads it through this venue.
+
+        Args:
+            exclusive: nobody else trades here, and nothing is done while somebody does.
+            marks: tells what a position that is in doubt is worth; None: no doubt is small.
+        """
         self._venue = venue
         self._journal = journal
         self._clock = clock
         self._exclusive = exclusive
         self.on_closed: Callable[[Sequence[ClosedHedge]], None] = lambda _closed: None
         name = f"hedge account {venue.account_name}"
-        self._agreement = None if rule is None else Agreement(name, rule, journal, clock)
+        self._agreement = (
+            None if rule is None else Agreement(name, rule, journal, clock, marks=marks)
+        )
         self._disagreement: tuple[HedgeClosedExternally, ...] = ()
         self._external: Quantities = {}
 
@@ -87,11 +96,14 @@ class HedgeAccount:
             DataError: what is read contradicts itself or the journal, and must be read again.
             UnreachableError, VenueError: the venue does not answer.
         """
-        account = await self._believed()
+        agreed = await self._believed()
+        account = agreed.read
         split = self._split(account)
         if self._exclusive and (foreign := self.foreign(account)) is not None:
             raise DataError(foreign)
         split, closed = await self._attributed(account, split)
+        # Ours is known by the journal; only what others hold can be in doubt.
+        split = replace(split, external={**split.external, **agreed.doubtful})
         return HedgeAccountLook(account, split, closed)
 
     def foreign(self, account: VenueAccount) -> str | None:
@@ -110,15 +122,15 @@ class HedgeAccount:
                 )
         return None
 
-    async def _believed(self) -> VenueAccount:
+    async def _believed(self) -> Agreed[VenueAccount]:
         async def read() -> VenueAccount:
             account = await self._venue.account()
             await self._book_late_fills(account)
             return account
 
         if self._agreement is None:
-            return await read()
-        return await self._agreement.agreed(read, lambda a: _beside_ours(self._split(a)))
+            return Agreed(await read())
+        return await self._agreement.agreed(read, lambda a: Told(_beside_ours(self._split(a))))
 
     async def _book_late_fills(self, account: VenueAccount) -> None:
         """Where the account moved without us, it may still be by an order of ours.

@@ -5,12 +5,13 @@ Nothing is guessed: what is stale, missing or contradictory raises, and the cycl
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bot.journal.journal import Journal
-from bot.measuring.agreement import Agreement, AgreementRule, Quantities
+from bot.measuring.agreement import Agreed, Agreement, AgreementRule, Told
+from bot.measuring.belief import Quantities
 from bot.measuring.hedge_account import ClosedHedge, HedgeAccount
 from bot.ports import (
     Clock,
@@ -92,9 +93,13 @@ class Monitor:
             legs_apart: long and short are held apart, so a bot's orders do not meet ours.
         """
         self._venue = venue
-        self._hedges = HedgeAccount(venue, journal, clock, rule=agreement, exclusive=exclusive)
+        self._hedges = HedgeAccount(
+            venue, journal, clock, rule=agreement, exclusive=exclusive, marks=self._marks
+        )
         self._agreements = {
-            source.name: Agreement(f"source {source.name}", agreement, journal, clock)
+            source.name: Agreement(
+                f"source {source.name}", agreement, journal, clock, marks=self._marks
+            )
             for source in sources
             if agreement is not None
         }
@@ -203,7 +208,12 @@ class Monitor:
             return snapshot
 
         agreement = self._agreements.get(source.name)
-        return await read() if agreement is None else await agreement.agreed(read, _reported)
+        return await read() if agreement is None else _counted(await agreement.agreed(read, _told))
+
+    async def _marks(self, symbols: Collection[str]) -> Mapping[str, float]:
+        """What a doubt is worth; what has no usable price is left out."""
+        quotes = await self._quotes(symbols, await self.instruments())
+        return {symbol: quote.mark for symbol, quote in self._usable(quotes, ()).items()}
 
     def _check_age(self, what: str, timestamp_ms: int, max_age_ms: int) -> None:
         age_ms = self._clock.now_ms() - timestamp_ms
@@ -259,12 +269,25 @@ class Monitor:
         return listed | account.open_order_symbols
 
 
-def _reported(snapshot: SourceSnapshot) -> Quantities:
+def _told(snapshot: SourceSnapshot) -> Told:
     held: dict[tuple[str, str], Decimal] = {}
     for one in snapshot.positions:
         key = one.symbol, one.position_side
         held[key] = held.get(key, Decimal(0)) + one.base_quantity
-    return held
+    return Told(held, snapshot.edition, snapshot.timestamp_ms)
+
+
+def _counted(agreed: Agreed[SourceSnapshot]) -> SourceSnapshot:
+    """With what is in doubt as it is to be counted."""
+    snapshot, doubtful = agreed.read, agreed.doubtful
+    if not doubtful:
+        return snapshot
+    sure = (p for p in snapshot.positions if (p.symbol, p.position_side) not in doubtful)
+    doubted = (
+        ReportedPosition(symbol, quantity, position_side)
+        for (symbol, position_side), quantity in sorted(doubtful.items())
+    )
+    return replace(snapshot, positions=(*sure, *doubted))
 
 
 def _account_positions(

@@ -1,6 +1,7 @@
 """Positions from a JSON file that the bot, or its owner, keeps up to date."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -42,11 +43,14 @@ class FileSource:
         """
         try:
             text = read_text(self._path)
+            # Asked for afterwards: at worst what was read counts as the same as what is read next.
+            written_ns = self._path.stat().st_mtime_ns
         except OSError as error:
             raise UnreachableError(
                 f"source {self._name}: cannot read {self._path}: {error.strerror}"
             ) from error
-        return parse_positions(text, str(self._path), self._name)
+        snapshot = parse_positions(text, str(self._path), self._name)
+        return replace(snapshot, edition=f"{snapshot.timestamp_ms} {written_ns}")
 
     async def close(self) -> None:
         """Nothing is held open."""
