@@ -1,12 +1,20 @@
 """What an opening may do to the caps when earlier orders turn out badly."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
+
+from bot.trading.execution import ExecutionReport
 from bot.trading.orders import Side
 from bot.trading.pretrade import OpenOrder
-from bot.trading.worst_case import worst_cap
-from tests.execute_scene import FET, TAO, order
+from bot.trading.styles import ExecutionStyles, Style
+from bot.trading.worst_case import moved_otherwise, worst_cap
+from bot.venues.sim.records import NewOrder, OrderType
+from tests.execute_scene import FET, TAO, leg, order, plan_of
+from tests.styles_scene import POST_ONLY, Street, StyleStage, open_styles
 
 BOT_USD = 1000.0
 CAP_USD = 300.0
@@ -43,3 +51,87 @@ def test_beyond_the_cap_nothing_may_make_it_worse_but_better_is_allowed() -> Non
 def test_buys_and_sells_on_their_way_do_not_make_up_for_each_other() -> None:
     both = [pending(Side.SELL, "2"), pending(Side.BUY, "2")]
     assert worst_cap(order(quantity="1900"), {}, both, MARKS, net) is not None
+
+
+def test_what_moved_is_what_the_account_holds_more_or_less_of_than_before() -> None:
+    before = {(FET, "BOTH"): Decimal(5), (TAO, "LONG"): Decimal(1)}
+    now = {(FET, "BOTH"): Decimal(-2), (TAO, "LONG"): Decimal(1), (TAO, "SHORT"): Decimal(3)}
+    assert moved_otherwise(before, now, ()) == (
+        OpenOrder(FET, Side.SELL, "BOTH", Decimal(7), reduce_only=False),
+        OpenOrder(TAO, Side.BUY, "SHORT", Decimal(3), reduce_only=False),
+    )
+    assert moved_otherwise(before, now, {FET})[0].symbol == TAO
+    assert moved_otherwise(before, before, ()) == ()
+
+
+# Through the executor, on the simulated exchange
+
+IOC = ExecutionStyles(style=Style.IOC, breach_style=Style.IOC)
+
+
+def sent(stage: StyleStage) -> list[tuple[str, Side]]:
+    return [(one.symbol, one.side) for one in stage.venue.placed]
+
+
+def denials(report: ExecutionReport) -> list[tuple[str, str]]:
+    return [(r.request.symbol, r.denied.control) for r in report.denials if r.denied]
+
+
+def with_bot(bot_usd: float) -> dict[str, object]:
+    """The same cap beside a bot of another size."""
+    return {
+        "cap_use": lambda usd: {"net_usd": abs(bot_usd + sum(usd.values())) / CAP_USD},
+        "breached": True,
+    }
+
+
+def sends_again(stage: StyleStage, *, times: int) -> None:
+    """A proxy copies the first order right after its account was read; all of them fill."""
+    reads: list[str] = []
+
+    def at(_street: Street, what: str) -> None:
+        if stage.venue.placed:
+            reads.append(what)
+        if what == "account" and reads.count("account") == 2:
+            first = stage.venue.placed[0]
+            copy = NewOrder(FET, first.side, OrderType.MARKET, first.quantity * times)
+            stage.venue.inner.exchange.place(stage.account, copy)
+
+    stage.street.at = at
+
+
+@pytest.mark.parametrize(("times", "stopped"), [(1, False), (3, True)])
+async def test_what_moves_in_a_symbol_done_with_counts_for_the_next(
+    tmp_path: Path, times: int, stopped: bool
+) -> None:
+    """FET is sold and compared; while TAO is worked FET is sold again, behind our back."""
+    legs = leg(FET, Decimal(0), Decimal(-1000), 0.5), leg(TAO, Decimal(0), Decimal(-9), 400.0)
+    async with open_styles(tmp_path, IOC) as stage:
+        sends_again(stage, times=times)
+        report = await stage.run(plan_of(*legs), **with_bot(4_350.0))
+        assert sent(stage)[:2] == [(FET, Side.SELL), (TAO, Side.SELL)]
+        assert denials(report) == ([(TAO, "worst_case")] if stopped else [])
+
+
+@pytest.mark.parametrize("styles", [IOC, POST_ONLY])
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_an_opening_waits_for_the_close_that_makes_room_for_it(
+    tmp_path: Path, styles: ExecutionStyles, blocked: bool
+) -> None:
+    """Over-hedged by 1,000 USD: FET is bought back and TAO sold, unless FET cannot be bought."""
+    async with open_styles(tmp_path, styles) as stage:
+        await stage.run(plan_of(leg(FET, Decimal(0), Decimal(-4000), 0.5), cycle_id="c0"), "c0")
+        assert stage.own == {(FET, "BOTH"): Decimal(-4000)}
+        stage.venue.placed.clear()
+        if blocked:
+            stage.venue.self_trade_safe = False
+            theirs = NewOrder(FET, Side.SELL, OrderType.LIMIT, Decimal(1000), Decimal("0.52"))
+            stage.venue.inner.exchange.place(stage.account, replace(theirs, client_id="theirs"))
+        legs = leg(FET, Decimal(-4000), Decimal(2600), 0.5), leg(TAO, Decimal(0), Decimal(-1), 400)
+        plan = plan_of(*legs, own=stage.own, cycle_id="c1", quotes=stage.street.all_quotes())
+        report = await stage.run(plan, cap_use=net, breached=True)
+        if blocked:
+            assert sent(stage) == []
+            assert denials(report) == [(FET, "self_trade"), (TAO, "worst_case")]
+        else:
+            assert stage.own == {(FET, "BOTH"): Decimal(-1400), (TAO, "BOTH"): Decimal(-1)}

@@ -31,7 +31,7 @@ from bot.trading.planner import PlannedOrder
 from bot.trading.pretrade import Denied, OpenOrder, PretradeFacts, PretradeLimits, check_order
 from bot.trading.reconcile import book_fills
 from bot.trading.styles import ExecutionStyles
-from bot.trading.worst_case import worst_cap
+from bot.trading.worst_case import moved_otherwise, worst_cap
 from risk.errors import DataError
 
 _ZERO = Decimal(0)
@@ -112,6 +112,8 @@ class OrderDesk:
     ) -> Sent | Denied | None:
         """Sends one order, or says which control denies it; None when the run stops here."""
         request = planned.request
+        if run.others is None:
+            run.others = self._others(run.account)
         if wait_ms := self.guard.wait_ms():
             await self._clock.sleep(wait_ms / 1000)
         try:
@@ -247,15 +249,16 @@ class OrderDesk:
         """An opening of a plan that is not going as planned must not lead out of the caps."""
         as_planned = (
             not context.continuing
-            and not run.incomplete
+            and not (run.incomplete or run.moved)
             and all(r.filled_quantity == r.request.quantity for r in run.results)
         )
         if request.reduce_only or context.cap_use is None or (as_planned and not facts.open_orders):
             return None
         marks = {symbol: quote.mark for symbol, quote in run.quotes.items()}
-        if unpriced := {o.symbol for o in facts.open_orders} - marks.keys():
+        pending = (*facts.open_orders, *run.moved)
+        if unpriced := {o.symbol for o in pending} - marks.keys():
             return Denied("worst_case", f"{request.symbol}: no price for {min(unpriced)}")
-        worse = worst_cap(request, facts.own, facts.open_orders, marks, context.cap_use)
+        worse = worst_cap(request, facts.own, pending, marks, context.cap_use)
         return None if worse is None else Denied("worst_case", f"{request.symbol}: {worse}")
 
     async def _refresh(self, symbol: str, run: Run) -> None:
@@ -263,7 +266,7 @@ class OrderDesk:
         now_ms = self._clock.now_ms()
         await self.see({symbol}, run, within_ms=self._limits.mark_max_age_ms // 2)
         if now_ms - run.account.state.timestamp_ms > self._limits.positions_max_age_ms // 2:
-            run.account = await self._venue.account()
+            self._saw(await self._venue.account(), run)
 
     async def depth_usd(self, symbol: str) -> Mapping[Side, float]:
         """Notional inside the collar that an order of each side meets now.
@@ -306,7 +309,7 @@ class OrderDesk:
         try:
             if filled > 0:
                 run.fills += await book_fills(self._journal, self._venue, row.symbol, self._clock)
-            run.account = await self._venue.account()
+            self._saw(await self._venue.account(), run)
             self.guard.review(run.account.state.equity_usd)
         except (UnreachableError, VenueError, DataError) as error:
             run.stopped = detail = f"after an order in {row.symbol}: {error}"
@@ -341,6 +344,17 @@ class OrderDesk:
         """What others hold on the order's position side, signed base units."""
         key = request.symbol, request.position_side
         return account.base_quantity.get(key, _ZERO) - self._journal_positions().get(key, _ZERO)
+
+    def _others(self, account: VenueAccount) -> dict[tuple[str, str], Decimal]:
+        """What the account holds beyond our booked fills, signed base units."""
+        own, held = self._journal_positions(), account.base_quantity
+        return {key: held.get(key, _ZERO) - own.get(key, _ZERO) for key in {**own, **held}}
+
+    def _saw(self, account: VenueAccount, run: Run) -> None:
+        """The account as it is now, and what moved in it beside the orders of the run."""
+        run.account = account
+        unresolved = {one.symbol for one in self._open_orders()}
+        run.moved = moved_otherwise(run.others or {}, self._others(account), unresolved)
 
     def _journal_positions(self) -> Mapping[tuple[str, str], Decimal]:
         return self._journal.own_positions(self._venue.account_name)

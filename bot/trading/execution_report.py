@@ -9,6 +9,7 @@ from bot.controls.facts import Denied
 from bot.ports import Quote, VenueAccount
 from bot.trading.order_costs import OrderCost, SymbolCost
 from bot.trading.orders import Fill, OrderRequest, OrderState
+from bot.trading.pretrade import OpenOrder
 from bot.trading.worst_case import CapUse
 from risk.instrument import Instrument
 
@@ -103,12 +104,17 @@ class ExecutionContext:
 class Run:
     """What changes while a plan is carried out.
 
-    ``incomplete``: a part of what was decided is not in the plan at all.
+    Attributes:
+        incomplete: a part of what was decided is not in the plan, or not there yet.
+        others: what the account held beyond our fills before the first order; None until then.
+        moved: how that has changed by the account's latest read.
     """
 
     account: VenueAccount
     quotes: dict[str, Quote]
     incomplete: bool = False
+    others: Mapping[tuple[str, str], Decimal] | None = None
+    moved: tuple[OpenOrder, ...] = ()
     results: list[PlaceResult] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)

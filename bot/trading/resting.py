@@ -60,14 +60,19 @@ class RestingWork:
             JournalError: the journal failed; what rests was cancelled as far as that goes.
         """
         legs = legs_of(orders, self._desk.venue.account_name, self._desk.journal.install_key)
+        lacking = self._run.incomplete
+        # What rests, or waits for its turn, may never fill: each opening must be right without it.
+        self._run.incomplete = lacking or len(legs) > 1
         try:
             await self._until_over(legs)
             await self._withdraw(legs)
         except (asyncio.CancelledError, Exception):
             await self._withdraw_at_any_price()
             raise
+        self._run.incomplete = lacking
         quotes, instruments = self._run.quotes, self._context.instruments
-        return [one for leg in legs for one in leg.left(quotes, instruments, self._collar)]
+        left = [one for leg in legs for one in leg.left(quotes, instruments, self._collar)]
+        return sorted(left, key=lambda one: not one.request.reduce_only)
 
     async def _until_over(self, legs: list[Leg]) -> None:
         end_ms = self._end_ms()

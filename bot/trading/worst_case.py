@@ -5,7 +5,7 @@ fill. Caps are convex in the hedges, so the worst of some orders filling lies wh
 have filled, or none.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from bot.trading.orders import OrderRequest, Side
@@ -41,6 +41,28 @@ def worst_cap(
             if use > max(1.0, before[cap]) * (1 + _NOISE):
                 return f"{cap} at {use:.2f} of its cap if unresolved orders turn out badly"
     return None
+
+
+def moved_otherwise(
+    before: Mapping[tuple[str, str], Decimal],
+    now: Mapping[tuple[str, str], Decimal],
+    unresolved: Collection[str],
+) -> tuple[OpenOrder, ...]:
+    """What changed beside our fills, as orders that may have filled: a copy of ours, or a bot's.
+
+    It may be undone by the next read, so both must be borne.
+
+    Args:
+        before, now: what the account holds beyond our booked fills, signed base units by (symbol,
+            position side).
+        unresolved: symbols in which an order of ours may be the cause; it counts already.
+    """
+    changes = {key: now.get(key, _ZERO) - before.get(key, _ZERO) for key in {**before, **now}}
+    return tuple(
+        OpenOrder(symbol, Side.BUY if change > 0 else Side.SELL, side, abs(change), False)
+        for (symbol, side), change in sorted(changes.items())
+        if change and symbol not in unresolved
+    )
 
 
 def _scenarios(pending: Sequence[OpenOrder]) -> list[dict[str, Decimal]]:
