@@ -23,7 +23,8 @@ from bot.venues.ccxt_dead_man import HAS_DEAD_MAN
 from bot.venues.loopback import client as loopback_client
 from config.load import settings_from
 from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, order, send
-from tests.venue_plays import PLAYS, SYMBOLS, _okx
+from tests.venue_okx import okx_reply
+from tests.venue_plays import PLAYS, SYMBOLS
 from tests.venue_scene import VENUES, playing, said
 
 LIMITS = replace(PretradeLimits(), dead_man_ms=30_000)
@@ -34,12 +35,12 @@ PATHS = {
 }
 ARMED = {
     "binanceusdm": {"symbol": "FETUSDT", "countdownTime": "60000"},
-    "okx": _okx([{"triggerTime": "1750000060000", "tag": "", "ts": "1750000000000"}]),
+    "okx": okx_reply([{"triggerTime": "1750000060000", "tag": "", "ts": "1750000000000"}]),
     "gate": {"triggerTime": 1750000060000},
 }
 DISARMED = {
     "binanceusdm": {"symbol": "FETUSDT", "countdownTime": "0"},
-    "okx": _okx([{"triggerTime": "0", "tag": "", "ts": "1750000000000"}]),
+    "okx": okx_reply([{"triggerTime": "0", "tag": "", "ts": "1750000000000"}]),
     "gate": {"triggerTime": 0},
 }
 WORDS = {

@@ -4,20 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.venue_plays import (
-    _BITGET_ORDER,
-    _BYBIT_ORDER,
-    _OKX_ORDER,
-    PLAYS,
-    SYMBOLS,
-    _binance_order,
-    _bitget,
-    _bybit,
-    _gate_order,
-    _hyper,
-    _okx,
-    _okx_row,
-)
+from tests.venue_binance import binance_order
+from tests.venue_bitget import BITGET_ORDER, bitget_reply
+from tests.venue_bybit import BYBIT_ORDER, bybit_reply
+from tests.venue_gate import gate_order
+from tests.venue_hyperliquid import hyper_reply
+from tests.venue_okx import OKX_ORDER, okx_reply, okx_row
+from tests.venue_plays import PLAYS, SYMBOLS
 from tests.venue_scene import (
     CLIENT_ID,
     VENUES,
@@ -32,38 +25,38 @@ from tests.venue_scene import (
 pytestmark = pytest.mark.parametrize("venue", VENUES)
 
 CANCELS: dict[str, tuple[str, Any]] = {
-    "binanceusdm": ("DELETE /fapi/v1/order", _binance_order(status="CANCELED")),
-    "bybit": ("POST /v5/order/cancel", _bybit({"orderId": "42", "orderLinkId": CLIENT_ID})),
-    "okx": ("POST /api/v5/trade/cancel-order", _okx([_okx_row("0", "", "42")])),
+    "binanceusdm": ("DELETE /fapi/v1/order", binance_order(status="CANCELED")),
+    "bybit": ("POST /v5/order/cancel", bybit_reply({"orderId": "42", "orderLinkId": CLIENT_ID})),
+    "okx": ("POST /api/v5/trade/cancel-order", okx_reply([okx_row("0", "", "42")])),
     "hyperliquid": (
         "POST /exchange",
         {"status": "ok", "response": {"type": "cancel", "data": {"statuses": ["success"]}}},
     ),
     "bitget": (
         "POST /api/v2/mix/order/cancel-order",
-        _bitget({"orderId": "42", "clientOid": CLIENT_ID}),
+        bitget_reply({"orderId": "42", "clientOid": CLIENT_ID}),
     ),
-    "gate": (f"DELETE /api/v4/futures/usdt/orders/{on_wire('gate')}", _gate_order()),
+    "gate": (f"DELETE /api/v4/futures/usdt/orders/{on_wire('gate')}", gate_order()),
 }
 OVER: dict[str, tuple[Any, int]] = {
     "binanceusdm": ({"code": -2011, "msg": "No such order."}, 400),
-    "bybit": (_bybit({}, 110001, "No such order."), 200),
-    "okx": (_okx([_okx_row("51400", "No such order.")], "1"), 200),
+    "bybit": (bybit_reply({}, 110001, "No such order."), 200),
+    "okx": (okx_reply([okx_row("51400", "No such order.")], "1"), 200),
     "hyperliquid": (
-        _hyper({"error": "Order was never placed, already canceled, or filled. asset=3"}),
+        hyper_reply({"error": "Order was never placed, already canceled, or filled. asset=3"}),
         200,
     ),
-    "bitget": (_bitget(None, "40768", "No such order."), 400),
+    "bitget": (bitget_reply(None, "40768", "No such order."), 400),
     "gate": ({"label": "ORDER_NOT_FOUND", "message": "No such order."}, 404),
 }
 STILL_OPEN: dict[str, Any] = {
-    "bybit": _bybit({"list": [{**_BYBIT_ORDER, "orderStatus": "PartiallyFilled"}]}),
-    "okx": _okx([{**_OKX_ORDER, "state": "partially_filled"}]),
+    "bybit": bybit_reply({"list": [{**BYBIT_ORDER, "orderStatus": "PartiallyFilled"}]}),
+    "okx": okx_reply([{**OKX_ORDER, "state": "partially_filled"}]),
     "hyperliquid": {
         **PLAYS["hyperliquid"].found,
         "order": {**PLAYS["hyperliquid"].found["order"], "status": "open"},
     },
-    "bitget": _bitget({**_BITGET_ORDER, "state": "partially_filled"}),
+    "bitget": bitget_reply({**BITGET_ORDER, "state": "partially_filled"}),
 }
 
 

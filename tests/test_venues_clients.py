@@ -13,8 +13,8 @@ from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.clients import make_client
 from tests.execute_scene import order
 from tests.venue_accounts import ACCOUNTS
-from tests.venue_plays import AT_MS, PLAYS, SYMBOLS
-from tests.venue_scene import CLIENT_ID, VENUES, client, credentials, said, serving
+from tests.venue_plays import PLAYS, SYMBOLS
+from tests.venue_scene import AT_MS, CLIENT_ID, VENUES, client, credentials, said, serving
 
 HOUR_MS = 3_600_000
 

@@ -15,8 +15,8 @@ from bot.logs import open_log
 from bot.trading.orders import Side
 from risk.returns import HOUR_MS
 from tests.venue_feeds import FEEDS, HOURS, payment_times, rate_at
-from tests.venue_plays import AT_MS, PLAYS, SYMBOLS
-from tests.venue_scene import Server, client, serving
+from tests.venue_plays import PLAYS, SYMBOLS
+from tests.venue_scene import AT_MS, Server, client, serving
 
 pytestmark = pytest.mark.parametrize("venue", sorted(FEEDS))
 

@@ -25,7 +25,10 @@ from bot.venues.sim.account import SimAccount
 from bot.venues.sim.exchange import SimulatedExchange
 from risk.errors import DataError
 from tests.execute_scene import order
-from tests.venue_plays import PLAYS, SYMBOLS, _bitget, _bybit, _okx
+from tests.venue_bitget import bitget_reply
+from tests.venue_bybit import bybit_reply
+from tests.venue_okx import okx_reply
+from tests.venue_plays import PLAYS, SYMBOLS
 from tests.venue_scene import (
     CLIENT_ID,
     KEY,
@@ -59,15 +62,15 @@ def _binance_key(**change: Any) -> dict[str, Any]:
 
 def _bybit_key(wallet: list[str], ips: list[str]) -> Any:
     rights = {"ContractTrade": ["Order", "Position"], "Wallet": wallet, "Spot": []}
-    return _bybit({"readOnly": 0, "permissions": rights, "ips": ips})
+    return bybit_reply({"readOnly": 0, "permissions": rights, "ips": ips})
 
 
 def _okx_key(perm: str, ip: str) -> Any:
-    return _okx([{"uid": "7", "posMode": "net_mode", "perm": perm, "ip": ip}])
+    return okx_reply([{"uid": "7", "posMode": "net_mode", "perm": perm, "ip": ip}])
 
 
 def _bitget_key(rights: list[str], ips: str) -> Any:
-    return _bitget({"userId": "7", "ips": ips, "authorities": rights, "parentId": 7})
+    return bitget_reply({"userId": "7", "ips": ips, "authorities": rights, "parentId": 7})
 
 
 def _gate_key(rights: dict[str, bool], ips: list[str]) -> Any:
@@ -118,9 +121,9 @@ FROM_ANYWHERE = {
 }
 SAYING_NOTHING = {
     "binanceusdm": {"ipRestrict": True},
-    "bybit": _bybit({"readOnly": 0}),
-    "okx": _okx([{"uid": "7", "posMode": "net_mode"}]),
-    "bitget": _bitget({"userId": "7"}),
+    "bybit": bybit_reply({"readOnly": 0}),
+    "okx": okx_reply([{"uid": "7", "posMode": "net_mode"}]),
+    "bitget": bitget_reply({"userId": "7"}),
     "gate": [{"key": KEY, "state": 1}],
 }
 

@@ -10,9 +10,9 @@ from bot.clock import SimulatedClock
 from bot.errors import VenueError
 from bot.venues.ccxt_venue import CcxtVenue
 from risk.errors import DataError
-from tests.venue_accounts import ACCOUNTS, HEDGED, T0, T1
-from tests.venue_plays import AT_MS, PLAYS, SYMBOLS
-from tests.venue_scene import CLIENT_ID, VENUES, Play, playing, said
+from tests.venue_accounts import ACCOUNTS, HEDGED
+from tests.venue_plays import PLAYS, SYMBOLS
+from tests.venue_scene import AT_MS, CLIENT_ID, T0, T1, VENUES, Play, playing, said
 
 
 def play_of(venue: str, **more: Any) -> Play:

@@ -13,17 +13,11 @@ from typing import Any
 from aiohttp import web
 
 from risk.returns import HOUR_MS
-from tests.venue_plays import (
-    _BITGET_MARKET,
-    _BYBIT_MARKET,
-    _GATE_MARKET,
-    _OKX_MARKET,
-    AT_MS,
-    _bitget,
-    _bybit,
-    _okx,
-)
-from tests.venue_scene import Handler, said
+from tests.venue_bitget import BITGET_MARKET, bitget_reply
+from tests.venue_bybit import BYBIT_MARKET, bybit_reply
+from tests.venue_gate import GATE_MARKET
+from tests.venue_okx import OKX_MARKET, okx_reply
+from tests.venue_scene import AT_MS, Handler, said
 
 DAYS = 60
 BARS_DAYS = 12
@@ -104,26 +98,26 @@ def _bybit_feeds() -> dict[str, Handler]:
             {"symbol": "FETUSDT", "fundingRate": f"{rate_at(t)}", "fundingRateTimestamp": str(t)}
             for t in _shown(payment_times("bybit"), asked, ("startTime", "endTime"), most)
         ]
-        return _bybit({"category": "linear", "list": rows})
+        return bybit_reply({"category": "linear", "list": rows})
 
     def bars(asked: dict[str, str]) -> Any:
         # With a start alone the page begins there.
         times = [t for t in bar_times() if t >= int(asked["start"])][: int(asked["limit"])]
         rows = [[str(t), "0.5", "0.5", "0.5", "0.5", "1000", "500"] for t in reversed(times)]
-        return _bybit({"category": "linear", "list": rows})
+        return bybit_reply({"category": "linear", "list": rows})
 
     interest = {"openInterest": "3000000", "timestamp": str(AT_MS)}
-    market = {**_BYBIT_MARKET, "fundingInterval": 240}
-    markets = _bybit({"category": "linear", "list": [market], "nextPageCursor": ""})
+    market = {**BYBIT_MARKET, "fundingInterval": 240}
+    markets = bybit_reply({"category": "linear", "list": [market], "nextPageCursor": ""})
     book = {"s": "FETUSDT", "b": [["0.5205", "2000"]], "a": [["0.5215", "1000"]], "ts": AT_MS}
     return {
         "GET /v5/market/instruments-info": said(markets),
-        "GET /v5/market/tickers": said(_bybit({"category": "linear", "list": [ticker]})),
+        "GET /v5/market/tickers": said(bybit_reply({"category": "linear", "list": [ticker]})),
         "GET /v5/market/funding/history": answering(funding),
         "GET /v5/market/kline": answering(bars),
-        "GET /v5/market/orderbook": said(_bybit(book)),
+        "GET /v5/market/orderbook": said(bybit_reply(book)),
         "GET /v5/market/open-interest": said(
-            _bybit({"category": "linear", "symbol": "FETUSDT", "list": [interest]})
+            bybit_reply({"category": "linear", "symbol": "FETUSDT", "list": [interest]})
         ),
     }
 
@@ -154,7 +148,7 @@ def _okx_feeds() -> dict[str, Handler]:
 
     def funding(asked: dict[str, str]) -> Any:
         most = min(100, int(asked["limit"]))
-        return _okx(
+        return okx_reply(
             [
                 {"instId": "FET-USDT-SWAP", "realizedRate": f"{rate_at(t)}", "fundingTime": str(t)}
                 for t in _okx_times(payment_times("okx"), asked, most)
@@ -164,7 +158,7 @@ def _okx_feeds() -> dict[str, Handler]:
     def bars(asked: dict[str, str]) -> Any:
         times = _okx_times(bar_times(), asked, int(asked["limit"]))
         # Contracts, base, quote, and whether the bar is closed.
-        return _okx(
+        return okx_reply(
             [[str(t), "0.5", "0.5", "0.5", "0.5", "100", "1000", "500", "1"] for t in times]
         )
 
@@ -172,16 +166,16 @@ def _okx_feeds() -> dict[str, Handler]:
     book = [{"bids": [["0.5205", "200", "0", "1"]], "asks": [["0.5215", "100", "0", "1"]]}]
     interest = [{**instrument, "oi": "300000", "oiCcy": "3000000"}]
     return {
-        "GET /api/v5/public/instruments": said(_okx([_OKX_MARKET])),
-        "GET /api/v5/market/tickers": said(_okx([ticker])),
-        "GET /api/v5/market/index-tickers": said(_okx(index)),
-        "GET /api/v5/public/funding-rate": said(_okx([rate])),
-        "GET /api/v5/public/mark-price": said(_okx([{**instrument, "markPx": "0.52"}])),
+        "GET /api/v5/public/instruments": said(okx_reply([OKX_MARKET])),
+        "GET /api/v5/market/tickers": said(okx_reply([ticker])),
+        "GET /api/v5/market/index-tickers": said(okx_reply(index)),
+        "GET /api/v5/public/funding-rate": said(okx_reply([rate])),
+        "GET /api/v5/public/mark-price": said(okx_reply([{**instrument, "markPx": "0.52"}])),
         "GET /api/v5/public/funding-rate-history": answering(funding),
         "GET /api/v5/market/candles": answering(bars),
         "GET /api/v5/market/history-candles": answering(bars),
-        "GET /api/v5/market/books": said(_okx(book)),
-        "GET /api/v5/public/open-interest": said(_okx(interest)),
+        "GET /api/v5/market/books": said(okx_reply(book)),
+        "GET /api/v5/public/open-interest": said(okx_reply(interest)),
     }
 
 
@@ -211,7 +205,7 @@ def _bitget_feeds() -> dict[str, Handler]:
         most, page = int(asked["pageSize"]), int(asked.get("pageNo", 1))
         assert most <= 100
         shown = payment_times("bitget")[::-1][(page - 1) * most : page * most]
-        return _bitget(
+        return bitget_reply(
             [
                 {"symbol": "FETUSDT", "fundingRate": f"{rate_at(t)}", "fundingTime": str(t)}
                 for t in shown
@@ -220,19 +214,21 @@ def _bitget_feeds() -> dict[str, Handler]:
 
     def bars(asked: dict[str, str]) -> Any:
         times = _shown(bar_times(), asked, ("startTime", "endTime"), int(asked["limit"]))
-        return _bitget([[str(t), "0.5", "0.5", "0.5", "0.5", "1000", "500"] for t in times[::-1]])
+        return bitget_reply(
+            [[str(t), "0.5", "0.5", "0.5", "0.5", "1000", "500"] for t in times[::-1]]
+        )
 
     book = {"bids": [["0.5205", "2000"]], "asks": [["0.5215", "1000"]], "ts": str(AT_MS)}
     interest = {"openInterestList": [{"symbol": "FETUSDT", "size": "3000000"}], "ts": str(AT_MS)}
     return {
-        "GET /api/v2/mix/market/contracts": said(_bitget([_BITGET_MARKET])),
-        "GET /api/v2/mix/market/tickers": said(_bitget([ticker])),
-        "GET /api/v2/mix/market/current-fund-rate": said(_bitget([interval])),
+        "GET /api/v2/mix/market/contracts": said(bitget_reply([BITGET_MARKET])),
+        "GET /api/v2/mix/market/tickers": said(bitget_reply([ticker])),
+        "GET /api/v2/mix/market/current-fund-rate": said(bitget_reply([interval])),
         "GET /api/v2/mix/market/history-fund-rate": answering(funding),
         "GET /api/v2/mix/market/candles": answering(bars),
         "GET /api/v2/mix/market/history-candles": answering(bars),
-        "GET /api/v2/mix/market/merge-depth": said(_bitget(book)),
-        "GET /api/v2/mix/market/open-interest": said(_bitget(interest)),
+        "GET /api/v2/mix/market/merge-depth": said(bitget_reply(book)),
+        "GET /api/v2/mix/market/open-interest": said(bitget_reply(interest)),
     }
 
 
@@ -254,7 +250,7 @@ def _gate_feeds() -> dict[str, Handler]:
         "low_24h": "0.5",
     }
     contract = {
-        **_GATE_MARKET,
+        **GATE_MARKET,
         "mark_price": "0.52",
         "index_price": "0.519",
         "funding_rate": "0.0002",

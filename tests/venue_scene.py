@@ -24,6 +24,8 @@ PASSPHRASE = "canaryphrase0123456789"
 WALLET = "0x1111111111111111111111111111111111111111"
 PRIVATE = "0x" + "0123456789abcdef" * 4
 CLIENT_ID = "h1abcdefghijklmnopqrstuvwx"
+AT_MS = 1_750_000_000_000
+T0, T1 = AT_MS - 60_000, AT_MS - 30_000
 VENUES = ("binanceusdm", "bybit", "okx", "hyperliquid", "bitget", "gate")
 
 Handler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
