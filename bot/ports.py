@@ -100,6 +100,7 @@ class ReportedPosition:
         base_quantity: base units, signed, not zero.
         position_side: ``BOTH``, or ``LONG``/``SHORT`` for the rows of hedge mode.
         entry_price, leverage, liquidation_price, unrealised_pnl_usd: None where not reported.
+        holder: whose it is within the source (an account, a connector, a strategy); empty: its own.
     """
 
     symbol: str
@@ -109,6 +110,21 @@ class ReportedPosition:
     leverage: float | None = None
     liquidation_price: float | None = None
     unrealised_pnl_usd: float | None = None
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccount:
+    """A bot's own money; None where it is not told.
+
+    Attributes:
+        timestamp_ms: when it was true, UTC milliseconds.
+    """
+
+    timestamp_ms: int
+    equity_usd: float | None = None
+    free_usd: float | None = None
+    used_margin_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,8 @@ class SourceSnapshot:
         listed: symbols that the bot may trade (whitelist, open orders); none where not told.
         edition: names what was read where it stands until somebody writes it anew; None: each read
             asked for the state of that moment.
+        exchange: ccxt's id of the exchange on which the bot trades; None: that of the hedges.
+        account: the bot's own money; None where not told.
     """
 
     source: str
@@ -129,6 +147,8 @@ class SourceSnapshot:
     positions: tuple[ReportedPosition, ...]
     listed: frozenset[str] = frozenset()
     edition: str | None = None
+    exchange: str | None = None
+    account: SourceAccount | None = None
 
 
 class PositionSource(Protocol):
