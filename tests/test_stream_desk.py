@@ -1,5 +1,8 @@
 """What the desk expects a stream to tell: nothing from before its line was cut."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,9 +11,12 @@ from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
 from bot.logs import silent_log
 from bot.records.cycle import CycleRecord, CycleStatus, OrderRecord
-from bot.venues.streams.desk import StreamDesk
+from bot.trading.orders import Side
+from bot.venues.streams.desk import CLOCKS_MS, StreamDesk
 from bot.venues.streams.inbox import Health, StreamInbox
+from bot.venues.streams.news import TradeNews
 from bot.venues.streams.watched import WatchedAccount
+from tests.execute_scene import ACCOUNT, FET, account, acknowledged, fill, order, send
 
 NOW_MS, MUTE_MS = 1_767_225_600_000, 5_000
 ORDER = OrderRecord("h1a", "FET/USDT:USDT", "sell", "1", "1", False, "filled", "1", "")
@@ -35,3 +41,93 @@ def test_an_order_from_before_a_cut_is_expected_of_no_stream(
         desk.cycle_ended(CycleRecord("c2", "", NOW_MS, CycleStatus.NO_HEDGE, "", equity_usd=1.0))
         assert inbox.health(NOW_MS) is Health.LIVE
         assert inbox.health(NOW_MS + MUTE_MS + 1) is health
+
+
+@dataclass
+class Found:
+    """A stream that stands since NOW_MS, and an order of whose fills only REST tells, later."""
+
+    journal: Journal
+    clock: SimulatedClock
+    inbox: StreamInbox
+    desk: StreamDesk
+
+    def cycle(self) -> None:
+        self.desk.cycle_begins()
+        now_ms = self.clock.now_ms()
+        quiet = CycleRecord("c", "", now_ms, CycleStatus.NO_HEDGE, "", equity_usd=1.0)
+        self.desk.cycle_ended(quiet)
+
+    def books(self, at_ms: int) -> None:
+        """Reconciliation finds the execution that happened then."""
+        send(self.journal, order())
+        self.journal.record_outcome(acknowledged(order()))
+        self.journal.record_fills(ACCOUNT, FET, [fill(at=at_ms)], read_ms=self.clock.now_ms())
+
+    def tells(self, trade_id: str = "t1") -> bool:
+        """The stream tells of it, or of another one."""
+        now_ms, one = self.clock.now_ms(), Decimal(1)
+        news = TradeNews(now_ms, now_ms, FET, trade_id, "h1order", "v1", Side.SELL, one, one)
+        return self.inbox.take_in(news, now_ms)
+
+    def after(self, milliseconds: int) -> Health:
+        """The stream's health then; the exchange is at work, and pings are answered."""
+        self.clock.advance_to(self.clock.now_ms() + milliseconds)
+        self.inbox.heartbeat(self.clock.now_ms())
+        self.inbox.exchange_moved(self.clock.now_ms())
+        return self.inbox.health(self.clock.now_ms())
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Iterator[Found]:
+    clock, inbox = SimulatedClock(NOW_MS), StreamInbox("user", MUTE_MS)
+    with Journal.open(tmp_path / "journal.sqlite", clock) as journal:
+        journal.start_epoch()
+        desk = StreamDesk(journal, clock, silent_log(clock), spacing_ms=100)
+        desk.add_account(WatchedAccount(inbox, account, journal))
+        inbox.connected(NOW_MS)
+        scene = Found(journal, clock, inbox, desk)
+        scene.cycle()
+        scene.after(60_000)
+        yield scene
+
+
+def test_what_an_earlier_cycles_order_filled_is_expected_once_rest_tells_of_it(
+    found: Found,
+) -> None:
+    found.books(NOW_MS + 30_000)
+    found.cycle()
+    assert found.after(MUTE_MS) is Health.LIVE
+    assert found.after(1) is Health.MUTE
+
+
+def test_what_the_stream_told_before_rest_found_it_is_not_expected(found: Found) -> None:
+    assert found.tells()
+    found.books(NOW_MS + 30_000)
+    found.cycle()
+    assert found.after(MUTE_MS + 1) is Health.LIVE
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_happened_before_it_stood_is_not_expected(found: Found, again: bool) -> None:
+    at_ms = NOW_MS + (30_000 if again else CLOCKS_MS - 1)
+    if again:
+        found.inbox.disconnected(found.clock.now_ms(), "reset")
+        found.inbox.connected(found.clock.now_ms())
+        found.cycle()
+    found.books(at_ms)
+    found.cycle()
+    assert found.after(MUTE_MS + 1) is Health.LIVE
+
+
+def test_a_mute_stream_is_believed_again_when_it_has_spoken_and_rest_has_looked(
+    found: Found,
+) -> None:
+    """What it kept back once is not held against it for ever."""
+    found.books(NOW_MS + 30_000)
+    found.cycle()
+    assert found.after(MUTE_MS + 1) is Health.MUTE
+    found.cycle()
+    assert found.tells("t2")
+    found.cycle()
+    assert [found.after(MUTE_MS + 1) for _ in range(3)] == [Health.LIVE] * 3

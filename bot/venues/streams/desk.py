@@ -21,6 +21,10 @@ from bot.venues.streams.watched import WatchedAccount
 
 META_KEY: Final = "streams"
 TICK_S: Final = 0.5
+FOUND_WITHIN_MS: Final = 600_000
+"""So long after it an execution of ours that REST finds is still expected of a stream."""
+CLOCKS_MS: Final = 3_000
+"""By which the exchange's clock may be ahead of ours."""
 
 
 class StreamDesk:
@@ -92,7 +96,7 @@ class StreamDesk:
             token = self._tokens[account.inbox.name]
             # A stream that was cut off meanwhile tells nothing of what happened before.
             if account.journal is not None and token == account.inbox.reconciling():
-                self._expect(account.inbox, record, now_ms)
+                self._expect(account, record, now_ms)
             if looked:
                 account.inbox.reconciled(token)
             self._weigh(account)
@@ -127,14 +131,25 @@ class StreamDesk:
             for one in self._inboxes
         }
 
-    @staticmethod
-    def _expect(inbox: StreamInbox, record: CycleRecord, now_ms: int) -> None:
+    def _expect(self, account: WatchedAccount, record: CycleRecord, now_ms: int) -> None:
         """What the engine knows to have happened must be told by the stream as well."""
+        inbox = account.inbox
         for order in record.orders:
             if order.state in ("filled", "partial", "live", "canceled", "expired"):
                 inbox.expect(order.client_id, now_ms)
-        for fill in record.fills:
-            inbox.expect(trade_key(fill.symbol, fill.trade_id), now_ms)
+        found = self._found_since(account, max(inbox.whole_since_ms, now_ms - FOUND_WITHIN_MS))
+        booked = {trade_key(fill.symbol, fill.trade_id) for fill in record.fills}
+        for key in sorted(booked | found):
+            inbox.expect(key, now_ms)
+
+    @staticmethod
+    def _found_since(account: WatchedAccount, since_ms: int) -> set[str]:
+        """Executions since then in the journal, of whatever cycle's order and however found."""
+        read = account.last_read()
+        if read is None or account.journal is None:
+            return set()
+        own = account.journal.own_fills(read.state.name, since_ms + CLOCKS_MS)
+        return {trade_key(one.fill.symbol, one.fill.trade_id) for one in own}
 
     def _weigh(self, account: WatchedAccount) -> None:
         """Wake the engine if any of the news is more than it knows."""

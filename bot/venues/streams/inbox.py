@@ -89,6 +89,7 @@ class StreamInbox:
     _epoch: int = 0
     _reconciled_epoch: int | None = None
     _sign_ms: int = 0
+    _whole_ms: int = 0
     _moved_ms: int = 0
     _expected: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _told: OrderedDict[str, None] = field(default_factory=OrderedDict)
@@ -101,7 +102,7 @@ class StreamInbox:
         self._connected = True
         self._expired = self._mute = self._untold = False
         self._expected.clear()
-        self._sign_ms = self._moved_ms = at_ms
+        self._sign_ms = self._moved_ms = self._whole_ms = at_ms
         self._epoch += 1
 
     def disconnected(self, at_ms: int, reason: str) -> None:
@@ -125,13 +126,19 @@ class StreamInbox:
         """A sign of life without content; it does not make up for what was not told."""
         self._sign_ms = at_ms
         if not self._untold:
-            self._speaks()
+            self._speaks(at_ms)
 
     def exchange_moved(self, at_ms: int) -> None:
         """Something else, another stream or a read by REST, proves that the exchange is at work."""
-        self._sign_ms = min(self._sign_ms, at_ms)  # a clock that was set back
+        # A clock that was set back.
+        self._sign_ms, self._whole_ms = min(self._sign_ms, at_ms), min(self._whole_ms, at_ms)
         self._moved_ms = at_ms
         self._look(at_ms)
+
+    @property
+    def whole_since_ms(self) -> int:
+        """Since when it has stood and spoken: what happened after that it must have told."""
+        return self._whole_ms
 
     def expect(self, key: str, at_ms: int) -> None:
         """REST told of this order (its client id) or execution (``trade_key``) of ours.
@@ -152,7 +159,7 @@ class StreamInbox:
         elif isinstance(news, TradeNews):
             self._note_told(trade_key(news.symbol, news.trade_id))
         if not self._expected:
-            self._speaks()
+            self._speaks(at_ms)
         if not self._seen.is_new(news):
             self.counts.duplicates += 1
             return False
@@ -204,10 +211,11 @@ class StreamInbox:
         if token == self._epoch:
             self._reconciled_epoch = token
 
-    def _speaks(self) -> None:
+    def _speaks(self, at_ms: int) -> None:
         """It is not mute, or no more; what it kept back meanwhile is found by REST."""
         if self._mute:
             self._mute = self._untold = False
+            self._whole_ms = at_ms
             self._epoch += 1
 
     def _note_told(self, key: str) -> None:
