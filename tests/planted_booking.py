@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import bot.cycle
+import bot.journal.fill_writes
 import bot.trading.desk
 import bot.trading.reconcile
 from bot.journal.journal import Journal
@@ -145,6 +146,11 @@ def late_fills_not_looked_for(patch: Patch) -> None:
     patch.setattr(HedgeAccount, "_book_late_fills", nothing)
 
 
+def closes_by_our_clock(patch: Patch) -> None:
+    """A clock that steps back puts a close before the fills that it takes from."""
+    patch.setattr(bot.journal.fill_writes, "newest_fill_ms", lambda *_: 0)
+
+
 BOOKING = (
     Bug(invented_fill, ("not_found_lag",), ("I5",)),
     Bug(adoption_by_time_window, ("foreign_order_with_prefix",), ("I5",)),
@@ -157,4 +163,5 @@ BOOKING = (
     Bug(funding_forgotten, ("funding_spike",), ("I9",)),
     Bug(acknowledged_is_filled, ("partial_then_expiry",), ("I13", "no defect", "I5")),
     Bug(late_fills_not_looked_for, ("same_id_after_fill",), ("I5",)),
+    Bug(closes_by_our_clock, ("backward_step", "delisting", "price_gap"), ("I5",)),
 )

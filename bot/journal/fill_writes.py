@@ -186,10 +186,12 @@ class FillWrites(OrderWrites):
                 f"{change.own_quantity}, and an order of ours is not resolved; waiting for it"
             )
         with self._transaction(f"book a close by others in {change.symbol}") as db:
-            if not trades:
-                insert_close(db, account, change, change.quantity_change, timestamp_ms)
-            # Whoever moved the account before we traded takes from what we have now, not then.
+            # What was closed is what we hold now: a clock that runs behind, and whoever moved the
+            # account before we traded, must not take it from what we held before.
             held_since_ms = newest_fill_ms(db, account, change)
+            if not trades:
+                seen_ms = max(timestamp_ms, held_since_ms)
+                insert_close(db, account, change, change.quantity_change, seen_ms)
             for trade in trades:
                 signed = trade.fill.side.sign * trade.fill.quantity
                 at_ms = max(trade.fill.timestamp_ms, held_since_ms)
