@@ -154,6 +154,7 @@ class Monitor:
         if self._clock.now_ms() - read_ms > self._ages.mark_ms // 2:  # it was read more than once
             quotes = dict(await self._quotes(wanted, instruments))
         held = {symbol for symbol, _ in (*split.own, *split.external)}
+        instruments = await self._listed(held)
         quotes |= await self._quotes(held - quotes.keys(), instruments)
         held |= {p.symbol for s in snapshots for p in s.positions}
         quotes = self._usable(quotes, held)
@@ -182,10 +183,7 @@ class Monitor:
         Raises:
             DataError: a source holds what is not listed, so its risk cannot be known.
         """
-        instruments = await self.instruments()
-        if any(p.symbol not in instruments for s in snapshots for p in s.positions):
-            self._instruments_read_ms = None  # it may have been listed since
-            instruments = await self.instruments()
+        instruments = await self._listed({p.symbol for s in snapshots for p in s.positions})
         for snapshot in snapshots:
             for position in snapshot.positions:
                 if position.symbol not in instruments:
@@ -193,6 +191,14 @@ class Monitor:
                         f"source {snapshot.source}: holds {position.symbol}, but the venue lists "
                         "no such active perpetual, so its risk is not known"
                     )
+        return instruments
+
+    async def _listed(self, held: Collection[str]) -> Mapping[str, Instrument]:
+        """What the venue lists; read anew where something held is not in it."""
+        instruments = await self.instruments()
+        if any(symbol not in instruments for symbol in held):
+            self._instruments_read_ms = None  # it may have been listed since
+            instruments = await self.instruments()
         return instruments
 
     async def _quotes(
