@@ -128,10 +128,35 @@ def test_no_question_around_an_order_reads_all_orders(
     journal.fills_wanted_since(ACCOUNT, FET)
     journal.funding_wanted_since(ACCOUNT)
     journal.own_positions(ACCOUNT)
-    assert len(asked) >= 6
+    journal.fills_of_order("h2")
+    journal.kept_events("order_costs", since_ms=NOW_MS)
+    assert len(asked) >= 11
     for sql, values in asked:
         plan = [str(row[3]) for row in rows(journal, f"EXPLAIN QUERY PLAN {sql}", *values)]
-        assert not {"SCAN orders", "SCAN fills"} & set(plan), sql
+        assert not {"SCAN orders", "SCAN fills", "SCAN events", "SCAN intents"} & set(plan), sql
+
+
+def test_fills_of_an_order_are_its_own_as_they_were_booked(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        booked(journal, number, FET, number, 0)
+    mine, inputs = journal.fills_of_order("h2")
+    assert [own.fill.quantity for own in mine] == [Decimal(2)]
+    assert mine == [own for own in journal.own_fills(ACCOUNT) if own.fill.client_id == "h2"]
+    assert inputs == {}
+
+
+def test_kept_events_since_then_are_the_same_where_the_clock_stepped_back(
+    tmp_path: Path,
+) -> None:
+    path, clock = tmp_path / "journal.sqlite", SimulatedClock(NOW_MS)
+    with Journal.open(path, clock) as journal:
+        for minutes in (0, 9, 5, 7, 3, 12):
+            journal._clock = SimulatedClock(NOW_MS + minutes * 60_000)
+            journal.record_event("order_costs", {"costs": [], "minute": minutes})
+        for since in range(14):
+            told = journal.kept_events("order_costs", since_ms=NOW_MS + since * 60_000)
+            expected = [minute for minute in (0, 9, 5, 7, 3, 12) if minute >= since]
+            assert [event.document["minute"] for event in told] == expected
 
 
 def test_the_index_names_every_state_that_may_still_change() -> None:

@@ -60,6 +60,9 @@ class CycleReads(OpenedJournal):
         limit: int | None = None,
     ) -> list[EventRow]:
         """The same of a kind that has an index of its own: found without reading all others."""
+        if since_ms > 0:  # by the index over time: those before must not be read
+            since = "SELECT coalesce(min(id), 0) AS first FROM events WHERE timestamp_ms >= ?"
+            after_id = max(after_id, int(self._rows(since, since_ms)[0]["first"]) - 1)
         rows = self._rows(
             f"SELECT * FROM events WHERE kind = '{kind}' AND id > ? AND +timestamp_ms >= ? "  # noqa: S608 - one of two names
             "ORDER BY id DESC LIMIT ?",

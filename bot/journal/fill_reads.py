@@ -91,28 +91,28 @@ class FillReads(OrderReads):
         *,
         after: int = 0,
         since_ms: int = 0,
-        symbol: str | None = None,
-        client_id: str | None = None,
     ) -> list[tuple[int, OwnFill, OrderRow, dict[str, Any]]]:
-        """Fills booked after that number and executed since then, by number; or those of one order.
+        """Fills booked after that number and executed since then, by number.
 
         Each with its number, its order, and the inputs of the order's intent.
         """
-        number = "fills.rowid" if since_ms == 0 else "+fills.rowid"
+        number = "rowid" if since_ms == 0 else "+rowid"
         rows = self._rows(
-            f"SELECT fills.rowid AS number, fills.* FROM fills WHERE {number} > ? "  # noqa: S608 - one of two names
-            "AND fills.timestamp_ms >= ? AND +account = ? AND (?4 IS NULL OR symbol = ?4) "
-            "AND (?5 IS NULL OR client_id = ?5) ORDER BY fills.rowid",
+            f"SELECT rowid AS number, * FROM fills WHERE {number} > ? "  # noqa: S608 - one of two names
+            "AND timestamp_ms >= ? AND +account = ? ORDER BY rowid",
             after,
             since_ms,
             account,
-            symbol,
-            client_id,
         )
         # One order is often filled in several parts.
         orders = dict.fromkeys(row["client_id"] for row in rows)
         known = {client_id: self._with_inputs(client_id) for client_id in orders}
         return [(int(row["number"]), fill_row(row), *known[row["client_id"]]) for row in rows]
+
+    def fills_of_order(self, client_id: str) -> tuple[list[OwnFill], dict[str, Any]]:
+        """All that is booked of one order, as it was booked, and the inputs of its intent."""
+        rows = self._rows("SELECT * FROM fills WHERE client_id = ? ORDER BY rowid", client_id)
+        return [fill_row(row) for row in rows], self._with_inputs(client_id)[1]
 
     def _with_inputs(self, client_id: str) -> tuple[OrderRow, dict[str, Any]]:
         order = self.order(client_id)

@@ -84,4 +84,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX events_order_costs ON events (id) WHERE kind = 'order_costs'",
         "CREATE INDEX events_impact_refit ON events (id) WHERE kind = 'impact_refit'",
     ),
+    (
+        # What one order cost must not read what all others of its day filled.
+        "CREATE INDEX fills_by_order ON fills (client_id)",
+    ),
 )

@@ -7,7 +7,6 @@ from bot.journal.journal import Journal
 from bot.ports import Quote
 from bot.trading.order_costs import OrderCost, Touch, arrival_of, order_cost, touch_of
 
-_OVERLAP_MS = 60_000  # the venue's clock is not ours
 _MOST_TOUCHES = 1000
 
 
@@ -30,21 +29,12 @@ class CostBook:
         row = self._journal.order(client_id)
         if row is None or row.unresolved or not row.booked_quantity:
             return None
-        rows = self._journal.fills_with_orders(
-            self._account,
-            since_ms=max(1, row.sent_ms - _OVERLAP_MS),
-            symbol=row.symbol,
-            client_id=client_id,
-        )
-        mine = [(own.fill, inputs) for _, own, _, inputs in rows]
-        if not mine:
-            return None
-        inputs = mine[0][1]
+        mine, inputs = self._journal.fills_of_order(client_id)
         arrival = arrival_of(inputs.get("arrival"))
-        if arrival is None:
+        if arrival is None or not mine:
             return None
         return order_cost(
-            [fill for fill, _ in mine],
+            [own.fill for own in mine],
             arrival,
             self._touches.get(client_id),
             client_id=client_id,
