@@ -38,7 +38,7 @@ def halt(
         raise UsageError(
             f"{folder}: there is no such state directory; name the right -c or --state"
         )
-    asked = _asked(by, reason)
+    asked = asked_by(by, reason)
     switch = HaltSwitch(folder)
     switch.trip(f"{asked.reason} ({asked.by})")
     taken(folder, RESUME_NAME)  # whoever resumed did not know of this
@@ -61,7 +61,7 @@ def resume(
     """Lift the halt of everything and of every symbol; recorded with name and reason."""
     from bot.requests import RESUME_NAME
 
-    _request(RESUME_NAME, _folder(config, state), _asked(by, reason), as_json=json)
+    _request(RESUME_NAME, folder_of(config, state), asked_by(by, reason), as_json=json)
 
 
 def acknowledge(
@@ -74,7 +74,7 @@ def acknowledge(
     """Acknowledge every open alert, so that none of them halts."""
     from bot.requests import ACKNOWLEDGE_NAME
 
-    _request(ACKNOWLEDGE_NAME, _folder(config, state), _asked(by, reason), as_json=json)
+    _request(ACKNOWLEDGE_NAME, folder_of(config, state), asked_by(by, reason), as_json=json)
 
 
 def selftest(json: Json = False) -> None:
@@ -155,7 +155,12 @@ def _carry_out(folder: Path) -> None:
         taken(folder, RESUME_NAME)
 
 
-def _folder(config: Path | None, state: Path | None) -> Path:
+def folder_of(config: Path | None, state: Path | None) -> Path:
+    """The state directory in which an engine has run.
+
+    Raises:
+        UsageError: none has, or the options do not name one.
+    """
     from bot.journal.reader import JOURNAL_NAME
 
     folder = state_dir_of(config, state)
@@ -164,7 +169,12 @@ def _folder(config: Path | None, state: Path | None) -> Path:
     return folder
 
 
-def _asked(by: str | None, reason: str) -> "Asked":
+def asked_by(by: str | None, reason: str) -> "Asked":
+    """Who asks and why.
+
+    Raises:
+        UsageError: nobody, or for no reason.
+    """
     from bot.requests import Asked
 
     reason = " ".join(reason.split())

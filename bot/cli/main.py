@@ -12,7 +12,7 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
     NoArgsIsHelpError,
 )
 
-from bot.cli import assess, check, control, demo, evaluate, faults, review, run, venue
+from bot.cli import assess, check, control, demo, evaluate, faults, review, run, settle, venue
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
 
@@ -61,6 +61,7 @@ _HELP = {
     "halt": "The kill switch: nothing more is sent, our open orders are cancelled.",
     "resume": "Lift every halt, by name and with a reason.",
     "ack": "Acknowledge every open alert.",
+    "settle": "Say what an order did of which the engine could not find out.",
     "selftest": "Trip every control on a simulated exchange.",
     "log": "The hedge log: cycles, orders and events.",
     "evaluate": "How good hedges are on data they were not made from.",
@@ -77,6 +78,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "halt": control.halt,
     "resume": control.resume,
     "ack": control.acknowledge,
+    "settle": settle.settle,
     "selftest": control.selftest,
     "log": review.log,
     "evaluate": evaluate.evaluate,

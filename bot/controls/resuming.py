@@ -40,10 +40,26 @@ class Resuming(Halting):
         if (asked := self._waiting(requests.ACKNOWLEDGE_NAME)) is not None:
             self.acknowledge(asked)
             self._taken(requests.ACKNOWLEDGE_NAME)
+        self._settle_orders()
         if (asked := self._waiting(requests.RESUME_NAME)) is not None:
             self.resume(asked)
             self._taken(requests.RESUME_NAME)
         self.saw_switch()
+
+    def _settle_orders(self) -> None:
+        """Takes somebody's word on orders of which only people can find out what they did."""
+        if self._switch is None:
+            return
+        for row in self._journal.unresolved_orders(self._account):
+            told = requests.waiting_settlement(self._switch.folder, row.client_id)
+            if told is None:
+                continue
+            try:
+                self._journal.settle_by_hand(told)
+            except DataError as error:  # it was true when it was asked, and is not any more
+                document = {"by": told.by, "symbol": row.symbol, "reason": str(error)}
+                self._journal.record_event("settlement_refused", document)
+            self._taken(requests.SETTLE_PREFIX + row.client_id)
 
     @property
     def flattens(self) -> bool:

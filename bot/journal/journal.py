@@ -5,8 +5,8 @@ as SENDING before a byte of it leaves; whatever happens afterwards, nothing that
 forgotten, and nothing that was executed can be booked twice.
 """
 
-from bot.journal.fill_writes import FillWrites
+from bot.journal.settlements import SettlementWrites
 
 
-class Journal(FillWrites):
+class Journal(SettlementWrites):
     """Orders, their outcomes and their executions, over the tables that JournalWriter opens."""

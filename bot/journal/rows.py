@@ -47,6 +47,9 @@ LEGAL_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 # The same rows are read again and again around an order; one with other values is another one.
 _KEPT_ROWS = 1024
 
+SETTLED = "settled"
+"""Code of an order of which an operator has said what it filled."""
+
 UNSETTLED = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE, OrderState.PARTIAL})
 
 
@@ -113,7 +116,8 @@ class OrderRow:
     @property
     def open_quantity(self) -> Decimal:
         """What it may still do to our position, in the worst case: base units, never negative."""
-        if self.state in UNSETTLED or self.state is OrderState.QUARANTINED:
+        doubtful = self.state is OrderState.QUARANTINED and self.code != SETTLED
+        if self.state in UNSETTLED or doubtful:
             most = self.request.quantity
         else:
             most = self.filled_quantity

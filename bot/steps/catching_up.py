@@ -60,7 +60,10 @@ def _tell_of_doubt(parts: EngineParts, resolution: Resolution) -> None:
     """Halts the symbol of a quarantined order, and alerts while one stays without an answer."""
     guard = parts.executor.guard
     for row in resolution.quarantined:
-        text = f"{row.symbol}: order {row.client_id} is quarantined: {row.reason}"
+        text = (
+            f"{row.symbol}: order {row.client_id} is quarantined: {row.reason}; look at the "
+            "exchange, then tell what it did by perphedge settle"
+        )
         guard.halt_symbol(_CONTROL, row.symbol, text)
     doubtful = {
         row.symbol for row in resolution.unresolved if row.client_id in resolution.undecided
