@@ -36,7 +36,7 @@ class OwnershipSettings(Strict):
         "doubt comes to this at most: then each counts as the largest that was told.",
     )
     stand_seconds: Annotated[float, Field(ge=0, le=600), Note(unit="seconds")] = Field(
-        default=5.0,
+        default=2.0,
         description="A positions file that is read twice agrees with itself. What changed in it is "
         "believed once it was written anew, or has stood for so long by its own timestamp.",
     )
