@@ -14,7 +14,7 @@ from bot.measuring.monitor import INSTRUMENTS_MAX_AGE_MS
 from bot.ports import ReportedPosition, SourceSnapshot
 from risk.book import Owner
 from risk.errors import DataError, MissingDataError, StaleDataError
-from tests.execute_scene import BTC, FET, INSTRUMENTS, NOW_MS, TAO
+from tests.execute_scene import ACCOUNT, BTC, FET, INSTRUMENTS, NOW_MS, TAO
 from tests.monitor_scene import Scene, Source, rows
 
 
