@@ -73,21 +73,38 @@ def durable_before_sent(evidence: Evidence) -> Iterator[str]:
             yield f"{request.client_id} was sent otherwise than the journal says"
 
 
-def _order_events(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
-    """(client id, state, symbol), oldest first."""
+def _order_events(evidence: Evidence) -> Iterator[tuple[str, str, str, int]]:
+    """(client id, state, symbol, when), oldest first."""
     for row in evidence.journal.get("events", ()):
         kind, client_id = row["kind"], row["client_id"]
         state = kind.removeprefix("order_")
         if client_id and kind.startswith("order_") and state in STATES:
-            yield client_id, state, json.loads(row["document"])["symbol"]
+            yield client_id, state, json.loads(row["document"])["symbol"], row["timestamp_ms"]
+
+
+def _booked_whole(evidence: Evidence) -> dict[str, int]:
+    """When the last of an order's quantity was booked, which leaves nothing of it in doubt."""
+    left = {r["client_id"]: Decimal(r["quantity"]) for r in evidence.journal.get("orders", ())}
+    found: dict[str, int] = {}
+    for row in evidence.journal.get("fills", ()):
+        client_id = row["client_id"]
+        left[client_id] = left.get(client_id, Decimal(0)) - Decimal(row["quantity"])
+        if left[client_id] <= 0:
+            found.setdefault(client_id, row["booked_ms"])
+    return found
 
 
 def none_beside_unresolved(evidence: Evidence) -> Iterator[str]:
     """I3: no order leaves in a symbol while another one there is not resolved."""
     state: dict[str, dict[str, str]] = defaultdict(dict)
-    for client_id, now, symbol in _order_events(evidence):
+    whole_ms = _booked_whole(evidence)
+    for client_id, now, symbol, at_ms in _order_events(evidence):
         if now == "sending":
-            beside = [one for one, was in state[symbol].items() if was in _OPEN]
+            beside = [
+                one
+                for one, was in state[symbol].items()
+                if was in _OPEN and not (was == "quarantined" and whole_ms.get(one, at_ms) < at_ms)
+            ]
             if beside:
                 yield f"{client_id} was sent in {symbol} beside {beside[0]}, which was unresolved"
         state[symbol][client_id] = now
@@ -96,7 +113,7 @@ def none_beside_unresolved(evidence: Evidence) -> Iterator[str]:
 def legal_steps(evidence: Evidence) -> Iterator[str]:
     """I11: only legal transitions, from SENDING on; what is final stays."""
     last: dict[str, str] = {}
-    for client_id, now, _ in _order_events(evidence):
+    for client_id, now, _, _ in _order_events(evidence):
         before = last.get(client_id)
         allowed = {"sending"} if before is None else _MAY_FOLLOW.get(before, frozenset())
         if now not in allowed:
