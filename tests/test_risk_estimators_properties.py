@@ -22,6 +22,7 @@ from risk.covariance.shrinkage import (
     shrunk_covariance,
 )
 from risk.errors import EstimationError
+from tests.estimators_scene import names
 
 DAYS = 3.0  # a window short enough to run over in a few hundred bars
 LEAST = 4
@@ -63,10 +64,6 @@ PAIRS: dict[str, tuple[Make, Batch]] = {
         lambda x, s: factor_estimate(rolling_covariance(x, s, DAYS, LEAST)),
     ),
 }
-
-
-def names(n: int) -> tuple[str, ...]:
-    return tuple(f"{base}/USDT:USDT" for base in ["BTC", "ETH", *(f"T{i}" for i in range(n))][:n])
 
 
 def market(seed: int, bars: int, n: int, missing: float) -> FloatArray:
