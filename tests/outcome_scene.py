@@ -20,9 +20,6 @@ ORDER = order("h1abcdefghijklmnopqrstuvwx", price="0.5")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-# Over a socket, with the real client
-
-
 def exchange_info() -> dict[str, Any]:
     return {
         "timezone": "UTC",
