@@ -13,6 +13,9 @@ from bot.state_files import StateFolder, state_folder
 
 HALT_NAME = "HALT"
 
+_THERE = frozenset({errno.ENOLINK, errno.EISDIR, errno.ELOOP})
+"""Reading fails so where something stands in its place, which counts as a switch that is on."""
+
 _LONGEST = 2000  # bytes of a reason; whatever else the file holds is not read
 
 
@@ -34,6 +37,21 @@ class HaltSwitch:
         """Why trading is halted, one line; None when it is not."""
         return self._unwritten or self._read()
 
+    @property
+    def unwritten(self) -> str | None:
+        """Why the last trip is not safely on the disk, one line; then no other process may see it.
+
+        None where it is, or something else had switched it on before.
+        """
+        return self._unwritten
+
+    def _is_there(self) -> bool:
+        """Whether the file is, whatever can be read of it."""
+        try:
+            return self._folder.read(HALT_NAME, _LONGEST) is not None
+        except OSError as error:
+            return error.errno in _THERE
+
     def _read(self) -> str | None:
         try:
             content = self._folder.read(HALT_NAME, _LONGEST)
@@ -48,7 +66,7 @@ class HaltSwitch:
 
     def trip(self, reason: str) -> None:
         """Switch on, unless it is on already; where the file cannot be written, until restart."""
-        if self._read() is not None:
+        if self._is_there():
             return
         try:
             self._folder.put(HALT_NAME, f"{reason}\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import sqlite3
 import time
 from decimal import Decimal
@@ -118,6 +119,28 @@ def test_halt_needs_no_journal(tmp_path: Path, capsys: Shown) -> None:
     assert HaltSwitch(tmp_path).reason == "news (ann)"
     assert _run(["halt", "--state", str(tmp_path / "nowhere")]) == 2
     assert "no such state directory" in capsys.readouterr().err
+
+
+def test_a_halt_that_cannot_be_written_is_not_called_one(tmp_path: Path, capsys: Shown) -> None:
+    # The kernel lets nobody, not even root, make a file there.
+    assert _run(["halt", "--state", "/proc", "--reason", "news", "--json"]) == 6
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("perphedge: NOT halted: news (")
+    assert "/proc/HALT cannot be written: " in told.err
+    assert told.err.endswith("; no engine runs there\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with EngineLock(tmp_path):
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # as on a full disk
+            code = _run(["halt", "--state", str(tmp_path), "--reason", "news", "--by", "ann"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    told = capsys.readouterr()
+    assert (code, told.out) == (6, "")
+    assert told.err.startswith("perphedge: halted, but it may not outlast a power cut: news (ann)")
+    assert told.err.count("\n") == 1
+    assert HaltSwitch(tmp_path).reason is not None
 
 
 def test_a_halt_is_latched_and_withdraws_a_resume_that_waits(tmp_path: Path, capsys: Shown) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.review import Config, Json, State, state_dir_of
-from bot.errors import UsageError
+from bot.errors import SafetyError, UsageError
 
 if TYPE_CHECKING:
     from bot.requests import Asked
@@ -41,6 +41,8 @@ def halt(
     asked = asked_by(by, reason)
     switch = HaltSwitch(folder)
     switch.trip(f"{asked.reason} ({asked.by})")
+    if switch.unwritten is not None:
+        raise _not_halted(folder, switch.unwritten)
     taken(folder, RESUME_NAME)  # whoever resumed did not know of this
     if flatten:
         ask(folder, FLATTEN_NAME, asked)
@@ -49,6 +51,18 @@ def halt(
         _latch(folder)
     document = {"halted": switch.reason, "flatten": flatten, "running_process": running}
     _print(document, f"Halted: {switch.reason}", as_json=json)
+
+
+def _not_halted(folder: Path, why: str) -> SafetyError:
+    """What to tell, and to do, where the kill switch cannot be thrown."""
+    from bot.halt import HaltSwitch
+    from bot.lock import lock_holder
+
+    if HaltSwitch(folder).reason is not None:
+        return SafetyError(f"halted, but it may not outlast a power cut: {why}")
+    running = lock_holder(folder)
+    stop = "no engine runs there" if running is None else f"stop its engine now: kill {running}"
+    return SafetyError(f"NOT halted: {why}; {stop}")
 
 
 def resume(
@@ -81,7 +95,6 @@ def selftest(json: Json = False) -> None:
     """Trip every control on a simulated exchange; needs no configuration."""
     import asyncio
 
-    from bot.errors import SafetyError
     from bot.selftest.run import run_selftest
 
     results = asyncio.run(run_selftest())
