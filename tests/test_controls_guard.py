@@ -19,13 +19,14 @@ from bot.controls.facts import PretradeLimits
 from bot.controls.gate import LastGate, MessageRate
 from bot.controls.guard import Guard
 from bot.controls.modes import changed_modes, with_new
-from bot.controls.raised import raised
+from bot.controls.raised import limits_of, raised
 from bot.controls.review import Reviewed, bad_price, slippage
 from bot.controls.state import recall
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.requests import ACKNOWLEDGE_NAME, RESUME_NAME, Asked, ask
 from risk.errors import DataError
+from tests.cycle_scene import paper_settings
 from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, account, fill, order, own_fill, send
 
 LIMITS = PretradeLimits()
@@ -343,6 +344,29 @@ def test_which_limits_were_raised(before: float | None, now: float | None, more:
         floor = "controls.min_free_margin"
         assert bool(raised({floor: before}, {floor: now})) != more
     assert raised({}, {"caps.net_usd": now}) == []
+
+
+def test_an_engine_that_may_do_more_than_before_waits_for_a_resume(
+    journal: Journal, clock: SimulatedClock, tmp_path: Path
+) -> None:
+    def started(autonomy: str) -> Guard:
+        guard = Guard(journal, clock, ACCOUNT)
+        guard.start(limits_of(paper_settings(tmp_path, autonomy=autonomy)))
+        return guard
+
+    assert started("propose").halted is None
+    assert started("auto").halted == "limits were raised: autonomy from propose to auto"
+    assert "autonomy from propose to auto" in str(started("auto").halted), "nobody has resumed yet"
+    guard = started("auto")
+    guard.resume(Asked("ann", "its proposals are good"))
+    assert started("auto").halted is None
+    assert started("propose").halted is None, "less needs nobody's word"
+    assert started("auto").halted is not None
+    first = Journal.open(tmp_path / "another.sqlite", clock)
+    with first:
+        fresh = Guard(first, clock, ACCOUNT)
+        fresh.start(limits_of(paper_settings(tmp_path, autonomy="auto")))
+        assert fresh.halted is None, "an owner who begins with auto has said so"
 
 
 def test_a_wrong_position_counts_in_a_row_across_restarts(

@@ -6,6 +6,10 @@ from config.settings import Settings
 
 Limits = Mapping[str, float | None]
 
+_AUTONOMY = "autonomy"
+_RANKS: Mapping[str, float] = {"propose": 0.0, "approve": 1.0, "auto": 2.0}
+"""How much an engine does by itself; more of it is a risk that was raised."""
+
 _LOWER_IS_RISKIER = frozenset(
     {
         "controls.min_free_margin",
@@ -23,10 +27,11 @@ _LOWER_IS_RISKIER = frozenset(
 def limits_of(settings: Settings) -> dict[str, float | None]:
     """Every number of the sections ``caps`` and ``controls``, and what a hedge must have behind it.
 
-    None is no limit.
+    And how far the engine acts by itself, as a rank. None is no limit.
     """
     universe = settings.universe
     found: dict[str, float | None] = {
+        _AUTONOMY: _RANKS[settings.autonomy],
         "universe.min_daily_volume_usd": universe.min_daily_volume_usd,
         "universe.min_history_days": universe.min_history_days,
     }
@@ -46,5 +51,12 @@ def raised(before: Limits, now: Limits) -> list[str]:
             continue
         looser = value is None or (value < was) == (key in _LOWER_IS_RISKIER)
         if looser:
-            lines.append(f"{key} from {was:g} to {'none' if value is None else f'{value:g}'}")
+            lines.append(f"{key} from {_shown(key, was)} to {_shown(key, value)}")
     return lines
+
+
+def _shown(key: str, value: float | None) -> str:
+    if value is None:
+        return "none"
+    names = {rank: name for name, rank in _RANKS.items()} if key == _AUTONOMY else {}
+    return names.get(value, f"{value:g}")

@@ -26,7 +26,8 @@ _TAIL = """
 
 `perphedge halt --reason TEXT`, or a file named `HALT` in the state directory, stops the next order;
 a running engine then cancels its own open orders by their ids and leaves all others alone. It works
-with the journal and the network down. `--flatten` closes the hedges as well.
+with the journal and the network down; where the file cannot be written it says so and leaves with
+exit code 6. `--flatten` closes the hedges as well.
 
 Once seen, every halt is in the journal too, and removing the file does not lift it.
 `perphedge resume --reason TEXT` lifts every halt, of symbols as well, and is recorded with the name
@@ -35,6 +36,24 @@ as they were.
 
 The list of income, from which 28 knows what our books lack, is read of binanceusdm and of the
 simulated exchange; elsewhere missing fees and closes by others are told all the same.
+
+## Orders that only people can settle
+
+An order is *quarantined* when the exchange does not find it although the account changed as if it
+had filled. Nothing more is sent in its symbol, and it counts at its worst, until somebody has
+looked at the exchange and says what it did:
+
+    perphedge settle CLIENT_ID --filled 1200 --price 0.4985 --reason "the exchange's trade list"
+    perphedge settle CLIENT_ID --absent --reason "no such order, support says"
+
+`--filled` is all that it filled, base units; `--price` the average of what is not booked yet. The
+same settles an order of which the exchange told fills that never showed in its list of trades. A
+running engine takes it up with its next cycle; without one it is done at once. It is in the journal
+as `order_settled` with name and reason, and what is booked has a trade id that begins with
+`settled-`, without a fee. Refused with exit code 2: an order that the engine still finds out about,
+more than it asked for, less than the exchange has shown, a price beyond its limit. The symbol's
+halt is lifted by `perphedge resume` alone. Should the exchange list its trades later after all, the
+order counts as overfilled (25) and its symbol halts again.
 
 ## Alerts
 

@@ -125,7 +125,7 @@ TABLE: tuple[Control, ...] = (
             {"not_reconciled": N}, (), "bot.cycle"),
     Control(35, "A key that can withdraw or transfer, or is not bound to an address, is refused.",
             {"key_permissions": N}, (), "bot.controls.permissions"),
-    Control(36, "Unknown settings are refused; limits that were raised wait for a resume.",
+    Control(36, "Unknown settings are refused; raised limits and autonomy wait for a resume.",
             {"unknown_setting": N, "limits_raised": G}, (), "bot.controls.raised"),
     Control(37, "What cannot be journaled is not sent, and the engine stops.",
             {"journal_failed": G}, (), "bot.journal"),
