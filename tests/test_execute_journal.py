@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,45 +10,31 @@ import pytest
 from bot.clock import SimulatedClock
 from bot.errors import JournalError
 from bot.journal.journal import Journal
-from bot.journal.reader import JOURNAL_NAME, JournalReader
+from bot.journal.reader import JournalReader
 from bot.records.cycle import CycleRecord
 from bot.trading.orders import OrderState
 from tests.execute_scene import ACCOUNT, KEY, NOW_MS, acknowledged, intent, order, send
 from tests.journal_scene import cycle
 
 
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW_MS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / JOURNAL_NAME
-
-
-@pytest.fixture
-def journal(path: Path, clock: SimulatedClock) -> Iterator[Journal]:
-    with Journal.open(path, clock) as opened:
-        yield opened
-
-
-def test_files_are_private_and_settings_are_the_safe_ones(path: Path, journal: Journal) -> None:
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    with sqlite3.connect(path) as other:
+def test_files_are_private_and_settings_are_the_safe_ones(
+    journal_path: Path, journal: Journal
+) -> None:
+    assert journal_path.stat().st_mode & 0o777 == 0o600
+    assert journal_path.parent.stat().st_mode & 0o777 == 0o700
+    with sqlite3.connect(journal_path) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     other.close()
     assert journal._connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
-def test_the_install_key_is_made_once(path: Path, clock: SimulatedClock) -> None:
-    with Journal.open(path, clock) as first:
+def test_the_install_key_is_made_once(journal_path: Path, clock: SimulatedClock) -> None:
+    with Journal.open(journal_path, clock) as first:
         key = first.install_key
-    with Journal.open(path, clock, install_key=KEY) as second:
+    with Journal.open(journal_path, clock, install_key=KEY) as second:
         assert second.install_key == key
     assert len(key) == 32
-    with Journal.open(path.with_name("other"), clock, install_key=KEY) as given:
+    with Journal.open(journal_path.with_name("other"), clock, install_key=KEY) as given:
         assert given.install_key == KEY
 
 
@@ -83,19 +68,19 @@ def test_a_cycle_is_written_once_and_only_as_json(journal: Journal) -> None:
     assert journal.cycle_count() == 1
 
 
-def test_documents_are_plain_json(journal: Journal, path: Path) -> None:
+def test_documents_are_plain_json(journal: Journal, journal_path: Path) -> None:
     journal.record_intents([replace(intent(), document={"why": "a cap"})])
-    raw = sqlite3.connect(path)
+    raw = sqlite3.connect(journal_path)
     text = raw.execute("SELECT document FROM intents").fetchone()[0]
     raw.close()
     assert json.loads(text) == {"why": "a cap"}
 
 
 def test_what_is_planned_is_on_the_disk_with_the_next_commit_and_not_lost_by_one_that_fails(
-    journal: Journal, path: Path
+    journal: Journal, journal_path: Path
 ) -> None:
     def stored() -> list[str]:
-        with sqlite3.connect(path) as raw:
+        with sqlite3.connect(journal_path) as raw:
             rows = raw.execute("SELECT intent_id FROM intents ORDER BY rowid").fetchall()
         raw.close()
         return [row[0] for row in rows]
@@ -114,10 +99,10 @@ def test_what_is_planned_is_on_the_disk_with_the_next_commit_and_not_lost_by_one
 
 
 def test_what_is_written_together_is_committed_once_and_a_part_that_fails_leaves_no_trace(
-    journal: Journal, path: Path
+    journal: Journal, journal_path: Path
 ) -> None:
     def stored() -> list[str]:
-        with JournalReader.open_reader(path) as reader:
+        with JournalReader.open_reader(journal_path) as reader:
             return [event.kind for event in reader.events()]
 
     send(journal, order("h1one"))

@@ -1,35 +1,16 @@
 """What the journal books: each fill and payment once, only ours, and nothing that contradicts."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
-from bot.journal.reader import JOURNAL_NAME
 from bot.trading.attribution import HedgeClosedExternally
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import Acknowledged, OrderState, Rejected, Side
 from risk.errors import DataError
 from tests.execute_scene import ACCOUNT, FET, NOW_MS, acknowledged, fill, order, send
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW_MS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / JOURNAL_NAME
-
-
-@pytest.fixture
-def journal(path: Path, clock: SimulatedClock) -> Iterator[Journal]:
-    with Journal.open(path, clock) as opened:
-        yield opened
 
 
 def test_fills_are_booked_once_and_only_ours(journal: Journal) -> None:

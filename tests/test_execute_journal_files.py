@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,36 +9,23 @@ import pytest
 from bot.clock import SimulatedClock
 from bot.errors import JournalError, SafetyError
 from bot.journal.journal import Journal
-from bot.journal.reader import JOURNAL_NAME, JournalReader
+from bot.journal.reader import JournalReader
 from bot.journal.schema import SCHEMA_VERSION
 from bot.lock import EngineLock
 from tests.execute_scene import NOW_MS
 from tests.journal_scene import cycle
 
 
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW_MS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / JOURNAL_NAME
-
-
-@pytest.fixture
-def journal(path: Path, clock: SimulatedClock) -> Iterator[Journal]:
-    with Journal.open(path, clock) as opened:
-        yield opened
-
-
-def test_a_newer_journal_is_refused(path: Path, clock: SimulatedClock) -> None:
-    Journal.open(path, clock).close()
-    raw = sqlite3.connect(path)
+def test_a_newer_journal_is_refused(journal_path: Path, clock: SimulatedClock) -> None:
+    Journal.open(journal_path, clock).close()
+    raw = sqlite3.connect(journal_path)
     raw.execute("INSERT INTO migrations VALUES (?, 0)", (SCHEMA_VERSION + 1,))
     raw.commit()
     raw.close()
-    for attempt in (lambda: Journal.open(path, clock), lambda: JournalReader.open_reader(path)):
+    for attempt in (
+        lambda: Journal.open(journal_path, clock),
+        lambda: JournalReader.open_reader(journal_path),
+    ):
         with pytest.raises(SafetyError, match="newer perphedge") as caught:
             attempt()
         assert "\n" not in str(caught.value)
@@ -49,32 +35,35 @@ def test_a_newer_journal_is_refused(path: Path, clock: SimulatedClock) -> None:
     "content", [b"not a database at all, but long enough to be taken for one" * 20, None]
 )
 def test_what_is_no_journal_is_refused(
-    path: Path, clock: SimulatedClock, content: bytes | None
+    journal_path: Path, clock: SimulatedClock, content: bytes | None
 ) -> None:
-    path.parent.mkdir()
+    journal_path.parent.mkdir()
     if content is None:
-        raw = sqlite3.connect(path)
+        raw = sqlite3.connect(journal_path)
         raw.execute("CREATE TABLE accounts (name TEXT)")
         raw.commit()
         raw.close()
     else:
-        path.write_bytes(content)
-    for attempt in (lambda: Journal.open(path, clock), lambda: JournalReader.open_reader(path)):
+        journal_path.write_bytes(content)
+    for attempt in (
+        lambda: Journal.open(journal_path, clock),
+        lambda: JournalReader.open_reader(journal_path),
+    ):
         with pytest.raises(JournalError, match=r"no journal|other database") as caught:
             attempt()
         assert "\n" not in str(caught.value)
 
 
-def test_damage_is_found_when_it_is_opened(path: Path, clock: SimulatedClock) -> None:
-    with Journal.open(path, clock) as journal:
+def test_damage_is_found_when_it_is_opened(journal_path: Path, clock: SimulatedClock) -> None:
+    with Journal.open(journal_path, clock) as journal:
         for i in range(200):
             journal.record_event("filler", {"text": "x" * 500, "i": i})
-    damaged = bytearray(path.read_bytes())
+    damaged = bytearray(journal_path.read_bytes())
     for page in range(3, len(damaged) // 4096 - 1):
         damaged[page * 4096 : page * 4096 + 64] = os.urandom(64)
-    path.write_bytes(damaged)
+    journal_path.write_bytes(damaged)
     with pytest.raises(JournalError, match="damaged") as caught:
-        Journal.open(path, clock)
+        Journal.open(journal_path, clock)
     assert "\n" not in str(caught.value)
 
 
@@ -89,9 +78,9 @@ def test_a_full_disk_is_told_and_nothing_half_is_kept(journal: Journal) -> None:
     assert [e.kind for e in journal.events()][-1] == "after"
 
 
-def test_a_locked_journal_is_told_after_a_while(path: Path, clock: SimulatedClock) -> None:
-    with Journal.open(path, clock, busy_timeout_ms=50) as journal:
-        other = sqlite3.connect(path, isolation_level=None)
+def test_a_locked_journal_is_told_after_a_while(journal_path: Path, clock: SimulatedClock) -> None:
+    with Journal.open(journal_path, clock, busy_timeout_ms=50) as journal:
+        other = sqlite3.connect(journal_path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="locked"):
             journal.record_event("tick", {})
@@ -109,16 +98,16 @@ def test_a_directory_that_cannot_be_used_is_told(tmp_path: Path, clock: Simulate
 
 
 def test_reading_beside_a_running_engine_and_after_it(
-    path: Path, clock: SimulatedClock, tmp_path: Path
+    journal_path: Path, clock: SimulatedClock, tmp_path: Path
 ) -> None:
     with pytest.raises(JournalError, match="there is none"):
-        JournalReader.open_reader(path)
-    with Journal.open(path, clock) as journal:
+        JournalReader.open_reader(journal_path)
+    with Journal.open(journal_path, clock) as journal:
         journal.record_cycle(cycle("c1"))
-        with JournalReader.open_reader(path) as reader:
+        with JournalReader.open_reader(journal_path) as reader:
             journal.record_cycle(cycle("c2", NOW_MS + 1))
             assert [c["cycle_id"] for c in reader.cycles()] == ["c1", "c2"]
             with pytest.raises(sqlite3.OperationalError, match="readonly"):
                 reader._connection.execute("DELETE FROM cycles")
-    with JournalReader.open_reader(path) as reader:
+    with JournalReader.open_reader(journal_path) as reader:
         assert reader.cycle_count() == 2

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,9 @@ import pytest
 from bot.clock import SimulatedClock
 from bot.errors import LockHeldError
 from bot.journal.journal import Journal
-from bot.journal.reader import JOURNAL_NAME
 from bot.lock import EngineLock, engine_state, lock_holder
 from bot.trading.orders import OrderState
 from tests.execute_scene import ACCOUNT, FET, NOW_MS
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW_MS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / JOURNAL_NAME
-
-
-@pytest.fixture
-def journal(path: Path, clock: SimulatedClock) -> Iterator[Journal]:
-    with Journal.open(path, clock) as opened:
-        yield opened
-
 
 CRASH = """
 import sys, time
@@ -85,10 +66,10 @@ def killed(path: Path, stage: str) -> None:
     ],
 )
 def test_a_kill_at_any_point_leaves_the_truth(
-    path: Path, clock: SimulatedClock, stage: str, state: OrderState | None, held: int
+    journal_path: Path, clock: SimulatedClock, stage: str, state: OrderState | None, held: int
 ) -> None:
-    killed(path, stage)
-    with Journal.open(path, clock) as journal:
+    killed(journal_path, stage)
+    with Journal.open(journal_path, clock) as journal:
         interrupted = journal.sending_to_unknown()
         row = journal.order("h1order")
         assert (row and row.state) == state

@@ -1,36 +1,16 @@
 """Orders in the journal: known before they may have left, only legal steps, what is final stays."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 
 import pytest
 
-from bot.clock import SimulatedClock
 from bot.errors import JournalError, SafetyError
 from bot.journal.journal import Journal
-from bot.journal.reader import JOURNAL_NAME
 from bot.journal.rows import LEGAL_TRANSITIONS
 from bot.trading.orders import Acknowledged, NotAccepted, OrderState, Rejected, UnknownOutcome
-from tests.execute_scene import ACCOUNT, NOW_MS, TAO, acknowledged, order, send
-
-
-@pytest.fixture
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW_MS)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / JOURNAL_NAME
-
-
-@pytest.fixture
-def journal(path: Path, clock: SimulatedClock) -> Iterator[Journal]:
-    with Journal.open(path, clock) as opened:
-        yield opened
+from tests.execute_scene import ACCOUNT, TAO, acknowledged, order, send
 
 
 def bring_to(journal: Journal, state: OrderState) -> str:
