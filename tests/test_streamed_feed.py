@@ -122,7 +122,7 @@ async def test_volumes_and_rates_are_read_again_in_time() -> None:
     await desk.feed.quotes([FET])
     for milliseconds, asked in ((READ_MS, 1), (1, 2)):
         desk.later(milliseconds)
-        desk.told(markPrice=1.1)
+        desk.told(markPrice=1.1, bid=1.0, ask=1.2, last=1.1)
         await desk.feed.quotes([FET])
         assert desk.rest.asked == asked
     desk.feed.complete = lambda: False  # best and last prices are not told
@@ -130,6 +130,31 @@ async def test_volumes_and_rates_are_read_again_in_time() -> None:
     desk.told(markPrice=1.1)
     await desk.feed.quotes([FET])
     assert desk.rest.asked == 3
+
+
+@pytest.mark.parametrize("silent", [{"bid", "ask"}, {"last"}])
+async def test_marks_alone_do_not_keep_best_and_last_prices_fresh(silent: set[str]) -> None:
+    """One kind of price has stopped, and the others hide it: REST is asked again in time."""
+    desk = Desk()
+    await desk.feed.quotes([FET, TAO])
+    for _ in range(6):
+        desk.later(1_000)
+        prices = {"markPrice": 1.1, "bid": 1.0, "ask": 1.2, "last": 1.1}
+        for symbol in (FET, TAO):
+            desk.told(symbol, **{k: v for k, v in prices.items() if k not in silent})
+        await desk.feed.quotes([FET, TAO])
+    assert desk.rest.asked == 2
+
+
+async def test_a_quiet_symbol_beside_one_that_is_told_needs_no_request() -> None:
+    desk = Desk()
+    await desk.feed.quotes([FET, TAO])
+    for _ in range(20):
+        desk.later(1_000)
+        desk.told(FET, markPrice=1.1)
+        desk.told(TAO, markPrice=1.1, bid=1.0, ask=1.2, last=1.1)
+        await desk.feed.quotes([FET, TAO])
+    assert desk.rest.asked == 1
 
 
 async def test_what_rest_leaves_out_stays_out() -> None:

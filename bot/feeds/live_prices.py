@@ -1,6 +1,6 @@
 """Prices as a market stream tells them: each kind with the time at which it was true."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from bot.venues.ccxt_market import positive
 
 _AHEAD_MS: Final = 5_000
 """No exchange's clock is further ahead of ours; the control of clocks halts long before."""
+_KINDS: Final = ("book_ms", "last_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,15 @@ class LivePrices:
         if changes:
             self._prices[symbol] = replace(known, **changes)
         return bool(changes)
+
+    def spoke_ms(self, symbols: Collection[str]) -> int:
+        """When best prices, and last prices, were told last of any of these: the earlier of both.
+
+        A quiet symbol tells neither for long; of many, one whose kind is told at all soon does.
+        """
+        told = [self._prices[symbol] for symbol in symbols if symbol in self._prices]
+        newest = [max((getattr(one, kind) for one in told), default=0) for kind in _KINDS]
+        return min(newest)
 
     def quote(self, read: Quote, oldest_ms: int) -> Quote | None:
         """``read``, a quote that REST told, with what the stream told since.

@@ -2,7 +2,9 @@
 
 Only while the stream is believed, and only for symbols whose whole quote REST has told since the
 stream stands: then every change since is known. The quotes bear the time at which the exchange
-told the mark price, so that all checks of age hold. Anything else is read by REST as always.
+told the mark price, so that all checks of age hold. Best and last prices have times of their own:
+where the stream has told neither of anybody for a while, marks alone keep no quote fresh. Anything
+else is read by REST as always.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +26,8 @@ class StreamRules:
     Attributes:
         mark_ms: a streamed mark price.
         read_ms: a quote read by REST, for its volumes and funding rates.
-        unstreamed_ms: the same, where the stream does not tell best prices and last prices too.
+        unstreamed_ms: the same, where the stream does not tell best prices and last prices too,
+            or has not told any for so long.
     """
 
     mark_ms: int
@@ -104,7 +107,8 @@ class StreamedFeed:
             return None
         epoch, rules, found = self._inbox.reconciling(), self._rules, {}
         read_ms = rules.read_ms
-        if not self.complete():
+        spoke = now_ms - self._prices.spoke_ms(symbols) <= rules.unstreamed_ms
+        if not (self.complete() and spoke):
             read_ms = min(read_ms, rules.unstreamed_ms)
         for symbol in symbols:
             of_epoch, at_ms, read = self._read.get(symbol, (-1, 0, None))
