@@ -9,7 +9,7 @@ and of the line itself.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 GENESIS = bytes(32)
@@ -85,9 +85,16 @@ def _lines(
 
 
 class Sealer:
-    """Seals what one connection writes."""
+    """Seals what one connection writes.
+
+    Attributes:
+        on_written: told the table of each row as it is written.
+        on_others: told when another connection turns out to have written.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.on_written: Callable[[str], None] = lambda _table: None
+        self.on_others: Callable[[], None] = lambda: None
         self._changed: dict[tuple[str, int], tuple[object, ...]] = {}
         self._head: Head | None = None
         self._tables = tables = chained_tables(connection)
@@ -103,6 +110,7 @@ class Sealer:
 
     def _written(self, source: str, row: int, *values: object) -> None:
         self._changed[source, row] = values
+        self.on_written(source)
 
     def head(self, connection: sqlite3.Connection) -> Head | None:
         """The newest line; None in a file without a chain."""
@@ -135,6 +143,7 @@ class Sealer:
         try:
             self._head = _append(connection, self._head or head_of(connection), changes)
         except sqlite3.IntegrityError:  # another connection has sealed rows meanwhile
+            self.on_others()
             self._head = _append(connection, head_of(connection), changes)
         return self._head
 

@@ -74,4 +74,5 @@ class CycleReads(OpenedJournal):
 
     def newest_event(self) -> int:
         """Number of the newest event; 0 without any."""
-        return int(self._rows("SELECT coalesce(max(id), 0) AS n FROM events")[0]["n"])
+        sql = "SELECT coalesce(max(id), 0) AS n FROM events"
+        return self._recall("newest event", ("events",), lambda: int(self._rows(sql)[0]["n"]))

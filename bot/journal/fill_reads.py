@@ -83,7 +83,8 @@ class FillReads(OrderReads):
 
     def newest_fill(self) -> int:
         """Number of the newest booked fill; 0 without any."""
-        return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM fills")[0]["n"])
+        sql = "SELECT coalesce(max(rowid), 0) AS n FROM fills"
+        return self._recall("newest fill", ("fills",), lambda: int(self._rows(sql)[0]["n"]))
 
     def fills_with_orders(
         self,
@@ -96,6 +97,8 @@ class FillReads(OrderReads):
 
         Each with its number, its order, and the inputs of the order's intent.
         """
+        if after and after >= self.newest_fill():
+            return []
         number = "rowid" if since_ms == 0 else "+rowid"
         rows = self._rows(
             f"SELECT rowid AS number, * FROM fills WHERE {number} > ? "  # noqa: S608 - one of two names
@@ -124,17 +127,18 @@ class FillReads(OrderReads):
 
     def watermark(self, account: str, symbol: str) -> int | None:
         """Up to when the executions of a symbol were last read, UTC milliseconds."""
-        rows = self._rows(
-            "SELECT timestamp_ms FROM watermarks WHERE account = ? AND symbol = ?", account, symbol
-        )
-        return int(rows[0]["timestamp_ms"]) if rows else None
+
+        def read() -> int | None:
+            sql = "SELECT timestamp_ms FROM watermarks WHERE account = ? AND symbol = ?"
+            rows = self._rows(sql, account, symbol)
+            return int(rows[0]["timestamp_ms"]) if rows else None
+
+        return self._recall(("watermark", account, symbol), ("watermarks",), read)
 
     def funding_wanted_since(self, account: str) -> int | None:
         """From when funding must be read; None while no order was ever sent."""
-        rows = self._rows("SELECT min(sent_ms) AS first FROM orders WHERE account = ?", account)
-        first = rows[0]["first"]
         watermark = self.watermark(account, FUNDING_WATERMARK)
-        return watermark if first is None or watermark is not None else int(first)
+        return self._first_sent_ms(account) if watermark is None else watermark
 
     def fills_wanted_since(self, account: str, symbol: str) -> int | None:
         """From when executions of a symbol must be read so that none of ours is missed.

@@ -1,12 +1,15 @@
 """An opened journal: its file, its settings, and whether it is what was written."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from bot.journal.anchor import read_anchor
 from bot.journal.chain import Head
 from bot.journal.schema import connect_reader, one_line_errors, verify
+
+T = TypeVar("T")
 
 
 class OpenedJournal:
@@ -55,10 +58,18 @@ class OpenedJournal:
             with one_line_errors(self.path, "be read"):
                 raise
 
+    def _recall(self, question: object, tables: tuple[str, ...], read: Callable[[], T]) -> T:  # noqa: ARG002 - a writer needs them
+        """What these tables say; a writer remembers the answer until it writes to one of them."""
+        return read()
+
     def meta(self, key: str) -> str | None:
         """A stored fact about this installation."""
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
-        return str(rows[0]["value"]) if rows else None
+
+        def read() -> str | None:
+            rows = self._rows("SELECT value FROM meta WHERE key = ?", key)
+            return str(rows[0]["value"]) if rows else None
+
+        return self._recall(("meta", key), ("meta",), read)
 
     def meta_keys(self, prefix: str) -> list[str]:
         """Names of the stored facts that begin so, sorted."""

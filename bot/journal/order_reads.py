@@ -31,10 +31,14 @@ class OrderReads(OpenedJournal):
 
         Quarantined ones are among them: they are final, yet nobody knows what they did.
         """
+        found = self._recall("unresolved", ("orders",), self._unresolved)
+        return tuple(o for o in found if account in (None, o.account))
+
+    def _unresolved(self) -> tuple[OrderRow, ...]:
         # The plus keeps SQLite from reading all orders only because they lie in order of rowid.
         rows = self._rows(f"SELECT * FROM orders WHERE {UNRESOLVED} ORDER BY +rowid")  # noqa: S608 - a constant
         found = (order_row(row) for row in rows)
-        return tuple(o for o in found if o.unresolved and account in (None, o.account))
+        return tuple(o for o in found if o.unresolved)
 
     def accounts(self) -> tuple[str, ...]:
         """Accounts in which an order was ever sent, sorted."""
@@ -49,6 +53,16 @@ class OrderReads(OpenedJournal):
             since_ms,
         )
         return tuple(str(row["symbol"]) for row in rows)
+
+    def _first_sent_ms(self, account: str) -> int | None:
+        """When the first order of all was sent; None without any."""
+
+        def read() -> int | None:
+            sql = "SELECT min(sent_ms) AS first FROM orders WHERE account = ?"
+            first = self._rows(sql, account)[0]["first"]
+            return None if first is None else int(first)
+
+        return self._recall(("first", account), ("orders",), read)
 
     def sent_since(
         self, account: str, symbol: str, since_ms: int

@@ -58,6 +58,10 @@ class PositionReads(FillReads):
 
     def own_positions(self, account: str) -> dict[PositionKey, Decimal]:
         """Our hedges by (symbol, position side): signed base units, only those not zero."""
+        booked = ("fills", "external_closes")
+        return dict(self._recall(("held", account), booked, lambda: self._held(account)))
+
+    def _held(self, account: str) -> dict[PositionKey, Decimal]:
         newest = self._rows(
             "SELECT (SELECT coalesce(max(rowid), 0) FROM fills) AS fill, "
             "(SELECT coalesce(max(id), 0) FROM external_closes) AS close"

@@ -3,7 +3,7 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,8 @@ from typing import Any, Self
 from bot.errors import JournalError
 from bot.journal.anchor import write_anchor
 from bot.journal.chain import Head, Sealer
+from bot.journal.memory import Memory
+from bot.journal.opened import T
 from bot.journal.reader import JournalReader
 from bot.journal.schema import Opener, connect_writer, is_damage, one_line_errors, open_file
 from bot.ports import Clock
@@ -35,8 +37,10 @@ class JournalWriter(JournalReader):
         self._together = False
         self._with_next: list[tuple[str, list[tuple[object, ...]]]] = []  # statement and its rows
         self._head: Head | None = None  # newest line of the chain since the last anchor
+        self._memory = Memory()
         with one_line_errors(path, "be opened"):
             self._sealer = Sealer(connection)
+        self._sealer.on_written, self._sealer.on_others = self._memory.written, self._memory.forget
 
     @classmethod
     def open(
@@ -72,6 +76,9 @@ class JournalWriter(JournalReader):
             raise
         return journal
 
+    def _recall(self, question: object, tables: tuple[str, ...], read: Callable[[], T]) -> T:
+        return self._memory.recall(question, tables, read)
+
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
         if self._broken:
@@ -85,8 +92,7 @@ class JournalWriter(JournalReader):
         try:
             self._sealer.forget()
             self._connection.execute("BEGIN IMMEDIATE")
-            for statement, rows in self._with_next:
-                self._connection.executemany(statement, rows)
+            self._put_before()
             yield
             head = self._sealer.seal(self._connection)
             self._connection.execute("COMMIT")
@@ -94,11 +100,24 @@ class JournalWriter(JournalReader):
             self._head = head or self._head
         except BaseException as error:  # told on; nothing half written may stay
             self._sealer.undone()
+            self._memory.forget()
             if isinstance(error, sqlite3.Error) and is_damage(error):
                 self._broken = True
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _put_before(self) -> None:
+        """What was to be written with the next commit; what can never be written waits no longer.
+
+        So a locked or full disk keeps it for the next try, and a contradiction fails only once.
+        """
+        for statement, rows in self._with_next:
+            try:
+                self._connection.executemany(statement, rows)
+            except sqlite3.IntegrityError:
+                self._with_next.clear()
+                raise
 
     @contextmanager
     def _part(self) -> Iterator[None]:
@@ -108,6 +127,7 @@ class JournalWriter(JournalReader):
         try:
             yield
         except BaseException:  # told on; nothing half written may stay
+            self._memory.forget()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
