@@ -93,6 +93,7 @@ class StateFolder:
     def __init__(self, path: Path, device: FileDevice | None = None) -> None:
         self.path = path
         self._device = device or SystemDevice()
+        self._read_so_far: dict[str, Path] = {}  # some files are looked for all the time
 
     def read(self, name: str, longest: int) -> bytes | None:
         """The beginning of a file; None where there is none.
@@ -100,7 +101,10 @@ class StateFolder:
         Raises:
             OSError: it cannot be read.
         """
-        return self._device.read(self.path / name, longest)
+        path = self._read_so_far.get(name)
+        if path is None:
+            path = self._read_so_far[name] = self.path / name
+        return self._device.read(path, longest)
 
     def put(self, name: str, text: str) -> None:
         """Make a file whose being there says it all, whatever becomes of its text.

@@ -86,20 +86,24 @@ class Connection:
         if self._mount.disk.locked_until_ms and sql == "BEGIN IMMEDIATE":
             self._wait_for_lock()
         database = self._db
-        before = database.total_changes()
         try:
-            cursor = database.execute(sql, values)
-            columns = self._columns.get(sql)
-            if columns is None and sql.startswith(_WITH_ROWS):
-                columns = self._columns_of(sql, cursor)
-            found = cursor.fetchall()
+            if sql.startswith(_WITH_ROWS):
+                cursor = database.execute(sql, values)
+                columns = self._columns.get(sql) or self._columns_of(sql, cursor)
+                found = cursor.fetchall()
+                before = None
+            else:
+                before = database.total_changes()
+                found, columns = database.execute(sql, values).fetchall(), None
         except apsw.Error as error:
             self._alive()
             raise _translated(error) from error
         if not self._mount.alive:
             raise ProcessEndedError
-        rows = [sqlite3.Row(columns, one) for one in found] if columns and found else []
-        return Cursor(rows, database.total_changes() - before, database.last_insert_rowid())
+        if before is None:
+            rows = [sqlite3.Row(columns, one) for one in found] if columns is not None else []
+            return Cursor(rows, -1, 0)
+        return Cursor([], database.total_changes() - before, database.last_insert_rowid())
 
     def executemany(self, sql: str, many: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of these."""

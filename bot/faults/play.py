@@ -154,7 +154,8 @@ class Play:
         process.on_death = self._died
         clock = EngineClock(self.world, process)
         clock.offset_ms = self.offset_ms
-        mount = Mount(self.disk, self._boundary, self.faults.count)
+        boundary = self._boundary if self._cut_here else process.cross
+        mount = Mount(self.disk, boundary, self.faults.count)
         self._mount, self._clock, self.process = mount, clock, process
         self.lives += 1
         self.trace.note(f"start {self.lives}")
@@ -332,11 +333,11 @@ class Play:
         self.images.append(Image(when, files, left))
 
     def _boundary(self, name: str) -> None:
-        """A process comes to a write or sync of its disk."""
+        """A process comes to a write or sync of its disk, where power cuts are imagined."""
         process = self.process
         assert process is not None
         process.cross(name)
-        if self._cut_here and self._cuts < _MOST_CUTS and self._cut_die.random() < _CUT_CHANCE:
+        if self._cuts < _MOST_CUTS and self._cut_die.random() < _CUT_CHANCE:
             self._cuts += 1
             files = self.disk.image_after_power_cut(self._cut_die)
             self._keep(f"after imagined power cut {self._cuts} at {name}", files)

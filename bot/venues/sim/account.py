@@ -8,6 +8,7 @@ less the released share of the cost, rounded to ``USD_STEP``; the remainder stay
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import itemgetter
 
 from bot.venues.sim.records import (
     USD_STEP,
@@ -90,6 +91,7 @@ class PositionState:
 
 
 PositionKey = tuple[str, PositionSide]
+_key = itemgetter(0)
 HeldPosition = tuple[Decimal, Decimal]
 """Signed base units, and entry price."""
 
@@ -129,18 +131,24 @@ class SimAccount:
 
     def position(self, symbol: str, side: PositionSide) -> PositionState:
         """The leg, flat when it was never touched."""
-        key = (symbol, side)
-        if key not in self.positions:
-            self.positions[key] = PositionState(symbol, side)
-        return self.positions[key]
+        found = self.positions.get((symbol, side))
+        if found is None:
+            found = self.positions[symbol, side] = PositionState(symbol, side)
+        return found
 
     def held(self, symbol: str | None = None) -> list[PositionState]:
         """Legs that are not flat, of one symbol or all, in the order of symbol and side."""
-        keys = sorted(k for k in self.positions if symbol is None or k[0] == symbol)
-        return [self.positions[k] for k in keys if self.positions[k].quantity]
+        found = [
+            (key, position)
+            for key, position in self.positions.items()
+            if position.quantity and (symbol is None or key[0] == symbol)
+        ]
+        return [position for _, position in sorted(found, key=_key)] if found else []
 
     def open_orders(self, symbol: str | None = None) -> list[SimOrder]:
         """Open orders of one symbol or all, oldest first."""
+        if not self.open_ids:
+            return []
         orders = (self.orders[i] for i in self.open_ids)
         return [o for o in orders if symbol is None or o.symbol == symbol]
 

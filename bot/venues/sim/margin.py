@@ -6,7 +6,7 @@ Orders that can only close need none.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -46,12 +46,21 @@ class LegMargin:
     unrealised: Decimal
 
 
+_Held = tuple[Decimal, Decimal, Decimal, int]
+"""All that the margin of a leg without orders depends on: quantity, cost, mark, leverage."""
+
+
 class MarginRules:
-    """Computes margins from accounts and markets; holds no state of its own."""
+    """Computes margins from accounts and markets.
+
+    Keeps for each leg without open orders what it came to last, since it is asked for many times
+    between two changes.
+    """
 
     def __init__(self, markets: Markets, settings: ExchangeSettings) -> None:
         self._markets = markets
         self._settings = settings
+        self._last: dict[tuple[str, str, PositionSide], tuple[_Held, LegMargin]] = {}
 
     def leverage(self, account: SimAccount, symbol: str) -> int:
         """As set by the account, else the default, within what the symbol allows."""
@@ -66,14 +75,25 @@ class MarginRules:
         self,
         account: SimAccount,
         position: PositionState,
-        orders: Iterable[SimOrder],
+        orders: Sequence[SimOrder],
         *,
         leverage: int | None = None,
     ) -> LegMargin:
         """Margin of one leg with these open orders; worth its cost while it has no price."""
+        symbol = position.symbol
+        lever = leverage or self.leverage(account, symbol)
+        if orders:
+            return self._leg(position, orders, lever)
+        key = account.name, symbol, position.side
+        held = position.quantity, position.cost_usd, self._markets[symbol].mark, lever
+        last = self._last.get(key)
+        if last is None or last[0] != held:
+            last = self._last[key] = held, self._leg(position, (), lever)
+        return last[1]
+
+    def _leg(self, position: PositionState, orders: Sequence[SimOrder], lever: int) -> LegMargin:
         market = self._markets[position.symbol]
         mark = market.mark or position.entry_price
-        lever = leverage or self.leverage(account, position.symbol)
         notional = position.quantity * mark
         bids, asks = _opening_notional(orders)
         size = abs(notional)
@@ -93,6 +113,8 @@ class MarginRules:
 
     def legs(self, account: SimAccount) -> list[tuple[PositionState, LegMargin]]:
         """Every leg with a position or an open order, in the order of symbol and side."""
+        if not account.open_ids:
+            return [(p, self.leg(account, p, ())) for p in account.held()]
         orders: dict[tuple[str, PositionSide], list[SimOrder]] = defaultdict(list)
         for order in account.open_orders():
             orders[order.symbol, order.position_side].append(order)
