@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.advice.publisher import BookPublisher
 from bot.alerts import alert_channels
 from bot.controls.guard import Guard
 from bot.cycle import EngineParts
@@ -97,6 +98,8 @@ def engine_parts(
         outlook=outlook_of(settings, around.clock, journal),
         refit=impact_refit(settings, journal),
         streams=doors.streams,
+        # In simulated time nobody asks between two cycles.
+        publish=None if around.simulated else BookPublisher(settings.state_dir, log).publish,
     )
 
 

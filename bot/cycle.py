@@ -205,6 +205,8 @@ class Engine:
         seen = progress.record = self._once_a_bar(described(progress.record, look))
         self._news.signals(seen, look, parts.outlook.board.problems)
         parts.outlook.remember()
+        if parts.publish is not None:
+            parts.publish(look)
         # After the look: on paper, payments fall due when prices are read.
         await book_funding(parts.journal, parts.venue, parts.clock)
         halted = guard.halted

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from risk.book import FloatArray
 from risk.errors import DataError
 from risk.limits.along import Along, along
-from risk.limits.caps import CAP_TOLERANCE, RiskLimits
+from risk.limits.caps import RiskLimits
 from risk.limits.measures import Standing
 from risk.limits.stresses import AccountStress
+
+_NOTHING = 1e-6
+"""A smaller share of what was asked is rounding, not room."""
 
 CROWDED = 1.0
 """A z-score of funding from which one side of a symbol is called crowded."""
@@ -202,7 +205,7 @@ def check_entry(
     standing = book.standing(hedges=rule.count_hedges, pending_usd=pending)
     curves = list(along(book.limits, standing, index))
     left = min([signed_usd, *(c.furthest(signed_usd) for c in curves)], key=abs)
-    if abs(left) < max(rule.least_share, CAP_TOLERANCE) * abs(signed_usd):
+    if abs(left) < max(rule.least_share, _NOTHING) * abs(signed_usd):
         left = 0.0
     effects = _effects(curves, signed_usd, left)
     verdict = _verdict(left, signed_usd)

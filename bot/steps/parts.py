@@ -14,6 +14,7 @@ from bot.measuring.universe import Universe
 from bot.outlook.outlook import Outlook
 from bot.ports import Clock, Venue
 from bot.records.cycle import CycleRecord
+from bot.records.ending import Look
 from bot.steps.aftermath import Aftermath
 from bot.trading.execution import Executor
 from bot.trading.impact_refit import ImpactRefit
@@ -55,6 +56,7 @@ class EngineParts:
 
     Attributes:
         streams: what is told without being asked; None: everything is asked for.
+        publish: told of every good look; None: nobody is.
     """
 
     monitor: Monitor
@@ -69,6 +71,7 @@ class EngineParts:
     outlook: Outlook = field(default_factory=Outlook)
     refit: ImpactRefit | None = None
     streams: StreamDesk | None = None
+    publish: Callable[[Look], None] | None = None
 
 
 @dataclass(slots=True)

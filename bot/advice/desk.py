@@ -1,0 +1,172 @@
+"""Answers bots that ask before they enter, from the last good book."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from bot.advice.grants import Grant, Grants
+from risk.errors import DataError
+from strategies.entry_check import Advice, EntryBook, EntryRule, Verdict, check_entry
+
+WhenUnknown = Literal["refuse", "allow"]
+FUTURE_MS = 5_000
+"""A book may be so much younger than now; clocks of one machine differ by less."""
+
+
+class Books(Protocol):
+    """Where the last good book is read."""
+
+    def read(self) -> EntryBook:
+        """It.
+
+        Raises:
+            DataError: there is none, or it is damaged.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRequest:
+    """What a bot wants to add.
+
+    Attributes:
+        bot: its name, as the source of its positions is called.
+        symbol: ccxt's unified symbol.
+        notional_usd: above 0.
+        entry_id: of the same entry asked about again; empty: of this symbol and side.
+    """
+
+    bot: str
+    symbol: str
+    side: Literal["long", "short"]
+    notional_usd: float
+    entry_id: str = ""
+
+    @property
+    def signed_usd(self) -> float:
+        """Long positive."""
+        return self.notional_usd if self.side == "long" else -self.notional_usd
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Of its grant."""
+        return self.bot, self.symbol, self.entry_id or self.side
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How requests are answered.
+
+    Attributes:
+        rule: how an entry is judged.
+        max_age_ms: an older book is stale.
+        when_stale: what is said where there is no fresh book.
+        when_unknown: what is said of a symbol that is not measured.
+        grant_ms: how long an entry that was allowed counts before it shows in the book.
+    """
+
+    rule: EntryRule
+    max_age_ms: int
+    when_stale: WhenUnknown = "refuse"
+    when_unknown: WhenUnknown = "refuse"
+    grant_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class EntryAnswer:
+    """What is said to a request.
+
+    Attributes:
+        advice: figures and caps; None where the policy answered, for want of figures.
+        book_ms: time of the book that was judged against; None where there was none.
+        age_ms: of that book.
+        granted_until_ms: what was allowed counts until then, or until the book shows it.
+    """
+
+    verdict: Verdict
+    allowed_usd: float
+    reason: str
+    advice: Advice | None
+    book_ms: int | None
+    age_ms: int | None
+    granted_until_ms: int | None
+
+
+class EntryDesk:
+    """Says what may be entered, and remembers what it allowed."""
+
+    def __init__(self, books: Books, policy: Policy, now_ms: Callable[[], int]) -> None:
+        self._books = books
+        self._policy = policy
+        self._now_ms = now_ms
+        self._grants = Grants(policy.grant_ms)
+
+    def ask(self, request: EntryRequest) -> EntryAnswer:
+        """Allowed, reduced or refused; the policy answers where there is nothing to judge by."""
+        policy, now_ms = self._policy, self._now_ms()
+        try:
+            book = self._books.read()
+        except DataError as error:
+            return self._by_policy(request, str(error), policy.when_stale, None)
+        age_ms = now_ms - book.timestamp_ms
+        if not -FUTURE_MS <= age_ms <= policy.max_age_ms:
+            stale = (
+                f"the book is {age_ms / 1000:.0f} s old, at most "
+                f"{policy.max_age_ms / 1000:.0f} s is accepted"
+            )
+            return self._by_policy(request, stale, policy.when_stale, book)
+        if request.symbol not in book.symbols:
+            unknown = f"{request.symbol}: not measured, so its risk is not known"
+            return self._by_policy(request, unknown, policy.when_unknown, book)
+        if self._grants.full(now_ms):
+            return self._by_policy(request, "too many entries are still open", "refuse", book)
+        pending = self._grants.pending_usd(book, now_ms, but=request.key)
+        advice = check_entry(
+            book, request.symbol, request.signed_usd, rule=policy.rule, pending_usd=pending
+        )
+        until_ms = self._granted(request, advice.allowed_usd, book, now_ms)
+        return EntryAnswer(
+            advice.verdict,
+            advice.allowed_usd,
+            advice.reason,
+            advice,
+            book.timestamp_ms,
+            age_ms,
+            until_ms,
+        )
+
+    def take_back(self, bot: str, symbol: str, entry_id: str) -> bool:
+        """The bot does not enter after all; False where nothing was allowed to it."""
+        return self._grants.take_back((bot, symbol, entry_id))
+
+    @property
+    def pending(self) -> int:
+        """Entries that were allowed and count still."""
+        return len(self._grants)
+
+    def _granted(
+        self, request: EntryRequest, allowed_usd: float, book: EntryBook, now_ms: int
+    ) -> int | None:
+        self._grants.take_back(request.key)
+        if not allowed_usd:
+            return None
+        sign = 1 if request.side == "long" else -1
+        held = float(book.bot_usd[book.symbols.index(request.symbol)])
+        until_ms = self._grants.until_ms(now_ms)
+        bot, symbol, entry_id = request.key
+        self._grants.give(Grant(bot, entry_id, symbol, sign * allowed_usd, held, until_ms))
+        return until_ms
+
+    def _by_policy(
+        self, request: EntryRequest, why: str, say: WhenUnknown, book: EntryBook | None
+    ) -> EntryAnswer:
+        allowed = say == "allow"
+        return EntryAnswer(
+            Verdict.ALLOWED if allowed else Verdict.REFUSED,
+            request.notional_usd if allowed else 0.0,
+            f"{'allowed' if allowed else 'refused'} by policy: {why}",
+            None,
+            None if book is None else book.timestamp_ms,
+            None if book is None else self._now_ms() - book.timestamp_ms,
+            None,
+        )
