@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from bot.errors import JournalError
 from bot.journal.chain import (
@@ -14,6 +15,9 @@ from bot.journal.chain import (
     next_head,
     row_digest,
 )
+from bot.journal.last_lines import LastLines
+
+_PIECE = 1_000  # so many lines at a time, so that a long journal never lies in memory
 
 
 class BrokenChainError(JournalError):
@@ -22,10 +26,10 @@ class BrokenChainError(JournalError):
 
 @dataclass(slots=True)
 class _Walked:
-    """The chain up to a line: its head, and for each row the last line that seals it."""
+    """The chain up to a line: its head, and of each table the last line of every row."""
 
     head: Head
-    sealed: dict[str, dict[int, tuple[int, bytes]]] = field(default_factory=dict)
+    sealed: dict[str, LastLines] = field(default_factory=dict)
 
 
 def verify_all(connection: sqlite3.Connection, anchor: Head | None) -> Head:
@@ -42,7 +46,7 @@ def verify_all(connection: sqlite3.Connection, anchor: Head | None) -> Head:
         if anchor is not None:
             _require_anchor(connection, anchor)
         walked = _walk(connection, START)
-        trouble = min(_wrong_rows(connection, walked.sealed), default=None)
+        trouble = min(_wrong_rows(connection, walked), default=None)
     finally:
         connection.execute("ROLLBACK")
     if trouble is not None:
@@ -64,12 +68,13 @@ def verify_since(connection: sqlite3.Connection, anchor: Head) -> Head:
     for source, rows in walked.sealed.items():
         if source not in tables:
             raise BrokenChainError(f"there is no table {source!r} any more")
-        for row, (number, digest) in rows.items():
+        for row, number in rows.items():
             found = connection.execute(
                 f"SELECT * FROM {source} WHERE rowid = ?",  # noqa: S608 - one of our tables
                 (row,),
             ).fetchone()
-            if row_digest(source, row, () if found is None else tuple(found)) != digest:
+            digest = row_digest(source, row, () if found is None else tuple(found))
+            if digest != _sealed_as(connection, number):
                 raise BrokenChainError(_changed(number, source, row, gone=found is None))
     return walked.head
 
@@ -79,17 +84,22 @@ def seal_unsealed(connection: sqlite3.Connection) -> None:
     tables = chained_tables(connection)
     walked = _walk(connection, START) if tables else _Walked(START)
     for source in tables:
-        sealed = walked.sealed.get(source, {})
-        fresh = []
-        for row, digest in _digests(connection, source):
-            line = sealed.pop(row, None)
-            if line is None or line[1] != digest:
-                fresh.append((source, row, digest))
-        for row, (_, digest) in sealed.items():
-            gone = row_digest(source, row, ())
-            if digest != gone:
-                fresh.append((source, row, gone))
-        append(connection, fresh)
+        fresh = _unsealed(connection, source, walked.sealed.get(source) or LastLines())
+        while piece := list(islice(fresh, _PIECE)):
+            append(connection, piece)
+
+
+def _unsealed(
+    connection: sqlite3.Connection, source: str, sealed: LastLines
+) -> Iterator[tuple[str, int, bytes]]:
+    for row, digest in _digests(connection, source):
+        number = sealed.pop(row)
+        if not number or _sealed_as(connection, number) != digest:
+            yield source, row, digest
+    for row, number in sealed.items():
+        gone = row_digest(source, row, ())
+        if _sealed_as(connection, number) != gone:
+            yield source, row, gone
 
 
 def _require_sound(connection: sqlite3.Connection) -> None:
@@ -135,29 +145,34 @@ def _walk(connection: sqlite3.Connection, start: Head) -> _Walked:
                 f"line {number} of its chain does not follow from the one before"
             )
         walked.head = head
-        walked.sealed.setdefault(source, {})[row] = number, digest
+        walked.sealed.setdefault(source, LastLines()).put(row, number)
     return walked
 
 
-def _wrong_rows(
-    connection: sqlite3.Connection, sealed: dict[str, dict[int, tuple[int, bytes]]]
-) -> Iterator[tuple[int, str]]:
+def _wrong_rows(connection: sqlite3.Connection, walked: _Walked) -> Iterator[tuple[int, str]]:
     """Rows that are not as they were sealed, each with its line; the strange come last."""
-    strange = 1 + max((n for rows in sealed.values() for n, _ in rows.values()), default=0)
+    sealed, strange = walked.sealed, walked.head.number + 1
     tables = chained_tables(connection)
     for source in {*sealed} - {*tables}:
-        yield min(sealed[source].values())[0], f"there is no table {source!r} any more"
+        first = min(number for _, number in sealed[source].items())
+        yield first, f"there is no table {source!r} any more"
     for source in tables:
-        expected = sealed.get(source, {})
+        expected = sealed.get(source) or LastLines()
         for row, digest in _digests(connection, source):
-            line = expected.pop(row, None)
-            if line is None:
+            number = expected.pop(row)
+            if not number:
                 yield strange, f"row {row} of {source} was put in by somebody else"
-            elif line[1] != digest:
-                yield line[0], _changed(line[0], source, row)
-        for row, (number, digest) in expected.items():
-            if digest != row_digest(source, row, ()):
+            elif _sealed_as(connection, number) != digest:
+                yield number, _changed(number, source, row)
+        for row, number in expected.items():
+            if _sealed_as(connection, number) != row_digest(source, row, ()):
                 yield number, _changed(number, source, row, gone=True)
+
+
+def _sealed_as(connection: sqlite3.Connection, number: int) -> bytes:
+    """The digest in that line of the chain."""
+    found = connection.execute("SELECT digest FROM chain WHERE id = ?", (number,)).fetchone()
+    return bytes(found[0])
 
 
 def _digests(connection: sqlite3.Connection, source: str) -> Iterator[tuple[int, bytes]]:
