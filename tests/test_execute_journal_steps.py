@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import JournalError, SafetyError
 from bot.journal.journal import Journal
-from bot.journal.rows import LEGAL_TRANSITIONS
+from bot.journal.rows import LEGAL_TRANSITIONS, IntentRecord
 from bot.trading.orders import Acknowledged, NotAccepted, OrderState, Rejected, UnknownOutcome
 from tests.execute_scene import ACCOUNT, TAO, acknowledged, order, send
 
@@ -70,6 +70,23 @@ def test_no_order_beside_an_unresolved_one(journal: Journal, state: OrderState) 
     with pytest.raises(SafetyError, match="not resolved"):
         send(journal, order("h1next", intent_id="next"))
     send(journal, order("h1other", symbol=TAO, price="400", intent_id="other"))
+
+
+def test_what_is_to_be_written_with_an_order_fails_once_where_it_contradicts(
+    journal: Journal,
+) -> None:
+    send(journal, order("h1", intent_id="i1"))
+    journal.record_outcome(acknowledged(order("h1", intent_id="i1"), OrderState.CANCELED, "0"))
+    again, other = (IntentRecord(one, "c2", ACCOUNT, TAO, Decimal(1)) for one in ("i1", "i2"))
+    journal.plan_intents([again])
+    with pytest.raises(JournalError, match=r"UNIQUE constraint failed: intents\.intent_id"):
+        journal.record_event("next", {})
+    journal.record_event("after", {})  # not kept from being written by what can never be
+    journal.plan_intents([other])
+    journal.record_event("with it", {})
+    assert [e.kind for e in journal.events()][-2:] == ["after", "with it"]
+    assert journal._rows("SELECT cycle_id FROM intents ORDER BY rowid")[-1]["cycle_id"] == "c2"
+    journal.verify()
 
 
 # A planned order is not in the journal, and sending is where it comes in.
