@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Warnings of pip are about the machine's own settings; errors are shown.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help setup run test search kill lint bench clean
+.PHONY: help setup run test search kill lint bench sbom clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile
@@ -40,7 +40,7 @@ test: lint ## linters, types, import direction and the whole test suite
 search: .venv/.dev ## properties on examples that were not tried before
 	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n 2 --dist loadfile $(shell grep -l hypothesis tests/test_*.py)
 
-kill: .venv/.dev ## real engines killed at every boundary that they cross, in three ways each
+kill: .venv/.dev ## real engines killed at every boundary that they cross, in twelve scenes
 	$(BIN)/python -m tests.kill_matrix --seeds 3
 
 lint: .venv/.dev ## ruff, mypy and the direction of imports
@@ -57,6 +57,10 @@ lint: .venv/.dev ## ruff, mypy and the direction of imports
 
 bench: .venv/.bench ## speed, as ratios against named peers in the same run
 	$(BIN)/python -m benchmarks
+
+sbom: .venv/.runtime ## dist/sbom.json: what the lock installs, as a CycloneDX bill of materials
+	@mkdir -p dist
+	$(BIN)/python -m release.sbom > dist/sbom.json
 
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,12 +13,15 @@ import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ccxt.async_support.base.exchange import Exchange
+from ccxt.async_support.base.ws.client import Client
 
 from bot.cycle import Engine
+from bot.lock import EngineLock
 
 UNDER_WAY_S = 0.001
 """So long after a request has left nobody knows whether the exchange has it yet."""
@@ -29,28 +32,36 @@ _TABLES = (
     ("outcome", "UPDATE orders SET venue_order_id"),
     ("state", "UPDATE orders SET state"),
     ("round", "UPDATE orders SET negative_rounds"),
-    ("cancel", "INSERT INTO cancels"),
-    ("cancel", "UPDATE cancels"),
+    ("close", "INSERT INTO external_closes"),
     ("intent", "INSERT INTO intents"),
     ("cycle", "INSERT INTO cycles"),
-    ("close", "INSERT INTO external_closes"),
     ("funding", "INSERT OR IGNORE INTO funding"),
-    ("watermark", "INSERT INTO watermarks"),
     ("epoch", "INSERT INTO meta VALUES ('epoch'"),
     ("schema", "CREATE TABLE"),
 )
-"""What a transaction is about: the first of these that it holds; else it only notes something."""
+"""What a transaction is about: the first of these that it holds; else its first event; else a
+setting, or a note of how far executions were read."""
+
+_EVENT = "INSERT INTO events"
+_ELSE = (("setting", "INSERT OR IGNORE INTO meta"), ("setting", "INSERT INTO meta"))
+_WITHIN = ("fill", "close")
+"""Rows that come with others in one transaction: there is a boundary in the middle of it too."""
 
 _REQUESTS = (
     ("place", "POST", r"/order$"),
     ("cancel", "DELETE", r"/order$"),
     ("find", "GET", r"/order$"),
+    ("dead-man", "POST", r"/countdownCancelAll$"),
+    ("listen-key", "", r"/listenKey$"),
     ("fills", "GET", r"/userTrades$"),
     ("positions", "GET", r"/positionRisk$"),
     ("account", "GET", r"/v\d/account$"),
     ("open-orders", "GET", r"/openOrders$"),
     ("income", "GET", r"/income$"),
 )
+
+_NEWS = (("order", "ORDER_TRADE_UPDATE"), ("account", "ACCOUNT_UPDATE"))
+"""What a stream tells that is worth dying at; all else is prices."""
 
 
 class Boundaries:
@@ -77,6 +88,8 @@ class Boundaries:
         """From now on everything that this process does passes through here."""
         self._watch_commits()
         self._watch_requests()
+        self._watch_streams()
+        self._watch_files()
         self._watch_recovery()
 
     def _watch_commits(self) -> None:
@@ -90,7 +103,7 @@ class Boundaries:
                     self.found = ""
                 if sql != "COMMIT":
                     done = super().execute(sql, *values)
-                    self.note(sql)
+                    self.note(sql, *values)
                     return done
                 what = f"commit:{self.found or 'note'}"
                 cross(f"{what}:before")
@@ -102,13 +115,11 @@ class Boundaries:
                 self.note(sql)
                 return super().executemany(sql, *values)
 
-            def note(self, sql: str) -> None:
-                names = [name for name, start in _TABLES if sql.startswith(start)]
-                order = [name for name, _ in _TABLES]
-                if names and (not self.found or order.index(names[0]) < order.index(self.found)):
-                    self.found = names[0]
-                if names == ["fill"]:
-                    cross("row:fill:within")
+            def note(self, sql: str, values: Any = ()) -> None:
+                self.found = _weightier(self.found, _subject(sql, values))
+                for what in _WITHIN:
+                    if sql.startswith(dict(_TABLES)[what]):
+                        cross(f"row:{what}:within")
 
         def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
             return connect(*arguments, **{"factory": Watched, **options})
@@ -130,6 +141,53 @@ class Boundaries:
 
         Exchange.fetch = watched
 
+    def _watch_streams(self) -> None:
+        take, begin, cross = Client.handle_message, Client.create_connection, self.cross
+
+        def taken(client: Client, message: Any) -> Any:
+            text = str(message.data)
+            news = next((name for name, word in _NEWS if word in text), "prices")
+            cross(f"stream:{news}:before")
+            done = take(client, message)
+            cross(f"stream:{news}:after")
+            return done
+
+        async def begun(client: Client, session: Any) -> Any:
+            cross("stream:connect:before")
+            done = await begin(client, session)
+            cross("stream:connect:after")
+            return done
+
+        Client.handle_message, Client.create_connection = taken, begun
+
+    def _watch_files(self) -> None:
+        """The lock, and files that are put in another's place, taken away, or waited for."""
+        acquire: Callable[[EngineLock], None] = EngineLock.acquire
+        replace, unlink, sync, cross = os.replace, os.unlink, os.fsync, self.cross
+
+        def locked(lock: EngineLock) -> None:
+            cross("file:lock:before")
+            acquire(lock)
+            cross("file:lock:after")
+
+        def replaced(source: Any, target: Any, **options: Any) -> None:
+            cross(f"file:{_file_kind(target)}:replace:before")
+            replace(source, target, **options)
+            cross(f"file:{_file_kind(target)}:replace:after")
+
+        def unlinked(path: Any, **options: Any) -> None:
+            cross(f"file:{_file_kind(path)}:remove:before")
+            unlink(path, **options)
+            cross(f"file:{_file_kind(path)}:remove:after")
+
+        def synced(descriptor: int) -> None:
+            cross("file:sync:before")
+            sync(descriptor)
+            cross("file:sync:after")
+
+        EngineLock.acquire = locked  # type: ignore[method-assign]  # it locks without a file of its own
+        os.replace, os.unlink, os.fsync = replaced, unlinked, synced  # type: ignore[assignment]  # as pathlib calls them
+
     def _watch_recovery(self) -> None:
         start: Callable[[Engine], Any] = Engine.start
 
@@ -141,9 +199,38 @@ class Boundaries:
         Engine.start = watched  # type: ignore[method-assign]  # to know the part of the run
 
 
+def _subject(sql: str, values: Any) -> str:
+    for name, start in _TABLES:
+        if sql.startswith(start):
+            return name
+    if sql.startswith(_EVENT):
+        return str(values[1])
+    return next((name for name, start in _ELSE if sql.startswith(start)), "")
+
+
+def _weightier(one: str, other: str) -> str:
+    """Rows before events, events before settings; of two events the first."""
+    order = [name for name, _ in _TABLES]
+
+    def weight(name: str) -> int:
+        if name in order:
+            return order.index(name)
+        return len(order) + (0 if name not in ("", "setting") else 2 if not name else 1)
+
+    return min(one, other, key=weight)
+
+
+def _file_kind(path: Any) -> str:
+    """A request by its name, a bar of the cache as that, and all else by its suffix."""
+    name = Path(os.fsdecode(path)).name
+    if name.isupper():
+        return name.lower()
+    return Path(name).suffix.removeprefix(".") or name
+
+
 def _kind(url: str, method: str) -> str:
     path = urlsplit(url).path
     for kind, wanted, pattern in _REQUESTS:
-        if method == wanted and re.search(pattern, path):
+        if wanted in ("", method) and re.search(pattern, path):
             return kind
     return "read"

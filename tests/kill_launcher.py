@@ -15,7 +15,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-import scipy.signal  # noqa: E402 - the path first; what is else loaded late
+import ccxt.pro  # noqa: E402, F401 - the path first; then what each fork would load by itself
+import pandas as pd  # noqa: E402, F401
+import pyarrow.compute  # noqa: E402, F401
+import scipy.cluster  # noqa: E402
+import scipy.signal  # noqa: E402
 import scipy.stats  # noqa: E402, F401
 
 import bot.cli.main  # noqa: E402

@@ -17,7 +17,7 @@ from bot.faults.oracle.evidence import Evidence, ExchangeLog, Kept, Rows, read_t
 from bot.journal.anchor import read_anchor
 from bot.journal.reader import JOURNAL_NAME
 from bot.journal.verify import BrokenChainError, verify_all
-from tests.kill_stage import LONGS_USD, Story
+from tests.kill_stage import LONGS_USD, OTHERS, OTHERS_IN, Story
 from tests.kill_strategy import CARRIERS, LEAST_USD, SHARE
 
 _MORE = 1.1
@@ -26,11 +26,16 @@ _MORE = 1.1
 
 @dataclass(frozen=True)
 class ExchangeSide:
-    """What the exchange tells of the hedge account, in its own words."""
+    """What the exchange tells of the hedge account, in its own words.
+
+    ``orders`` and ``trades`` are ours: what is sent by hand has another kind of client id.
+    """
 
     orders: Rows
     trades: Rows
     positions: Rows
+    orders_of_others: Rows = ()
+    trades_of_others: Rows = ()
 
 
 async def ask(story: Story) -> ExchangeSide:
@@ -38,12 +43,19 @@ async def ask(story: Story) -> ExchangeSide:
     client = await story.stage.signed(story.hedge)
     orders: list[Mapping[str, Any]] = []
     trades: list[Mapping[str, Any]] = []
-    for symbol in CARRIERS:
+    for symbol in (*CARRIERS, OTHERS_IN):
         asked = {"symbol": client.market(symbol)["id"], "limit": 1000}
         orders += await client.fapiprivate_get_allorders(asked)
         trades += await client.fapiprivate_get_usertrades(asked)
     positions = await client.fapiprivatev3_get_positionrisk()
-    return ExchangeSide(orders, trades, positions)
+    ids = {o["orderId"] for o in orders if str(o["clientOrderId"]).startswith("h1")}
+    return ExchangeSide(
+        [one for one in orders if one["orderId"] in ids],
+        [one for one in trades if one["orderId"] in ids],
+        positions,
+        [one for one in orders if one["orderId"] not in ids],
+        [one for one in trades if one["orderId"] not in ids],
+    )
 
 
 def judge(story: Story, seen: ExchangeSide) -> list[str]:
@@ -64,6 +76,7 @@ def judge(story: Story, seen: ExchangeSide) -> list[str]:
         _nothing_denied(tables, seen),
         _positions_equal(tables, seen),
         _never_over_hedged(seen),
+        _nothing_left_resting(seen),
         _nothing_escaped(story, tables, seen),
     )
     return [line for check in checks for line in check]
@@ -165,11 +178,24 @@ def _nothing_denied(tables: Mapping[str, Rows], seen: ExchangeSide) -> Iterator[
 _STATES = {"FILLED": "filled", "CANCELED": "canceled", "EXPIRED": "expired", "NEW": "live"}
 
 
+def _nothing_left_resting(seen: ExchangeSide) -> Iterator[str]:
+    """Of ours nothing is open; what somebody else has in the book stays there."""
+    for order in seen.orders:
+        if order["status"] in ("NEW", "PARTIALLY_FILLED"):
+            yield f"{order['clientOrderId']} is still open"
+    for order in seen.orders_of_others:
+        if order["clientOrderId"] == OTHERS and order["status"] != "NEW":
+            yield f"somebody else's order is {order['status']}"
+
+
 def _positions_equal(tables: Mapping[str, Rows], seen: ExchangeSide) -> Iterator[str]:
     own: dict[str, Decimal] = defaultdict(Decimal)
     for row in tables["fills"]:
         sign = 1 if row["side"] == "buy" else -1
         own[row["symbol"].replace("/USDT:USDT", "USDT")] += sign * Decimal(row["quantity"])
+    for row in tables["external_closes"]:
+        symbol = row["symbol"].replace("/USDT:USDT", "USDT")
+        own[symbol] += Decimal(row["quantity_change"])
     for position in seen.positions:
         held, ours = Decimal(position["positionAmt"]), own.pop(str(position["symbol"]), Decimal(0))
         if held != ours:
@@ -183,7 +209,7 @@ def _never_over_hedged(seen: ExchangeSide) -> Iterator[str]:
     """At no moment more than the share that is to be hedged, in no token."""
     each_usd = SHARE * sum(LONGS_USD.values()) / len(CARRIERS) * _MORE + LEAST_USD
     held: dict[str, Decimal] = defaultdict(Decimal)
-    for trade in sorted(seen.trades, key=lambda one: int(one["id"])):
+    for trade in sorted((*seen.trades, *seen.trades_of_others), key=lambda one: int(one["id"])):
         sign = 1 if trade["side"] == "BUY" else -1
         held[trade["symbol"]] += sign * Decimal(trade["qty"])
         usd = float(held[trade["symbol"]]) * float(trade["price"])

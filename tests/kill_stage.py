@@ -3,22 +3,26 @@
 import asyncio
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
+from bot.journal.migrations import MIGRATIONS
 from bot.journal.reader import JOURNAL_NAME
 from bot.venues.clients import make_client
 from config.secrets import Credentials
 from tests.e2e_scene import COMMAND, ROOT, environment
 
 WALLET_USD = 100_000
+OLD_VERSION = 2
+"""Of a journal from before its rows were chained."""
 LONGS_USD = {"FET/USDT:USDT": 7000.0, "TAO/USDT:USDT": 5000.0}
 SECTORS = """sectors:
   few:
@@ -29,7 +33,7 @@ SECTORS = """sectors:
 CONFIG = """mode: live
 autonomy: auto
 state_dir: ./state
-venue: {{exchange: binanceusdm, account: {hedge}, urls_host: "{host}"}}
+venue: {{exchange: binanceusdm, account: {hedge}, urls_host: "{host}", {venue}}}
 sources:
   - {{kind: account, name: bot, exchange: binanceusdm, account: {bot}, urls_host: "{host}"}}
 universe:
@@ -43,7 +47,9 @@ data: {{backfill_days: 15, cache_dir: {cache}}}
 ownership: {{reread_seconds: 0.05}}
 controls: {{alert_unacknowledged_seconds: null, max_slippage: 0.05}}
 log: {{level: warning}}
-"""
+{settings}"""
+OTHERS, OTHERS_IN = "web-somebody", "FET/USDT:USDT"
+"""Client id and symbol of the one order that rests and is not ours."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,10 @@ class Stage:
     loop: asyncio.AbstractEventLoop
     client: Any
 
-    def story(self, number: int) -> "Story":
+    def story(self, number: int, settings: str = "", venue: str = "") -> "Story":
         """A new one, with accounts of its own, and a bot that holds longs."""
         one = Story(self, number, self.folder / f"story-{number}")
-        one.prepare()
+        one.prepare(settings, venue)
         return one
 
     def run(self, asked: dict[str, Any]) -> Ended:
@@ -97,6 +103,7 @@ class Story:
     number: int
     folder: Path
     images: list[Path] = field(default_factory=list)
+    deaths: int = 0
 
     @property
     def hedge(self) -> str:
@@ -119,7 +126,7 @@ class Story:
         file = self.folder / "out.txt"
         return file.read_text(encoding="utf-8") if file.exists() else ""
 
-    def prepare(self) -> None:
+    def prepare(self, settings: str, venue: str) -> None:
         """Files, and the bot's longs."""
         self.folder.mkdir(parents=True)
         (self.folder / "sectors.yaml").write_text(SECTORS, encoding="utf-8")
@@ -129,6 +136,8 @@ class Story:
             host=self.stage.host,
             sectors=self.folder / "sectors.yaml",
             cache=self.stage.folder / "cache",
+            settings=settings,
+            venue=venue,
         )
         (self.folder / "live.yaml").write_text(text, encoding="utf-8")
         self.stage.loop.run_until_complete(self._buy())
@@ -140,10 +149,56 @@ class Story:
             amount = client.amount_to_precision(symbol, usd / ticker["markPrice"])
             await client.create_order(symbol, "market", "buy", float(amount))
 
+    def old_journal(self) -> None:
+        """Leaves the journal of an earlier version, that no engine has opened since."""
+        self.state.mkdir(mode=0o700)
+        with closing(sqlite3.connect(self.state / JOURNAL_NAME)) as connection:
+            connection.execute(
+                "CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied_ms INTEGER NOT NULL)"
+                " STRICT"
+            )
+            for version, statements in enumerate(MIGRATIONS[:OLD_VERSION], start=1):
+                for statement in statements:
+                    connection.execute(statement)
+                connection.execute("INSERT INTO migrations VALUES (?, 1)", (version,))
+            connection.commit()
+
+    def others_close(self) -> None:
+        """Somebody buys back half of a hedge by hand."""
+        self.stage.loop.run_until_complete(self._close_half())
+
+    async def _close_half(self) -> None:
+        client = await self.stage.signed(self.hedge)
+        held = [p for p in await client.fetch_positions() if p["contracts"]]
+        for position in held[:1]:
+            symbol = position["symbol"]
+            amount = client.amount_to_precision(symbol, position["contracts"] / 2)
+            await client.create_order(
+                symbol, "market", "buy", float(amount), params={"reduceOnly": True}
+            )
+
+    def others_rest(self) -> None:
+        """Somebody has an order far from the market."""
+        self.stage.loop.run_until_complete(self._rest())
+
+    async def _rest(self) -> None:
+        client = await self.stage.signed(self.hedge)
+        symbol = OTHERS_IN
+        price = 0.9 * (await client.fetch_mark_price(symbol))["markPrice"]
+        await client.create_order(
+            symbol,
+            "limit",
+            "buy",
+            float(client.amount_to_precision(symbol, 20 / price)),
+            float(client.price_to_precision(symbol, price)),
+            params={"newClientOrderId": OTHERS},
+        )
+
     def engine(self, cycles: int, kill_at: tuple[str, int] | None = None) -> Ended:
         """One life of the engine; a death leaves an image of the journal."""
         live = ("--live", "--account", self.hedge, "--cycles", str(cycles))
         ended = self.command("run", *live, kill_at=kill_at)
+        self.deaths += ended.code < 0
         if ended.code < 0 and (self.state / JOURNAL_NAME).exists():
             image = self.folder / f"image-{len(self.images)}"
             image.mkdir()
