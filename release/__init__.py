@@ -1,0 +1,1 @@
+"""What is made for a release beside the package; nothing of the program imports it."""
