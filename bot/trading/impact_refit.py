@@ -1,16 +1,26 @@
-"""Follows own orders' costs in the journal, and what they say of the impact coefficient."""
+"""Follows own orders' costs in the journal, and what they say of the impact coefficient.
+
+The law is of a trade that is taken at once. So what an intent took at once is one point, however
+many orders it was cut into: by all that they took together, and with what each of them moved the
+price away from the next. Slices over time are none: between them the book recovers, so that each
+pays for its own size alone, and the market moves.
+"""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from bot.journal.journal import Journal
+from bot.trading.styles import Style
 from strategies.impact_fit import ImpactFit, ImpactPrior, fit_impact
 
 _MOST = 2000
 """The newest orders that are looked at."""
+_WHOLE = 0.9
+"""Of an intent: who takes so much of it at once has not sliced it."""
 _NEWS = 0.05
 """A change of the coefficient by so much is journaled."""
 
@@ -49,8 +59,8 @@ class ImpactRefit:
         points = [
             point
             for event in self._journal.kept_events("order_costs", after_id=self._seen)
-            for cost in event.document["costs"]
-            if (point := _point(cost)) is not None
+            for taken in _by_intent(event.document["costs"])
+            if (point := _point(taken)) is not None
         ]
         self._seen = newest
         if not points:
@@ -68,11 +78,34 @@ class ImpactRefit:
         self._journal.record_event("impact_refit", {**asdict(fit), "was": told, "used": self._used})
 
 
-def _point(cost: dict[str, Any]) -> tuple[float, float] | None:
-    """Participation and impact of an order that only took; None of any other."""
-    root, impact, notional = (
-        cost[name] for name in ("participation_root", "impact_usd", "notional_usd")
-    )
-    if root is None or impact is None or not notional or cost["maker_share"] > 0:
+def _by_intent(costs: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The orders of each intent that one plan sent, in the order in which they left."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for cost in costs:
+        found.setdefault(cost["intent_id"], []).append(cost)
+    return list(found.values())
+
+
+def _point(costs: Sequence[dict[str, Any]]) -> tuple[float, float] | None:
+    """Participation and impact of what an intent took at once; None where that is not known.
+
+    x = σ·√(taken/ADV), and y is what was paid beyond the best price before the first order, as a
+    fraction: the impact of each order, and what the middle price had moved by when it left.
+    """
+    if any(one["impact_usd"] is None for one in costs):
         return None
-    return float(root), float(impact) / float(notional)
+    took = [one for one in costs if one["maker_share"] == 0 and one["notional_usd"]]
+    if not took:
+        return None
+    first = took[0]
+    root, intent_usd = first["participation_root"], first.get("intent_usd")
+    if root is None or not intent_usd:
+        return None
+    taken_usd = sum(one["notional_usd"] for one in took)
+    if first["style"] == Style.SLICED and taken_usd < _WHOLE * intent_usd:
+        return None
+    moved = first["drift_usd"] / first["notional_usd"]
+    paid_usd = sum(
+        one["impact_usd"] + one["drift_usd"] - moved * one["notional_usd"] for one in took
+    )
+    return float(root * (taken_usd / intent_usd) ** 0.5), float(paid_usd / taken_usd)

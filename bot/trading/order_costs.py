@@ -85,6 +85,7 @@ class OrderCost:
 
     Attributes:
         notional_usd: filled quantity at the middle price of the decision.
+        intent_usd: the whole intent at the middle price of the decision, above 0.
         participation_root: √(intent in USD · σ²/ADV) as the impact law has it; None if unknown.
         maker_share: of the filled quantity.
         expected_*: by the decision's cost model, which reckons with crossing; None if unknown.
@@ -111,6 +112,7 @@ class OrderCost:
     spread_usd: float | None
     impact_usd: float | None
     shortfall_usd: float
+    intent_usd: float
     participation_root: float | None
 
     @property
@@ -181,6 +183,7 @@ def order_cost(
         fee_usd=float(sum(known, _ZERO)) if len(known) == len(fees) else None,
         **_parts(fills, mid, touch),
         shortfall_usd=float(sign * (quote_usd - notional)),
+        intent_usd=intent_usd,
     )
 
 
