@@ -2,11 +2,17 @@
 
 import json
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from bot.journal.chain import Head
 
 ANCHOR_SUFFIX = ".anchor"
+ANCHORED = "anchored"
+"""Setting in the journal: there is an anchor on the disk, and there must be one from now on."""
+ACCEPT = "accept"
+"""What an operator puts in the anchor's place to go on with the journal as it is."""
 
 
 def anchor_path(journal: Path) -> Path:
@@ -23,21 +29,50 @@ def read_anchor(journal: Path) -> Head | None:
         return None
 
 
-def write_anchor(journal: Path, head: Head) -> None:
-    """Replaces the anchor.
+def anchor_accepted(journal: Path) -> bool:
+    """An operator takes the journal as it is, without knowing how far it had come."""
+    try:
+        return anchor_path(journal).read_text(encoding="ascii").strip() == ACCEPT
+    except (OSError, ValueError):
+        return False
 
-    The journal is on the disk by then, so an anchor that is lost or old does no harm: only an
-    earlier line is asked for. So it is not worth waiting for the disk, nor a failure.
+
+def copy_anchor(journal: Path, to: Path) -> None:
+    """Puts the same beside a copy, whatever it says; nothing where there is none."""
+    with suppress(FileNotFoundError):
+        shutil.copyfile(anchor_path(journal), anchor_path(to))
+
+
+def write_anchor(journal: Path, head: Head) -> bool:
+    """Replaces the anchor; whether it is on the disk now.
+
+    The journal is on the disk by then, so one that is old does no harm: only an earlier line is
+    asked for. So a failure is not worth stopping for. Half an anchor is never to be seen: what
+    replaces the old one is on the disk first.
     """
     path = anchor_path(journal)
     text = json.dumps({"number": head.number, "link": head.link.hex()})
     fresh = path.with_name(path.name + ".new")
+    first = not path.exists()
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             os.write(descriptor, f"{text}\n".encode("ascii"))
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
         fresh.replace(path)
+        if first:
+            _sync_folder(path.parent)
     except OSError:
-        return
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name that is new in it is on the disk afterwards."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

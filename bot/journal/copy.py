@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from bot.journal.anchor import read_anchor, write_anchor
+from bot.journal.anchor import copy_anchor
 from bot.journal.journal import Journal
 from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.journal.schema import one_line_errors
@@ -27,15 +27,14 @@ def journal_copy(state_dir: Path | None, clock: Clock) -> Iterator[Journal]:
         path = Path(folder) / JOURNAL_NAME
         source = None if state_dir is None else state_dir / JOURNAL_NAME
         if source is not None and source.exists():
-            JournalReader.open_reader(source).close()  # refuses what this version cannot read
-            anchor = read_anchor(source)  # first: an engine may be writing on
+            with JournalReader.open_reader(source) as reader:
+                reader.require_anchor()
+            copy_anchor(source, path)  # first: an engine may be writing on
             with (
                 one_line_errors(source, "be copied"),
                 closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
                 closing(sqlite3.connect(path)) as new,
             ):
                 old.backup(new)
-            if anchor is not None:
-                write_anchor(path, anchor)
         with Journal.open(path, clock) as journal:
             yield journal

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
-from bot.journal.anchor import read_anchor
 from bot.journal.chain import Head
-from bot.journal.schema import connect_reader, one_line_errors, verify
+from bot.journal.schema import connect_reader, known_anchor, one_line_errors, verify
 
 T = TypeVar("T")
 
@@ -39,7 +38,16 @@ class OpenedJournal:
         Raises:
             JournalError: names the first row that is not.
         """
-        return verify(self._connection, self.path, read_anchor(self.path))
+        return verify(self._connection, self.path)
+
+    def require_anchor(self) -> None:
+        """Refuses a journal whose anchor was written and is gone.
+
+        Raises:
+            JournalError: so it is.
+        """
+        with one_line_errors(self.path, "be read"):
+            known_anchor(self._connection, self.path)
 
     def close(self) -> None:
         """Gives the file back."""

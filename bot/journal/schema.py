@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.errors import JournalError, SafetyError
-from bot.journal.anchor import anchor_path, read_anchor
+from bot.journal.anchor import ACCEPT, ANCHORED, anchor_accepted, anchor_path, read_anchor
 from bot.journal.chain import Head
 from bot.journal.migrations import MIGRATIONS
 from bot.journal.verify import BrokenChainError, seal_unsealed, verify_all, verify_since
@@ -172,20 +172,39 @@ def _check_chain(connection: sqlite3.Connection, path: Path) -> None:
     if version < CHAINED_SINCE:
         return
     if anchor is None or version < SCHEMA_VERSION:
-        verify(connection, path, anchor)
+        verify(connection, path)
         return
     with _unbroken(path):
         verify_since(connection, anchor)
 
 
-def verify(connection: sqlite3.Connection, path: Path, anchor: Head | None) -> Head:
+def verify(connection: sqlite3.Connection, path: Path) -> Head:
     """Walks the whole chain and holds every row against it; the newest line.
 
     Raises:
         JournalError: something is not as it was written; names the first of it.
     """
     with one_line_errors(path, "be verified"), _unbroken(path):
-        return verify_all(connection, anchor)
+        return verify_all(connection, known_anchor(connection, path))
+
+
+def known_anchor(connection: sqlite3.Connection, path: Path) -> Head | None:
+    """The anchor; None where none was ever written, or an operator goes on without.
+
+    Raises:
+        JournalError: there was one, and it is gone or cannot be read.
+        sqlite3.Error: the journal cannot be read.
+    """
+    # In this order: an engine beside us may be writing its first just now.
+    written = connection.execute("SELECT 1 FROM meta WHERE key = ?", (ANCHORED,)).fetchone()
+    anchor = read_anchor(path)
+    if anchor is None and written is not None and not anchor_accepted(path):
+        name = anchor_path(path).name
+        raise JournalError(
+            f"journal {path}: {name}, which tells how far it had come, is gone or spoilt, so its "
+            f"end may be cut off; restore both, or write {ACCEPT} into {name} to go on as it is"
+        )
+    return anchor
 
 
 @contextmanager

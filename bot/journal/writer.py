@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import JournalError
-from bot.journal.anchor import write_anchor
-from bot.journal.chain import Head, Sealer
+from bot.journal.anchor import ANCHORED, anchor_accepted, write_anchor
+from bot.journal.chain import Head, Sealer, head_of
 from bot.journal.memory import Memory
 from bot.journal.opened import T
 from bot.journal.reader import JournalReader
@@ -37,6 +37,7 @@ class JournalWriter(JournalReader):
         self._together = False
         self._with_next: list[tuple[str, list[tuple[object, ...]]]] = []  # statement and its rows
         self._head: Head | None = None  # newest line of the chain since the last anchor
+        self._anchored = False  # the journal says that there must be an anchor
         self._memory = Memory()
         with one_line_errors(path, "be opened"):
             self._sealer = Sealer(connection)
@@ -60,6 +61,7 @@ class JournalWriter(JournalReader):
             JournalError: it cannot be opened, is damaged, or is no journal.
             SafetyError: a newer perphedge wrote it.
         """
+        accepted = anchor_accepted(path)
         connection = connect_writer(path, busy_timeout_ms, clock.now_ms(), opener)
         try:
             journal = cls(path, connection, clock)
@@ -69,6 +71,9 @@ class JournalWriter(JournalReader):
         try:
             key = secrets.token_bytes(32) if install_key is None else install_key
             journal.meta_once("install_key", key.hex())
+            if accepted:
+                journal.record_event("anchor_accepted", {"line": head_of(connection).number})
+            journal._anchored = journal.meta(ANCHORED) is not None
             journal._head = journal._sealer.head(connection)
             journal.anchor()
         except BaseException:  # told on; the file must not stay open
@@ -150,9 +155,12 @@ class JournalWriter(JournalReader):
 
     def anchor(self) -> None:
         """Notes beside the journal how far it has come, so that a shorter one is found out."""
-        if self._head is not None:
-            write_anchor(self.path, self._head)
-            self._head = None
+        if self._head is None:
+            return
+        if write_anchor(self.path, self._head) and not self._anchored:
+            self._with_next.append((_SET_META, [(ANCHORED, "1")]))
+            self._anchored = True
+        self._head = None
 
     def close(self) -> None:
         """Gives the file back."""
