@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bot.feeds.live_prices import LivePrices
 from bot.feeds.streamed import StreamedFeed, StreamRules
@@ -50,6 +50,14 @@ class Access:
     credentials: Credentials | None = None
 
 
+class Listening(Protocol):
+    """Something that keeps a stream connected."""
+
+    async def run(self) -> None:
+        """Until cancelled, or until nothing is offered."""
+        ...
+
+
 @dataclass(slots=True)
 class StreamBuilder:
     """Collects the streams of one engine; ``running`` starts them.
@@ -64,7 +72,7 @@ class StreamBuilder:
     clock: Clock
     users: bool
     markets_of: Any = None
-    _tasks: list[StreamTask] = field(default_factory=list)
+    _tasks: list[Listening] = field(default_factory=list)
 
     @property
     def _mute_ms(self) -> int:
@@ -120,6 +128,16 @@ class StreamBuilder:
         streamed.on_read = on_read
         self.desk.add(inbox)
         return streamed
+
+    def inbox(self, name: str) -> StreamInbox:
+        """For a stream of another kind, whose health is kept like that of all."""
+        inbox = StreamInbox(name, self._mute_ms)
+        self.desk.add(inbox)
+        return inbox
+
+    def listen(self, stream: Listening) -> None:
+        """A stream of another kind, started with all."""
+        self._tasks.append(stream)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ written the key itself there.
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def _from_environment(
         variable = f"{account.prefix}_{name.upper()}"
         # An empty variable counts as not set: that is what container files pass on.
         if text := environment.get(variable, "").strip():
-            found[name] = _secret(text, f"{variable} (environment)")
+            found[name] = one_word(text, f"{variable} (environment)")
     return found
 
 
@@ -110,22 +110,32 @@ def _from_files(account: VenueSettings | AccountSource, field: str) -> dict[str,
 
 
 def _from_keyring(service: str, field: str) -> dict[str, SecretStr]:
+    where = f"{field}.keyring_service"
+    found = keyring_texts(service, _PARTS, where)
+    if "api_key" not in found and "api_secret" not in found:
+        raise ConfigError(
+            f"{where}: no entry api_key in this service — store it with "
+            "`keyring set SERVICE api_key`, then api_secret"
+        )
+    return found
+
+
+def keyring_texts(service: str, names: Sequence[str], where: str) -> dict[str, SecretStr]:
+    """Of these entries of a service in the keyring, those that are there.
+
+    Raises:
+        ConfigError: the keyring cannot be read, or an entry is more than one word.
+    """
     import keyring
     from keyring.errors import KeyringError
 
-    where = f"{field}.keyring_service"
     try:
-        texts = {name: keyring.get_password(service, name) for name in _PARTS}
+        texts = {name: keyring.get_password(service, name) for name in names}
     except KeyringError as error:
         # The backend's own words are not repeated: nobody knows what they hold.
         problem = type(error).__name__
     else:
-        if not (texts["api_key"] or texts["api_secret"]):
-            raise ConfigError(
-                f"{where}: no entry api_key in this service — store it with "
-                "`keyring set SERVICE api_key`, then api_secret"
-            )
-        return {name: _secret(text.strip(), where) for name, text in texts.items() if text}
+        return {name: one_word(text.strip(), where) for name, text in texts.items() if text}
     raise ConfigError(
         f"{where}: the keyring cannot be read ({problem}) — use the environment or 0600 files"
     )
@@ -137,7 +147,7 @@ def read_secret(path: Path, where: str) -> SecretStr:
     Raises:
         ConfigError: it cannot be read, is open to others, or holds something else.
     """
-    return _secret(_read(path, where), where)
+    return one_word(_read(path, where), where)
 
 
 def _read(path: Path, where: str) -> str:
@@ -174,7 +184,12 @@ def _refuse_open_to_others(status: os.stat_result, path: Path, where: str) -> No
         )
 
 
-def _secret(text: str, where: str) -> SecretStr:
+def one_word(text: str, where: str) -> SecretStr:
+    """A secret that is one word.
+
+    Raises:
+        ConfigError: it is empty or more than that.
+    """
     if not text:
         raise ConfigError(f"{where}: empty — a file with the secret alone, mode 0600")
     if not text.isprintable() or " " in text:

@@ -71,6 +71,11 @@ class StreamDesk:
         if not self._in_cycle:
             self._weigh(account)
 
+    def heard(self, stream: str, facts: Mapping[str, Any]) -> None:
+        """A bot tells of itself that something changed: the next cycle reads what it is."""
+        self._log.info("stream_wakes", stream=stream, **facts)
+        self.wake.set()
+
     def all_tried(self) -> bool:
         """Every user stream stands, or has failed to for the first time."""
         return all(one.inbox.counts.connections or one.inbox.reason for one in self._accounts)
