@@ -127,12 +127,12 @@ def _component(pin: Pin, installed: Distribution | None) -> dict[str, Any]:
 def _licences(installed: Distribution) -> list[dict[str, Any]]:
     """As the package says it: an expression, else its classifiers, else the name it gives."""
     about = installed.metadata
-    if expression := about.get("License-Expression"):
-        return [{"expression": expression}]
+    if expressions := about.get_all("License-Expression"):
+        return [{"expression": expressions[0]}]
     classifiers = about.get_all("Classifier") or []
     names = [c.split(" :: ")[-1] for c in classifiers if c.startswith("License :: ")]
-    if not names and (given := about.get("License")):
-        names = [given.splitlines()[0]]  # some put the whole text there
+    if not names:  # some put the whole text there
+        names = [given.splitlines()[0] for given in about.get_all("License") or [] if given]
     return [{"license": {"name": name}} for name in dict.fromkeys(names) if name]
 
 
