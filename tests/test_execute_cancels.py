@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bot.errors import JournalError, SafetyError
-from bot.trading.cancels import CancelOutcome, Cancels, cancel_resting
-from bot.trading.orders import OrderRequest, OrderState, Side
+from bot.journal.rows import OrderRow
+from bot.ports import Venue
+from bot.trading.cancels import AT_A_TIME, CancelOutcome, Cancels, cancel_resting
+from bot.trading.orders import Acknowledged, OrderRequest, OrderState, Side
 from bot.venues.sim.records import NewOrder, OrderType
-from tests.execute_scene import ACCOUNT, FET, order, send
+from tests.execute_scene import ACCOUNT, FET, acknowledged, order, send
 from tests.styles_scene import Street, StyleStage, open_styles
 
 
@@ -110,3 +113,64 @@ async def test_an_order_that_is_being_sent_is_left_to_its_sender(stage: StyleSta
     assert stage.journal.record_outcome(outcome).state is OrderState.LIVE
     assert await cancel_resting(stage.journal, stage.venue, stage.clock, "test") == ()
     assert stage.journal.unresolved_orders(ACCOUNT) == ()
+
+
+class Far:
+    """A venue a while away, which counts the requests under way and may break at one of them."""
+
+    account_name = ACCOUNT
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        self.under_way = self.most = 0
+        self.cancelled: list[str] = []
+        self.breaks_at = breaks_at
+
+    async def cancel(self, symbol: str, client_id: str) -> bool:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        self.cancelled.append(client_id)
+        broken = len(self.cancelled) == self.breaks_at
+        await asyncio.sleep(0.002)
+        self.under_way -= 1
+        if broken:
+            raise ZeroDivisionError
+        return True
+
+    async def find(self, symbol: str, client_id: str) -> Acknowledged:
+        return Acknowledged(client_id, f"v-{client_id}", OrderState.CANCELED, Decimal(0), None)
+
+
+def many(stage: StyleStage, count: int) -> list[OrderRow]:
+    """So many orders that rest, each in a symbol of its own."""
+    with stage.journal.together("rest"):
+        for n in range(count):
+            request = order(f"h1many{n}", symbol=f"T{n}/USDT:USDT", intent_id=f"i-{n}")
+            send(stage.journal, request)
+            stage.journal.record_outcome(acknowledged(request, OrderState.LIVE, "0"))
+    return list(stage.journal.unresolved_orders(ACCOUNT))
+
+
+@pytest.mark.parametrize("count", [3, AT_A_TIME, 50])
+async def test_many_are_cancelled_some_at_a_time_and_each_once(
+    stage: StyleStage, count: int
+) -> None:
+    rows, far = many(stage, count), Far()
+    await Cancels(cast("Venue", far), stage.journal).cancel_all(rows, "test")
+    assert sorted(far.cancelled) == sorted(row.client_id for row in rows)
+    assert far.most == (AT_A_TIME if count > AT_A_TIME else 1)
+    assert stage.journal.unresolved_orders(ACCOUNT) == ()
+    assert stage.cancels() == ["cancel_sending"] * count + ["cancel_confirmed"] * count
+
+
+async def test_one_that_breaks_ends_all_and_leaves_none_under_way(stage: StyleStage) -> None:
+    rows, far = many(stage, 50), Far(breaks_at=30)
+    with pytest.raises(ZeroDivisionError):
+        await Cancels(cast("Venue", far), stage.journal).cancel_all(rows, "test")
+    sent = len(far.cancelled)
+    await asyncio.sleep(0.02)
+    assert len(far.cancelled) == sent < 50, "nothing is sent after it"
+    ends = stage.cancels()[50:]
+    assert len(ends) == sent, "what was sent has an end"
+    assert ends.count("cancel_unknown") == sent - ends.count("cancel_confirmed") > 0
+    left = {row.client_id for row in stage.journal.unresolved_orders(ACCOUNT)}
+    assert len(left) == 50 - ends.count("cancel_confirmed")

@@ -7,7 +7,7 @@ cancel again is harmless: an order ends once.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from functools import partial
 
@@ -19,6 +19,9 @@ from bot.ports import Clock, Venue
 from bot.trading.orders import Acknowledged, OrderState
 from bot.trading.reconcile import book_fills
 from risk.errors import DataError
+
+AT_A_TIME = 16
+"""Cancels under way: 200, each of two requests over 100 ms, so take 2.5 s instead of 40."""
 
 _RESTING = (OrderState.LIVE, OrderState.PARTIAL)
 _MAY_BE_TOLD = (*_RESTING, OrderState.UNKNOWN)
@@ -72,7 +75,7 @@ class Cancels:
         return outcome, failed or broken
 
     async def cancel_all(self, rows: Sequence[OrderRow], why: str) -> None:
-        """Cancels one after another; the disk is waited for before the first and after the last.
+        """Cancels some at a time; the disk is waited for before the first and after the last.
 
         A crash in between leaves cancels of which nothing is known, and orders that are looked for.
 
@@ -86,15 +89,18 @@ class Cancels:
             "record cancels before sending",
             [partial(self._note_sending, row.symbol, row.client_id, why) for row in rows],
         )
-        ended: list[Callable[[], JournalError | None]] = []
+        ended: dict[str, Callable[[], JournalError | None]] = {}
+
+        async def end(row: OrderRow) -> None:
+            symbol, client_id = row.symbol, row.client_id
+            ended[client_id] = partial(self._note, CancelOutcome.UNKNOWN, symbol, client_id)
+            found = await self._sent(venue, symbol, client_id)
+            ended[client_id] = partial(self._broken_end, symbol, client_id, found)
+
         try:
-            for row in rows:
-                symbol, client_id = row.symbol, row.client_id
-                ended.append(partial(self._note, CancelOutcome.UNKNOWN, symbol, client_id))
-                found = await self._sent(venue, symbol, client_id)
-                ended[-1] = partial(self._broken_end, symbol, client_id, found)
+            await _some_at_a_time(rows, end)
         finally:
-            broken = self._together("record how cancels ended", ended) or broken
+            broken = self._together("record how cancels ended", list(ended.values())) or broken
         if broken is not None:
             raise broken
 
@@ -169,6 +175,28 @@ class Cancels:
         return None
 
 
+async def _some_at_a_time(
+    rows: Sequence[OrderRow], one: Callable[[OrderRow], Awaitable[None]]
+) -> None:
+    """Each in its turn, ``AT_A_TIME`` of them under way; the first failure ends all."""
+    waiting = iter(rows)
+
+    async def in_turn() -> None:
+        for row in waiting:
+            await one(row)
+
+    if len(rows) <= AT_A_TIME:  # not worth it
+        await in_turn()
+        return
+    lanes = [asyncio.create_task(in_turn()) for _ in range(AT_A_TIME)]
+    try:
+        await asyncio.gather(*lanes)
+    finally:
+        for lane in lanes:
+            lane.cancel()
+        await asyncio.gather(*lanes, return_exceptions=True)
+
+
 async def cancel_resting(
     journal: Journal, venue: Venue, clock: Clock, why: str
 ) -> tuple[OrderRow, ...]:
@@ -183,7 +211,7 @@ async def cancel_resting(
     resting = [
         row for row in journal.unresolved_orders(venue.account_name) if row.state in _RESTING
     ]
-    if isinstance(venue, Canceller):
+    if resting and isinstance(venue, Canceller):
         await Cancels(venue, journal).cancel_all(resting, why)
     for row in resting:
         known = journal.order(row.client_id)
