@@ -31,10 +31,11 @@ class VenueQuestions:
             UnreachableError, VenueError, DataError: the venue does not answer.
         """
         now_ms, venue = self._clock.now_ms(), self._venue
-        if isinstance(venue, ClockTeller) and _due(self._clock_ms, now_ms, CLOCK_EVERY_MS):
+        # What is due comes first: what a venue offers takes Python longer to find out.
+        if _due(self._clock_ms, now_ms, CLOCK_EVERY_MS) and isinstance(venue, ClockTeller):
             self._guard.clock_offset_ms = await venue.clock_offset_ms()
             self._clock_ms = now_ms
-        if isinstance(venue, IncomeReader) and _due(self._income_ms, now_ms, INCOME_EVERY_MS):
+        if _due(self._income_ms, now_ms, INCOME_EVERY_MS) and isinstance(venue, IncomeReader):
             since_ms = max(0, (self._income_ms or now_ms) - _INCOME_BACK_MS)
             self._guard.check_books(await venue.income(since_ms), since_ms)
             self._income_ms = now_ms

@@ -51,7 +51,9 @@ class FaultSet:
 
     def one_of(self, kinds: Collection[str], chance: float) -> str | None:
         """One of these that is on, by the die; not counted yet."""
-        on = sorted(self.active & set(kinds))
-        if not on or self.die.random() >= chance:
+        if self.active.isdisjoint(kinds):
+            return None
+        on = sorted(self.active.intersection(kinds))
+        if self.die.random() >= chance:
             return None
         return self.die.choice(on)

@@ -80,7 +80,7 @@ class PaperVenue:
         unpriced = [p.symbol for p in rows if not p.mark_price]
         if unpriced:
             raise VenueError(f"{account.name}: no price yet for {unpriced[0]}, which is held")
-        money = exchange.margin(account)
+        money, open_orders = exchange.margin(account), exchange.open_orders(account)
         return VenueAccount(
             state=AccountState(
                 name=account.name,
@@ -92,17 +92,16 @@ class PaperVenue:
             ),
             base_quantity={(p.symbol, p.position_side.value): p.quantity for p in rows},
             margin_rate={
-                symbol: 1.0 / exchange.symbol_config(account, symbol).leverage
-                for symbol in exchange.instruments
+                symbol: 1.0 / exchange.leverage(account, symbol) for symbol in exchange.instruments
             },
             liquidation_price={
                 (p.symbol, p.position_side.value): float(p.liquidation_price)
                 for p in rows
                 if p.liquidation_price
             },
-            open_order_client_ids=frozenset(o.client_id for o in exchange.open_orders(account)),
+            open_order_client_ids=frozenset(o.client_id for o in open_orders),
             hedge_mode=account.hedge_mode,
-            open_order_symbols=frozenset(o.symbol for o in exchange.open_orders(account)),
+            open_order_symbols=frozenset(o.symbol for o in open_orders),
             margin_mode={s: m.value.lower() for s, m in account.margin_type.items()},
         )
 

@@ -101,10 +101,9 @@ def maintenance_margin_usd(brackets: Sequence[Bracket], notional_usd: Decimal) -
 
 
 def max_notional_usd(brackets: Sequence[Bracket], leverage: int) -> Decimal:
-    """Largest position at this leverage, USD."""
-    return max(
-        (b.notional_cap_usd for b in brackets if b.initial_leverage >= leverage), default=ZERO
-    )
+    """Largest position at this leverage, USD: the larger the position, the less leverage."""
+    fitting = (b.notional_cap_usd for b in reversed(brackets) if b.initial_leverage >= leverage)
+    return next(fitting, ZERO)
 
 
 def max_leverage(brackets: Sequence[Bracket]) -> int:

@@ -56,6 +56,8 @@ class ExchangeCore:
         """Cancel the orders whose countdown has run out by now."""
         now_ms = self.clock.now_ms()
         for account in self._accounts.values():
+            if not account.countdowns:
+                continue
             for symbol in [s for s, at_ms in account.countdowns.items() if at_ms <= now_ms]:
                 del account.countdowns[symbol]
                 for order in account.open_orders(symbol):

@@ -197,7 +197,9 @@ class OrderEntry:
         left = account.reducible(order) - sum(others, ZERO)
         if left <= 0 or (order.remaining > left and account.hedge_mode):
             raise reject(Code.REDUCE_ONLY_REJECTED)
-        return replace(order, quantity=order.filled_quantity + min(order.remaining, left))
+        if order.remaining <= left:
+            return order
+        return replace(order, quantity=order.filled_quantity + left)
 
     def _limit(self, market: SymbolMarket, order: SimOrder) -> Decimal:
         """The worst price that the order may take."""

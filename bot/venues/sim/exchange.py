@@ -238,6 +238,10 @@ class SimulatedExchange(OrderDesk):
         self.expire_countdowns()
         modes.set_position_mode(account, hedge=hedge)
 
+    def leverage(self, account: SimAccount, symbol: str) -> int:
+        """As set by the account, else the default."""
+        return self._margin.leverage(account, symbol)
+
     def symbol_config(self, account: SimAccount, symbol: str) -> SymbolConfig:
         """The account's settings for one symbol."""
         return modes.symbol_config(account, self._markets[symbol].symbol, self._margin)

@@ -6,6 +6,7 @@ closing pays the taker fee and a liquidation fee; the insurance fund makes up wh
 the margin, so that no wallet ends below 0.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -53,9 +54,9 @@ class Liquidator:
 
     def check(self, account: SimAccount) -> None:
         """Liquidate whatever of the account is under water; warn of what is near it."""
-        if self._booker.teller.heard:
-            self._warn(account)
         legs = self._margin.legs(account)
+        if self._booker.teller.heard:
+            self._warn(account, legs)
         if not legs:
             return
         closed = False
@@ -70,10 +71,10 @@ class Liquidator:
             self._cancel(account, isolated_symbol=None)
             self._close_cross(account)
 
-    def _warn(self, account: SimAccount) -> None:
+    def _warn(self, account: SimAccount, legs: Iterable[tuple[PositionState, LegMargin]]) -> None:
         """A margin call, once for each time that maintenance takes up most of the margin."""
         teller = self._booker.teller
-        legs = [(p, leg) for p, leg in self._margin.legs(account) if p.quantity]
+        legs = [(p, leg) for p, leg in legs if p.quantity]
         cross = [(p, leg) for p, leg in legs if not account.isolated(p.symbol)]
         groups = [("", account.cross_wallet_usd, cross)] + [
             (p.symbol + p.side, p.isolated_wallet_usd, [(p, leg)])

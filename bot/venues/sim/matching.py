@@ -173,4 +173,4 @@ class Matcher:
             status = OrderStatus.EXPIRED_IN_MATCH
         elif order.type is OrderType.MARKET or order.time_in_force is TimeInForce.IOC:
             status = OrderStatus.EXPIRED
-        return replace(order, status=status)
+        return order if status is order.status else replace(order, status=status)
