@@ -8,7 +8,6 @@ somebody has to look before more is. Only a journal that fails stops the engine.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
 
@@ -202,7 +201,8 @@ class Engine:
             look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
         )
         self._news.others(look.observation)
-        seen = progress.record = self._once_a_bar(described(progress.record, look))
+        seen = described(progress.record, look, correlated=self._first_of_bar(progress.record))
+        progress.record = seen
         self._news.signals(seen, look, parts.outlook.board.problems)
         parts.outlook.remember()
         if parts.publish is not None:
@@ -280,13 +280,10 @@ class Engine:
         facts = look.assessment.facts
         return check_plan(proposal, dict(zip(facts.symbols, facts.lot_usd.tolist(), strict=True)))
 
-    def _once_a_bar(self, record: CycleRecord) -> CycleRecord:
+    def _first_of_bar(self, record: CycleRecord) -> bool:
         """Correlations change with the bars and are most of a record: once a bar is enough."""
-        bar = record.timestamp_ms // HOUR_MS
-        if bar == self._correlated_bar:
-            return replace(record, correlation=None)
-        self._correlated_bar = bar
-        return record
+        before, self._correlated_bar = self._correlated_bar, record.timestamp_ms // HOUR_MS
+        return self._correlated_bar != before
 
     def _decided(self, look: Look, decision: HedgeProposal | NoHedge) -> None:
         """Remember when, what it leaves over its cap, and what it had to hedge with."""
