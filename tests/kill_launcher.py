@@ -16,18 +16,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 import ccxt.pro  # noqa: E402, F401 - the path first; then what each fork would load by itself
-import pandas as pd  # noqa: E402, F401
-import pyarrow.compute  # noqa: E402, F401
-import scipy.cluster  # noqa: E402
-import scipy.signal  # noqa: E402
-import scipy.stats  # noqa: E402, F401
+import pandas as pd  # noqa: E402, F401 - likewise
+import pyarrow.compute  # noqa: E402, F401 - likewise
+import scipy.cluster  # noqa: E402 - likewise
+import scipy.signal  # noqa: E402 - likewise
+import scipy.stats  # noqa: E402, F401 - likewise
 
-import bot.cli.main  # noqa: E402
-import bot.cli.run  # noqa: E402
-import bot.runner  # noqa: E402
-import bot.wiring  # noqa: E402
-from tests import kill_strategy  # noqa: E402, F401
-from tests.kill_boundaries import Boundaries  # noqa: E402
+import bot.cli.main  # noqa: E402 - likewise
+import bot.cli.run  # noqa: E402 - likewise
+import bot.runner  # noqa: E402 - likewise
+import bot.wiring  # noqa: E402 - likewise
+from tests import kill_strategy  # noqa: E402, F401 - likewise
+from tests.kill_boundaries import Boundaries  # noqa: E402 - likewise
 
 
 def command(asked: dict[str, Any]) -> None:

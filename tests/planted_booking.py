@@ -79,7 +79,7 @@ def double_booking(patch: Patch) -> None:
 
 
 def flipped_sign(patch: Patch) -> None:
-    right = OwnFill.signed_quantity.fget  # type: ignore[attr-defined]
+    right = vars(OwnFill)["signed_quantity"].fget
     patch.setattr(OwnFill, "signed_quantity", property(lambda self: -right(self)))
 
 

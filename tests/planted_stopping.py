@@ -22,15 +22,15 @@ def halt_ignored(patch: Patch) -> None:
 
 def halt_forgotten_at_restart(patch: Patch) -> None:
     began = HaltSwitch.__init__
-    read = HaltSwitch.reason.fget  # type: ignore[attr-defined]
+    read = vars(HaltSwitch)["reason"].fget
 
     def forgetting(self: HaltSwitch, state_dir: Any) -> None:
         began(self, state_dir)
-        self._ignored = read(self)  # type: ignore[attr-defined]
+        vars(self)["_ignored"] = read(self)
 
     def reason(self: HaltSwitch) -> str | None:
-        now = read(self)
-        return None if now == self._ignored else now  # type: ignore[attr-defined]
+        now: str | None = read(self)
+        return None if now == vars(self)["_ignored"] else now
 
     patch.setattr(HaltSwitch, "__init__", forgetting)
     patch.setattr(HaltSwitch, "reason", property(reason))

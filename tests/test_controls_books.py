@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ RECEIPT = FundingReceipt(f"{FET}#7", FET, Decimal("-1.25"), NOW_MS)
 BOOKED = Booked.of([RECEIPT], [FILL], [FET], NOW_MS)
 
 
-def row(kind: str, amount: str, **more: object) -> Income:
-    return replace(Income("7", kind, FET, amount, NOW_MS), **more)  # type: ignore[arg-type]
+def row(kind: str, amount: str, **more: Any) -> Income:
+    return replace(Income("7", kind, FET, amount, NOW_MS), **more)
 
 
 @pytest.mark.parametrize(

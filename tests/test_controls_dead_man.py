@@ -104,7 +104,7 @@ async def test_one_for_the_whole_account_is_disarmed_with_the_last_symbol() -> N
         return True, None
 
     adapter._wire.venue = "okx"
-    adapter._wire.observe = observe  # type: ignore[assignment, method-assign]
+    adapter._wire.observe = observe  # type: ignore[assignment, method-assign]  # a tap on the wire
     for symbol, after_ms in ((FET, 9), (TAO, 9), (FET, 0)):
         assert await switch.arm(symbol, after_ms)
     assert len(calls) == 2

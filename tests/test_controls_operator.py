@@ -171,7 +171,7 @@ async def test_the_watch_cancels_within_two_seconds_of_the_file() -> None:
             await asyncio.sleep(0.2)
             return await real(symbol, client_id)
 
-        stage.venue.cancel = slow  # type: ignore[method-assign]
+        stage.venue.cancel = slow  # type: ignore[method-assign]  # an exchange as it may be
         log = silent_log(stage.clock)
         watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
         task = asyncio.create_task(watch.run())
@@ -260,7 +260,7 @@ async def test_a_cancel_that_hangs_does_not_keep_the_others() -> None:
                 await asyncio.sleep(60)
             return await real(symbol, client_id)
 
-        stage.venue.cancel = cancel  # type: ignore[method-assign]
+        stage.venue.cancel = cancel  # type: ignore[method-assign]  # an exchange as it may be
         log = silent_log(stage.clock)
         watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
         started = time.perf_counter()
@@ -287,7 +287,7 @@ async def test_a_cancel_that_was_lost_is_sent_again_until_it_is_heard_of() -> No
             asked.append(client_id)
             return len(asked) > 2 and await real(symbol, client_id)
 
-        stage.venue.cancel = lossy  # type: ignore[method-assign]
+        stage.venue.cancel = lossy  # type: ignore[method-assign]  # an exchange as it may be
         log = silent_log(stage.clock)
         watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
         (stage.folder / "HALT").touch()
@@ -317,7 +317,7 @@ async def test_all_is_closed_only_once_nothing_can_fill_any_more() -> None:
         async def cancel(symbol: str, client_id: str) -> bool:
             return heard and await real(symbol, client_id)
 
-        stage.venue.cancel = cancel  # type: ignore[method-assign]
+        stage.venue.cancel = cancel  # type: ignore[method-assign]  # an exchange as it may be
         (stage.folder / "HALT").write_text("somebody says so")
         ask(stage.folder, FLATTEN_NAME, Asked("ann", "out of everything"))
         assert (await stage.engine.cycle()).status == "halted"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -44,9 +45,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(**behaviour: object) -> AsyncIterator[tuple[Receiver, SecretStr]]:
+async def receiving(**behaviour: Any) -> AsyncIterator[tuple[Receiver, SecretStr]]:
     """A server that is told of alerts, and its address."""
-    one = Receiver(**behaviour)  # type: ignore[arg-type]
+    one = Receiver(**behaviour)
     runner = web.ServerRunner(web.Server(one.handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

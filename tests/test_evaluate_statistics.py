@@ -1,5 +1,7 @@
 """Effectiveness, tail, bias, the comparison of two hedges, and the split of variance."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -130,6 +132,6 @@ def test_the_split_adds_up_to_the_variance_and_its_cut() -> None:
         (lambda: diebold_mariano(np.ones(10), np.ones(11)), "must be two alike"),
     ],
 )
-def test_bad_series_are_refused(call: object, said: str) -> None:
+def test_bad_series_are_refused(call: Callable[[], object], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        call()  # type: ignore[operator]
+        call()

@@ -35,7 +35,7 @@ def state(sound: Path, tmp_path: Path) -> Path:
 
 def test_what_the_engine_writes_is_whole_and_every_row_is_sealed(sound: Path) -> None:
     with raw(sound) as db:
-        counts = {t: db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in TABLES}  # noqa: S608
+        counts = {t: db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in TABLES}
         sealed = dict(db.execute("SELECT source, count(DISTINCT row) FROM chain GROUP BY source"))
         lines = db.execute("SELECT count(*) FROM chain").fetchone()[0]
     assert min(counts.values()) > 0
@@ -50,17 +50,17 @@ def test_what_the_engine_writes_is_whole_and_every_row_is_sealed(sound: Path) ->
 def test_any_column_of_any_row_changed_is_named(sound: Path, tmp_path: Path, table: str) -> None:
     with raw(sound) as db:
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-        rows = [row[0] for row in db.execute(f"SELECT rowid FROM {table}")]  # noqa: S608
+        rows = [row[0] for row in db.execute(f"SELECT rowid FROM {table}")]
     for row in {rows[0], rows[-1]}:
         for column in columns:
             copy = Path(shutil.copytree(sound, tmp_path / f"{row}-{column}"))
             with raw(copy) as db:
-                kind = db.execute(f"SELECT typeof({column}) FROM {table}").fetchone()[0]  # noqa: S608
+                kind = db.execute(f"SELECT typeof({column}) FROM {table}").fetchone()[0]
                 other = (
                     f"{column} + 1000" if kind == "integer" else f"coalesce({column}, '') || '0'"
                 )
                 moved = row + 1000 if other.startswith("id ") else row
-                db.execute(f"UPDATE {table} SET {column} = {other} WHERE rowid = ?", (row,))  # noqa: S608
+                db.execute(f"UPDATE {table} SET {column} = {other} WHERE rowid = ?", (row,))
             if (table, column) == ("migrations", "version"):
                 continue  # a newer journal, which is refused as such
             found = trouble(copy)
@@ -71,8 +71,8 @@ def test_any_column_of_any_row_changed_is_named(sound: Path, tmp_path: Path, tab
 def test_a_row_taken_out_or_put_in_is_named(state: Path, tmp_path: Path, table: str) -> None:
     copy = Path(shutil.copytree(state, tmp_path / "other"))
     with raw(state) as db:
-        last = db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]  # noqa: S608
-        db.execute(f"DELETE FROM {table} WHERE rowid = ?", (last,))  # noqa: S608
+        last = db.execute(f"SELECT max(rowid) FROM {table}").fetchone()[0]
+        db.execute(f"DELETE FROM {table} WHERE rowid = ?", (last,))
     if table != "migrations":  # an older journal, to be brought up first
         assert f"row {last} of {table} was removed" in trouble(state)
     with raw(copy) as db:
@@ -84,9 +84,7 @@ def test_a_row_taken_out_or_put_in_is_named(state: Path, tmp_path: Path, table: 
             if c != "id"
         ]
         names = ", ".join(c for c in columns if c != "id")
-        db.execute(
-            f"INSERT INTO {table} ({names}) SELECT {', '.join(chosen)} FROM {table} LIMIT 1"  # noqa: S608
-        )
+        db.execute(f"INSERT INTO {table} ({names}) SELECT {', '.join(chosen)} FROM {table} LIMIT 1")
     assert f"of {table} was put in by somebody else" in trouble(copy)
 
 
@@ -107,7 +105,7 @@ def test_a_changed_line_of_the_chain_is_named(state: Path, column: str) -> None:
     new = {"source": "'events'", "row": "row + 1", "digest": "zeroblob(32)", "link": "zeroblob(32)"}
     with raw(state) as db:
         line = db.execute("SELECT id FROM chain WHERE source = 'orders' LIMIT 1").fetchone()[0]
-        db.execute(f"UPDATE chain SET {column} = {new[column]} WHERE id = ?", (line,))  # noqa: S608
+        db.execute(f"UPDATE chain SET {column} = {new[column]} WHERE id = ?", (line,))
     assert f"line {line} of its chain does not follow" in trouble(state)
 
 

@@ -28,7 +28,7 @@ async def test_a_halt_while_the_disk_is_waited_for_keeps_the_order_back(tmp_path
             write(*arguments, **named)
             stage.halted = "somebody says so"
 
-        stage.journal.mark_sending = slow_disk  # type: ignore[method-assign]
+        stage.journal.mark_sending = slow_disk  # type: ignore[method-assign]  # a disk that takes its time
         report = await stage.run(plan_of(SHORT_FET, SHORT_TAO))
         assert stage.venue.placed == []
         assert (report.halted, report.stopped) == (True, "halted: somebody says so")

@@ -82,7 +82,7 @@ async def test_orders_that_the_list_shows_are_not_asked_for_singly(
     # Asked for singly: the one that filled and the one that was cancelled, each with its fills.
     assert sorted(asked) == sorted(["find h1rest6", "fills ARKM", "find h1rest7", "fills IO"])
     assert recovery.resolution.problems == ()
-    states = {n: street.journal.order(f"h1rest{n}").state for n in range(8)}  # type: ignore[union-attr]
+    states = {n: street.journal.order(f"h1rest{n}").state for n in range(8)}  # type: ignore[union-attr]  # it was placed above
     live, filled, gone = OrderState.LIVE, OrderState.FILLED, OrderState.CANCELED
     assert states == dict.fromkeys(range(6), live) | {6: filled, 7: gone}
     held = (await street.venue.account()).base_quantity

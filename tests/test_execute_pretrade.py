@@ -86,7 +86,7 @@ CASES: dict[str, Case] = {
     "a lot that is no decimal": (
         "filters_age",
         SELL,
-        replace(FACTS, instruments={FET: replace(instrument(), lot=1.0)}),  # type: ignore[arg-type]
+        replace(FACTS, instruments={FET: replace(instrument(), lot=1.0)}),  # type: ignore[arg-type]  # wrong on purpose
         LIMITS,
     ),
     "liquidation near by the account": (

@@ -38,7 +38,7 @@ class Machine:
             PATH,
             self.clock,
             install_key=b"k" * 32,
-            opener=lambda path, _ms: connect(self.mount, path, self._wait),  # type: ignore[arg-type,return-value]
+            opener=lambda path, _ms: connect(self.mount, path, self._wait),  # type: ignore[arg-type,return-value]  # apsw's own connection, which answers as sqlite3's does
         )
 
     def _wait(self, milliseconds: int) -> int:

@@ -40,7 +40,7 @@ async def test_a_copy_of_an_order_is_booked_and_not_taken_for_somebody_elses(
         monitor = Monitor(
             venue=venue,
             sources=[],
-            market=Market(),  # type: ignore[arg-type]
+            market=Market(),  # type: ignore[arg-type]  # the half of it that is asked
             journal=journal,
             clock=clock,
             ages=Ages(mark_ms=3_000, balance_ms=30_000),

@@ -45,7 +45,7 @@ async def test_positions_that_grew_old_during_the_look_are_refused(tmp_path: Pat
         monitor = Monitor(
             venue=Sleepy(clock),
             sources=[Bot(clock)],
-            market=Market(clock),  # type: ignore[arg-type]
+            market=Market(clock),  # type: ignore[arg-type]  # the half of it that is asked
             journal=journal,
             clock=clock,
             ages=Ages(mark_ms=900_000, balance_ms=900_000),

@@ -1,6 +1,8 @@
 """What the dense program finds is proven anew, and what is not a number never drops a cap."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,13 +29,13 @@ def model_of(seed: int, choices: HedgeChoices = TIGHT) -> HedgeModel:
     return hedge_model(facts_of(seed), choices)
 
 
-def spoiled(monkeypatch: pytest.MonkeyPatch, how: object) -> None:
+def spoiled(monkeypatch: pytest.MonkeyPatch, how: Callable[[Program, Optimum], Any]) -> None:
     """The method ends as if all were well, with another answer than it found."""
     honest = strategies.lean.optimum
 
     def wrong(program: Program) -> Optimum | None:
         found = honest(program)
-        return None if found is None else how(program, found)  # type: ignore[operator]
+        return None if found is None else how(program, found)
 
     monkeypatch.setattr(strategies.lean, "pivoted", lambda _: None)
     monkeypatch.setattr(strategies.lean, "optimum", wrong)
@@ -154,10 +156,10 @@ def test_an_answer_reached_in_the_last_round_counts(monkeypatch: pytest.MonkeyPa
     steps = 0
     honest = strategies.interior._Search.step
 
-    def counted(search: object) -> bool:
+    def counted(search: Any) -> bool:
         nonlocal steps
         steps += 1
-        return honest(search)  # type: ignore[arg-type]
+        return bool(honest(search))
 
     monkeypatch.setattr(strategies.interior._Search, "step", counted)
     assert _with_rounds(monkeypatch, rounds, program) is not None

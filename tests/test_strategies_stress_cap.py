@@ -1,6 +1,7 @@
 """What a stress may take of the account, and doubt about beta: by hand and by brute force."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,8 @@ def test_the_stress_cap_against_a_grid(shared: bool):
     grid = np.stack(np.meshgrid([0.0], side, side, indexing="ij"), axis=-1).reshape(-1, 3)
     y = grid + facts.bot_usd if shared else grid
     worst = np.max(-(y @ returns.T) + (np.abs(y) @ stress.margin_rate)[:, None], axis=1)
-    fits = worst <= choices.limits.stress_use * 12_000.0  # type: ignore[operator]
+    assert choices.limits.stress_use is not None
+    fits = worst <= choices.limits.stress_use * 12_000.0
     best = float(np.min(model.objective_usd(grid[fits])))
     assert answer.objective_usd <= best + 1e-6
     assert answer.objective_usd == pytest.approx(best, rel=2e-3)
@@ -170,9 +172,9 @@ def test_worst_windows_are_the_worst_and_do_not_overlap():
         ({"covariance_windows_daily": np.ones((1, 3, 3))}, "covariance_windows_daily: shape"),
     ],
 )
-def test_malformed_facts_are_named(changes: dict[str, object], message: str):
+def test_malformed_facts_are_named(changes: dict[str, Any], message: str):
     with pytest.raises(OptimizationError, match=message):
-        check_facts(replace(two_tokens(), **changes))  # type: ignore[arg-type]
+        check_facts(replace(two_tokens(), **changes))
 
 
 @pytest.mark.parametrize(
@@ -184,9 +186,9 @@ def test_malformed_facts_are_named(changes: dict[str, object], message: str):
         ({"beta_uncertainty": -0.1}, "beta_uncertainty"),
     ],
 )
-def test_malformed_choices_are_named(changes: dict[str, object], message: str):
+def test_malformed_choices_are_named(changes: dict[str, Any], message: str):
     with pytest.raises(OptimizationError, match=message):
-        check_choices(replace(easy(RiskLimits()), **changes))  # type: ignore[arg-type]
+        check_choices(replace(easy(RiskLimits()), **changes))
 
 
 def test_a_price_of_the_tail_without_scenarios_is_an_error():

@@ -168,7 +168,7 @@ async def test_a_price_that_comes_by_fills_it_as_maker(tmp_path: Path) -> None:
             line.clock.factor *= 1.0015
             await sleep(seconds)
 
-        line.clock.sleep = rises  # type: ignore[method-assign]
+        line.clock.sleep = rises  # type: ignore[method-assign]  # time does as the test says
         report = await line.run({FET: Decimal(-3000)}, "c1")
         assert [f.maker for f in report.fills] == [True] * len(report.fills)
         assert line.journal.own_positions("hedge") == {(FET, "BOTH"): Decimal(-3000)}
@@ -195,7 +195,7 @@ async def test_what_rests_when_the_process_ends_is_cancelled_by_the_next(tmp_pat
         async def ends(_seconds: float) -> None:
             raise SystemExit
 
-        line.clock.sleep = ends  # type: ignore[method-assign]
+        line.clock.sleep = ends  # type: ignore[method-assign]  # time does as the test says
         with suppress(SystemExit):
             await line.run({FET: Decimal(-3000)}, "c1")
         [resting] = line.account.open_orders()

@@ -211,7 +211,7 @@ async def test_costs_are_found_without_reading_all_events(tmp_path: Path) -> Non
         await stage.run(plan_of(SHORT_FET))
         for kind in ("order_costs", "impact_refit"):
             plan = stage.journal._connection.execute(
-                f"EXPLAIN QUERY PLAN SELECT * FROM events WHERE kind = '{kind}' AND id > ? "  # noqa: S608
+                f"EXPLAIN QUERY PLAN SELECT * FROM events WHERE kind = '{kind}' AND id > ? "
                 "AND +timestamp_ms >= ? ORDER BY id DESC LIMIT ?",
                 (0, 0, -1),
             ).fetchall()

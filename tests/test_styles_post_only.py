@@ -269,7 +269,7 @@ async def test_a_symbol_that_is_halted_is_taken_back_and_the_others_go_on(tmp_pa
                 executor.guard.halt_symbol("slippage", FET, "too dear")
 
         stage.street.at = halt
-        stage.executor = lambda: executor  # type: ignore[method-assign]
+        stage.executor = lambda: executor  # type: ignore[method-assign]  # the one with the tap
         stage.street.later(6, TAO, 405.0)
         report = await stage.run(plan_of(SHORT_FET, SHORT_TAO))
         assert stage.own == {(TAO, "BOTH"): Decimal(-2)}

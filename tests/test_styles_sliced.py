@@ -1,5 +1,6 @@
 """Hedges that are large against the depth: in slices over cycles, restarts and changes of mind."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -161,7 +162,10 @@ async def test_a_slice_that_would_break_a_cap_is_not_sent(tmp_path: Path) -> Non
         stage.street.depth = 20_000.0
         await stage.run(plan_of(SHORT_FET))
         stage.clock.advance_to(stage.clock.now_ms() + 60_000)
-        use = lambda usd: {"token": abs(usd.get(FET, 0.0)) / 1500.0}  # noqa: E731
+
+        def use(usd: Mapping[str, float]) -> dict[str, float]:
+            return {"token": abs(usd.get(FET, 0.0)) / 1500.0}
+
         report = await stage.run(NOTHING, "c2", continuing=True, cap_use=use)
         assert [r.denied.control for r in report.denials if r.denied] == ["worst_case"]
         assert sold(stage) == 2000

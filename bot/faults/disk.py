@@ -242,8 +242,7 @@ class _OpenFile:
 
 def _error(kind: type[apsw.Error], extended: int) -> apsw.Error:
     error = kind()
-    # Apsw reads this attribute; its stubs do not know that it may be set.
-    error.extendedresult = extended  # type: ignore[attr-defined]
+    error.extendedresult = extended  # type: ignore[attr-defined]  # apsw reads it, its stubs lack it
     return error
 
 
@@ -254,8 +253,7 @@ class DiskVfs(apsw.VFS):
         self.mounted: Mount | None = None
         super().__init__(VFS_NAME, "")
 
-    # The stub is narrower than what apsw calls.
-    def xOpen(  # type: ignore[override]
+    def xOpen(  # type: ignore[override]  # the stub is narrower than what apsw calls
         self, name: object, _flags: list[int]
     ) -> _OpenFile:
         assert self.mounted is not None, "a disk is mounted before a journal on it is opened"

@@ -59,8 +59,7 @@ class FaultyMarket:
         for kind, fields in _BENT.items():
             if faults.strikes(kind, 0.3):
                 times = quote.mark if kind in _MULTIPLES else 1.0
-                # The fields are numbers by the table above, which mypy cannot see.
-                quote = replace(quote, **{name: value * times for name, value in fields.items()})  # type: ignore[arg-type]
+                quote = replace(quote, **{name: value * times for name, value in fields.items()})  # type: ignore[arg-type]  # numbers by the table above
         return quote
 
     async def depth_usd(self, symbol: str, within: float) -> Mapping[Side, float]:

@@ -166,7 +166,7 @@ class Play:
                     clock,
                     install_key=INSTALL_KEY,
                     # The driver has sqlite3's interface without being its class.
-                    opener=lambda path, _ms: connect(mount, path, clock.wait_ms),  # type: ignore[arg-type,return-value]
+                    opener=lambda path, _ms: connect(mount, path, clock.wait_ms),  # type: ignore[arg-type,return-value]  # apsw's own connection, which answers as sqlite3's does
                 )
             )
             doors = self._doors(Line(self.world, process, self.faults), mount, journal)

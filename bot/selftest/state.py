@@ -23,8 +23,7 @@ _SECOND_MS = 1_000
 async def _rate(stage: Stage) -> str:
     """By a sender that does not wait for its turn."""
     executor = stage.executor()
-    # The self-test must not wait where an engine would.
-    executor.guard.wait_ms = lambda: 0  # type: ignore[method-assign]
+    executor.guard.wait_ms = lambda: 0  # type: ignore[method-assign]  # no waiting as an engine would
     report = await stage.send(*(Piece(quantity="10") for _ in range(8)), executor=executor)
     names = [one.denied.control for one in report.results if one.denied is not None]
     must(stage.orders_received == executor.guard.limits.messages_per_second, "too many left")

@@ -188,8 +188,7 @@ class OrderDesk:
         try:
             with unless(why_not):
                 return await self._venue.place(request)
-        except BaseException as error:
-            # Cancelled or broken in the middle of the send: whatever it was, it may have arrived.
+        except BaseException as error:  # told on; cancelled or broken, it may have arrived
             reason = f"the send was cut short ({type(error).__name__})"
             self._journal.record_outcome(UnknownOutcome(request.client_id, reason))
             raise

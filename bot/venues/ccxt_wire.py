@@ -151,7 +151,7 @@ def watch(exchange: Any) -> None:
             traffic.retry_after_seconds = retry_after_s(headers)
         return receive(status, *rest)
 
-    fetch.watched = True  # type: ignore[attr-defined]
+    fetch.watched = True  # type: ignore[attr-defined]  # read when it is wrapped again
     exchange.fetch = fetch
     exchange.on_rest_response = on_rest_response
     # At debug level ccxt logs the API key and every signature.
