@@ -6,10 +6,10 @@ BIN := .venv/bin
 # Warnings of pip are about the machine's own settings; errors are shown.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help setup run test search kill lint bench sbom clean
+.PHONY: help setup run test test-freqtrade search kill lint bench sbom clean
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile
 
 setup: .venv/.runtime ## what running needs, into .venv
 	@echo "Ready: $(BIN)/perphedge --help"
@@ -43,6 +43,17 @@ search: .venv/.dev ## properties on examples that were not tried before
 kill: .venv/.dev ## real engines killed at every boundary that they cross, in twelve scenes
 	$(BIN)/python -m tests.kill_matrix --seeds 3
 
+# The bot wants other versions of what we use, so it lives apart; no lock of ours knows it.
+FREQTRADE := 2026.9
+.venv-freqtrade/.created-$(FREQTRADE):
+	@echo "Installing freqtrade $(FREQTRADE) into .venv-freqtrade; once, two to five minutes ..."
+	@$(PYTHON) -m venv --clear .venv-freqtrade
+	@.venv-freqtrade/bin/python -m pip --disable-pip-version-check --quiet --quiet install freqtrade==$(FREQTRADE)
+	@touch $@
+
+test-freqtrade: .venv/.dev .venv-freqtrade/.created-$(FREQTRADE) ## a real freqtrade trading on perphedge venue, hedged; minutes
+	$(BIN)/python -m pytest -m freqtrade tests/freqtrade
+
 lint: .venv/.dev ## ruff, mypy and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,4 +74,4 @@ sbom: .venv/.runtime ## dist/sbom.json: what the lock installs, as a CycloneDX b
 	$(BIN)/python -m release.sbom > dist/sbom.json
 
 clean: ## remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-freqtrade .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
