@@ -35,7 +35,8 @@ class Truth:
     """An order at the exchange; nothing of it is there before it has arrived."""
 
     arrived: bool = False
-    hidden_until_ms: int = 0
+    hidden_until_ms: int = 0  # to who asks for it by its id
+    listed: bool = False  # among open orders meanwhile
     forgotten: bool = False
     filled: Decimal = ZERO
     ended: str = ""
@@ -107,8 +108,10 @@ class Model:
         return truth.arrived and not truth.forgotten and self.now_ms >= truth.hidden_until_ms
 
     def is_open(self, life: Life) -> bool:
-        """It lists the order among the open ones."""
-        return self.finds(life) and not life.truth.ended
+        """It lists the order among the open ones, which it may do sooner than find it."""
+        truth = life.truth
+        listed = truth.listed and truth.arrived and not truth.forgotten
+        return (self.finds(life) or listed) and not truth.ended
 
     def held(self, symbol: str) -> Decimal:
         """The whole position."""

@@ -102,6 +102,7 @@ class Lives(RuleBasedStateMachine):
         self.venue = ModelledVenue(self.model)
         self.final: dict[str, str] = {}
         self.count = 0
+        self.behind_ms = 0  # of the exchange's clock
 
     def _opened(self) -> Journal:
         return Journal.open(Path(self.folder.name) / "journal.sqlite", self.clock)
@@ -109,9 +110,10 @@ class Lives(RuleBasedStateMachine):
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(coroutine)
 
-    @initialize(tells=st.booleans())
-    def begin(self, tells: bool) -> None:
+    @initialize(tells=st.booleans(), behind_ms=st.sampled_from((0, 2_000)))
+    def begin(self, tells: bool, behind_ms: int) -> None:
         self.model.tells_client_ids = tells
+        self.behind_ms = behind_ms
         self.model.now_ms = START_MS
 
     def _some(self, pick: int, *states: str) -> Life | None:
@@ -129,10 +131,10 @@ class Lives(RuleBasedStateMachine):
     @rule(
         symbol=st.sampled_from(SYMBOLS),
         side=st.sampled_from(Side),
-        reply=st.sampled_from(("lost", "lost", "answered", "none")),
-        hidden=st.booleans(),
+        reply=st.sampled_from(("lost", "lost on the way back", "answered", "none")),
+        hidden=st.sampled_from(("", "", "wholly", "listed")),
     )
-    def send(self, symbol: str, side: Side, reply: str, hidden: bool) -> None:
+    def send(self, symbol: str, side: Side, reply: str, hidden: str) -> None:
         self.count += 1
         number = self.count
         request = order(
@@ -148,11 +150,36 @@ class Lives(RuleBasedStateMachine):
             request.client_id, symbol, side.sign, QUANTITY, self.model.now_ms, external
         )
         last = len([o for o in self.model.lives.values() if o.state == "sending"]) - 1
-        if reply == "lost":
-            self.lost(last)
-        elif reply == "answered":
+        if reply in ("lost on the way back", "answered"):
             self.arrives(len(self._in_doubt()) - 1, hidden)
+        if reply == "answered":
             self.answered(last)
+        elif reply != "none":
+            self.lost(last)
+
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        side=st.sampled_from(Side),
+        share=st.sampled_from((3, 10)),
+        shown=st.booleans(),
+    )
+    def comes_and_goes(self, symbol: str, side: Side, share: int, shown: bool) -> None:
+        """Sent, filled in part and over, and forgotten, before anything is heard of it."""
+        before = set(self.model.lives)
+        self.send(symbol, side, "lost on the way back", "")
+        for client_id in set(self.model.lives) - before:
+            life = self.model.lives[client_id]
+            self._fill(life, share, shown)
+            life.truth.ended = life.truth.ended or "canceled"
+            life.truth.forgotten = True
+
+    @rule(symbol=st.sampled_from(SYMBOLS), side=st.sampled_from(Side), arrived=st.booleans())
+    def dies_sending(self, symbol: str, side: Side, arrived: bool) -> None:
+        """The engine dies with an order on its way."""
+        self.send(symbol, side, "none", "")
+        if arrived and self._has("sending"):
+            self.arrives(len(self._in_doubt()) - 1, "")
+        self.crash_and_restart()
 
     @precondition(lambda self: self.model.lives)
     @rule(pick=st.integers(0, 9))
@@ -218,20 +245,23 @@ class Lives(RuleBasedStateMachine):
         self.model.now_ms = self.clock.now_ms()
 
     @precondition(lambda self: self._has("sending", "unknown"))
-    @rule(pick=st.integers(0, 9), hidden=st.booleans())
-    def arrives(self, pick: int, hidden: bool) -> None:
+    @rule(pick=st.integers(0, 9), hidden=st.sampled_from(("", "", "wholly", "listed")))
+    def arrives(self, pick: int, hidden: str) -> None:
         found = self._in_doubt()
         life = found[pick % len(found)]
         if self.model.now_ms - life.sent_ms <= 30_000 and not life.truth.arrived:
             life.truth.arrived = True
-            life.truth.hidden_until_ms = life.sent_ms + 59_000 if hidden else 0
+            life.truth.hidden_until_ms = life.sent_ms + 120_000 if hidden else 0
+            life.truth.listed = hidden == "listed"
 
     @precondition(lambda self: self._open(0))
     @rule(pick=st.integers(0, 9), share=st.sampled_from((3, 7, 10)), shown=st.booleans())
     def fills(self, pick: int, share: int, shown: bool) -> None:
         life = self._open(pick)
-        if life is None:
-            return
+        if life is not None:
+            self._fill(life, share, shown)
+
+    def _fill(self, life: Life, share: int, shown: bool) -> None:
         truth = life.truth
         quantity = min(Decimal(share), life.quantity - truth.filled)
         trade = Trade(
@@ -239,7 +269,7 @@ class Lives(RuleBasedStateMachine):
             life.client_id,
             life.symbol,
             life.sign * quantity,
-            self.model.now_ms,
+            self.model.now_ms - self.behind_ms,
             shown,
         )
         self.model.trades.append(trade)
