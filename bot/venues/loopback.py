@@ -133,6 +133,7 @@ def client(
     if key is not None and secret is not None:
         settings |= {"apiKey": key, "secret": secret}
     exchange = library.binanceusdm(settings)
+    exchange.timeout_on_exit = 0  # it waits for ends of TLS, of which there is none here
     # ccxt picks the USD-M error table by the real host name, which this is not.
     exchange.exceptions["exact"].update(exchange.exceptions["linear"]["exact"])
     if now_ms is not None:
