@@ -1,6 +1,7 @@
 """Orders of the simulated exchange: taken, changed, ended, looked up."""
 
 from decimal import Decimal
+from typing import Unpack
 
 from bot.trading.orders import Side
 from bot.venues.sim import history
@@ -48,35 +49,23 @@ class OrderDesk(ExchangeCore):
         account: SimAccount,
         symbol: str,
         *,
-        order_id: int | None = None,
-        client_id: str | None = None,
         side: Side,
         quantity: Decimal,
         price: Decimal,
+        **which: Unpack[history.OrderIds],
     ) -> SimOrder:
         """Change price and quantity of an open limit order."""
         self.expire_countdowns()
         return self._entry.amend(
-            account,
-            symbol,
-            order_id=order_id,
-            client_id=client_id,
-            side=side,
-            quantity=quantity,
-            price=price,
+            account, symbol, side=side, quantity=quantity, price=price, **which
         )
 
     def cancel(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        client_id: str | None = None,
+        self, account: SimAccount, symbol: str, **which: Unpack[history.OrderIds]
     ) -> SimOrder:
         """End an open order; -2011 when there is none."""
         self.expire_countdowns()
-        return self._entry.cancel(account, symbol, order_id=order_id, client_id=client_id)
+        return self._entry.cancel(account, symbol, **which)
 
     def expire(self, account: SimAccount, order_id: int) -> SimOrder:
         """The exchange itself ends an open order."""
@@ -99,16 +88,11 @@ class OrderDesk(ExchangeCore):
             account.countdowns[symbol] = self.clock.now_ms() + countdown_ms
 
     def find_order(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        client_id: str | None = None,
+        self, account: SimAccount, symbol: str, **which: Unpack[history.OrderIds]
     ) -> SimOrder:
         """The order by its id, or the newest with that client id; -2013 when there is none."""
         self.expire_countdowns()
-        return history.find_order(account, self._markets[symbol].symbol, order_id, client_id)
+        return history.find_order(account, self._markets[symbol].symbol, **which)
 
     def open_orders(self, account: SimAccount, symbol: str | None = None) -> list[SimOrder]:
         """Open orders of one symbol or all, oldest first."""
@@ -116,58 +100,25 @@ class OrderDesk(ExchangeCore):
         return account.open_orders(None if symbol is None else self._markets[symbol].symbol)
 
     def all_orders(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 500,
+        self, account: SimAccount, symbol: str, **window: Unpack[history.OrderWindow]
     ) -> list[SimOrder]:
-        """Orders in any state, oldest first."""
+        """Orders in any state, oldest first; at most 500 unless ``limit`` says otherwise."""
         self.expire_countdowns()
-        return history.all_orders(
-            account,
-            self._markets[symbol].symbol,
-            order_id=order_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            limit=limit,
-        )
+        return history.all_orders(account, self._markets[symbol].symbol, **window)
 
     def trades(
-        self,
-        account: SimAccount,
-        symbol: str,
-        *,
-        order_id: int | None = None,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        from_id: int | None = None,
-        limit: int = 500,
+        self, account: SimAccount, symbol: str, **window: Unpack[history.TradeWindow]
     ) -> list[SimTrade]:
-        """Executions, oldest first."""
-        return history.trades(
-            account,
-            self._markets[symbol].symbol,
-            order_id=order_id,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            from_id=from_id,
-            limit=limit,
-        )
+        """Executions, oldest first; at most 500 unless ``limit`` says otherwise."""
+        return history.trades(account, self._markets[symbol].symbol, **window)
 
     def income(
         self,
         account: SimAccount,
         symbol: str | None = None,
         type_: IncomeType | None = None,
-        *,
-        start_ms: int | None = None,
-        end_ms: int | None = None,
-        limit: int = 100,
+        **window: Unpack[history.Window],
     ) -> list[IncomeEntry]:
-        """Changes of the wallet, oldest first."""
+        """Changes of the wallet, oldest first; at most 100 unless ``limit`` says otherwise."""
         wanted = None if symbol is None else self._markets[symbol].symbol
-        return history.income(account, wanted, type_, start_ms=start_ms, end_ms=end_ms, limit=limit)
+        return history.income(account, wanted, type_, **window)

@@ -92,8 +92,8 @@ class OrderEntry:
         account: SimAccount,
         symbol: str,
         *,
-        order_id: int | None,
-        client_id: str | None,
+        order_id: int | None = None,
+        client_id: str | None = None,
         side: Side,
         quantity: Decimal,
         price: Decimal,
@@ -142,7 +142,12 @@ class OrderEntry:
         return self._matcher.take(changed, price)
 
     def cancel(
-        self, account: SimAccount, symbol: str, *, order_id: int | None, client_id: str | None
+        self,
+        account: SimAccount,
+        symbol: str,
+        *,
+        order_id: int | None = None,
+        client_id: str | None = None,
     ) -> SimOrder:
         """End an open order.
 

@@ -1,7 +1,7 @@
 """Queries over what an account did, with the exchange's own paging rules."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.errors import Code, reject
@@ -10,11 +10,34 @@ from bot.venues.sim.records import IncomeEntry, IncomeType, SimOrder, SimTrade
 Record = TypeVar("Record", SimOrder, SimTrade, IncomeEntry)
 
 
+class OrderIds(TypedDict, total=False):
+    """Which order: by its id, or by the client's."""
+
+    order_id: int | None
+    client_id: str | None
+
+
+class Window(TypedDict, total=False):
+    """Which part of a history, and how much of it at the most."""
+
+    start_ms: int | None
+    end_ms: int | None
+    limit: int
+
+
+class OrderWindow(Window, total=False):
+    order_id: int | None
+
+
+class TradeWindow(OrderWindow, total=False):
+    from_id: int | None
+
+
 def find_order(
     account: SimAccount,
     symbol: str,
-    order_id: int | None,
-    client_id: str | None,
+    order_id: int | None = None,
+    client_id: str | None = None,
     missing: Code = Code.NO_SUCH_ORDER,
 ) -> SimOrder:
     """The order by its id, or the newest one with that client id.
