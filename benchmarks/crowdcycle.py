@@ -19,16 +19,8 @@ import aiohttp
 from ccxt.async_support.base.exchange import Exchange
 from yarl import URL
 
-from benchmarks.crowd import (
-    BOT,
-    HEDGER,
-    HELD,
-    IN_SECTOR,
-    LISTED,
-    credentials,
-    open_crowd,
-    settings_values,
-)
+from benchmarks.crowd import HELD, LISTED, open_crowd
+from benchmarks.crowd_accounts import BOT, HEDGER, IN_SECTOR, credentials, settings_values
 from benchmarks.measure import DisagreementError, Effort, Line, Pairs
 from bot.clock import SystemClock
 from bot.cycle import Engine

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from benchmarks.crowd import HEDGER, symbol
+from benchmarks.crowd_accounts import HEDGER, symbol
 from bot.clock import SimulatedClock
 from bot.feeds.tape import DAY_MS
 from bot.journal.journal import Journal

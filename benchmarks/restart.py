@@ -1,7 +1,5 @@
 """From starting a process to an engine that is ready, on a journal of a million rows with 200 open
 orders at the venue, against the same on a journal that does not exist yet.
-
-``python -m benchmarks.restart HOST FOLDER ACCOUNT`` is one such start; it prints what it found.
 """
 
 import asyncio
@@ -17,7 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.crowd import BOT, HEDGER, NEWCOMER, credentials, open_crowd, settings_values, symbol
+from benchmarks.crowd import open_crowd
+from benchmarks.crowd_accounts import HEDGER, NEWCOMER, credentials, symbol
 from benchmarks.measure import DisagreementError, Effort, Line, Pairs
 from benchmarks.oldjournal import BulkJournal, write_old_journal
 
@@ -145,6 +144,7 @@ def run(effort: Effort) -> Iterator[Line]:
             "p99 s": round(sorted(ours)[-1 - len(ours) // 100], 2),
             "median s after imports": round(median(one["ready_s"] for one in told), 2),
             "most s after imports": round(max(one["ready_s"] for one in told), 2),
+            "processor s": round(median(one["cpu_all_s"] for one in told), 2),
             "processor s after imports": round(median(one["cpu_s"] for one in told), 2),
             "requests": round(median(one["requests"] for one in told)),
             "journal MB": round(size / 1e6),
@@ -167,7 +167,7 @@ def _require_known(found: dict[str, Any], scene: _Scene) -> None:
 
 def _start(host: str, folder: Path, hedger: str) -> tuple[float, dict[str, Any]]:
     """Seconds until a new process is ready, and what it says."""
-    command = [sys.executable, "-m", "benchmarks.restart", host, str(folder), hedger]
+    command = [sys.executable, "-m", "benchmarks.restart_once", host, str(folder), hedger]
     root = Path(__file__).resolve().parents[1]
     start = time.perf_counter()
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -179,47 +179,3 @@ def _start(host: str, folder: Path, hedger: str) -> tuple[float, dict[str, Any]]
     if process.returncode:
         raise DisagreementError(f"restart: the engine did not come up in {folder}")
     return seconds, json.loads(line)
-
-
-async def _ready(host: str, folder: Path, hedger: str = HEDGER) -> dict[str, Any]:
-    from ccxt.async_support.base.exchange import Exchange
-
-    from bot.clock import SystemClock
-    from bot.logs import silent_log
-    from bot.wiring import Surroundings, open_engine
-    from config.load import settings_from
-
-    requests = [0]
-    plain = Exchange.fetch
-
-    async def counted(*arguments: Any, **named: Any) -> Any:
-        requests[0] += 1
-        return await plain(*arguments, **named)
-
-    Exchange.fetch = counted
-    clock = SystemClock()
-    start, cpu = time.perf_counter(), time.process_time()
-    settings = settings_from(settings_values(host, folder, hedger), where="benchmark", base=folder)
-    around = Surroundings(clock, credentials={name: credentials(name) for name in (BOT, hedger)})
-    async with open_engine(settings, around, silent_log(clock)) as engine:
-        ready_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
-        journal = engine._parts.journal
-        states: dict[str, int] = {}
-        for row in journal.unresolved_orders():
-            states[row.state.value] = states.get(row.state.value, 0) + 1
-        problems = journal.events(kind="recovered")[-1].document["problems"]
-        found = {
-            "ready_s": ready_s,
-            "cpu_s": cpu_s,
-            "requests": requests[0],
-            "states": states,
-            "problems": problems,
-            "as_booked": (await engine.venue.account()).base_quantity
-            == journal.own_positions(hedger),
-        }
-        print(json.dumps(found), flush=True)
-    return found
-
-
-if __name__ == "__main__":
-    asyncio.run(_ready(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

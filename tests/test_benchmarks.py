@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.crowd import HEDGER
+from benchmarks.crowd_accounts import HEDGER
 from benchmarks.measure import (
     DisagreementError,
     Effort,

@@ -2,6 +2,7 @@
 
 import json as json_text
 import sys
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from bot.feeds.live_bars import Progress
+    from bot.logs import Logger
     from config.settings import Settings
 
 
@@ -37,7 +39,7 @@ def run(
     settings = engine_settings(config)
     if live and settings.mode != "live":
         raise UsageError(f"--live: mode is {settings.mode} in {config}; set mode: live there first")
-    order = _Order(settings, account, cycles)
+    order = _Order(settings, config, account, cycles)
     if not json:
         asyncio.run(_watch(order, config))
         return
@@ -50,6 +52,7 @@ class _Order:
     """What was asked for on the command line."""
 
     settings: "Settings"
+    config: Path
     account: str | None
     cycles: int | None
 
@@ -94,12 +97,37 @@ async def _cycles(
     from bot.logs import LOG_NAME, open_log
 
     with quick_imports():
+        import strategies.minimum_risk  # noqa: F401 - only to have what strategies need loaded
         from bot.runner import run_cycles
         from bot.wiring import Surroundings, open_engine
     settings, clock = order.settings, SystemClock()
     log = open_log(settings.state_dir / LOG_NAME, clock, echo=sys.stderr, echo_level=echo_level)
     around = Surroundings(clock=clock, live_account=order.account, on_backfill=on_backfill)
-    async with open_engine(settings, around, log) as engine:
+    async with open_engine(settings, around, log) as engine, _api(order, log):
         every_ms = settings.hedge.monitor_every_ms
         async for record in run_cycles(engine, clock, every_ms, order.cycles):
             yield record.document()
+
+
+@asynccontextmanager
+async def _api(order: _Order, log: "Logger") -> "AsyncIterator[None]":
+    """The server for bots, where the config wants it, in a process of its own.
+
+    Raises:
+        ConfigError: there is no token for it.
+    """
+    import asyncio
+
+    if not order.settings.api.enabled:
+        yield
+        return
+    from bot.api.child import ApiChild
+    from config.api import find_token
+
+    find_token(order.settings.api)
+    task = asyncio.create_task(ApiChild(order.config, log).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
