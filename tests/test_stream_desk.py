@@ -13,7 +13,7 @@ from bot.logs import silent_log
 from bot.records.cycle import CycleRecord, CycleStatus, OrderRecord
 from bot.trading.orders import Side
 from bot.venues.streams.desk import CLOCKS_MS, StreamDesk
-from bot.venues.streams.inbox import Health, StreamInbox
+from bot.venues.streams.inbox import CONFIRM_MS, Health, StreamInbox
 from bot.venues.streams.news import TradeNews
 from bot.venues.streams.watched import WatchedAccount
 from tests.execute_scene import ACCOUNT, FET, account, acknowledged, fill, order, send
@@ -40,7 +40,8 @@ def test_an_order_from_before_a_cut_is_expected_of_no_stream(
         desk.cycle_begins()
         desk.cycle_ended(CycleRecord("c2", "", NOW_MS, CycleStatus.NO_HEDGE, "", equity_usd=1.0))
         assert inbox.health(NOW_MS) is Health.LIVE
-        assert inbox.health(NOW_MS + MUTE_MS + 1) is health
+        assert inbox.health(NOW_MS + MUTE_MS + 1) is Health.LIVE
+        assert inbox.health(NOW_MS + MUTE_MS + 1 + CONFIRM_MS) is health
 
 
 @dataclass
@@ -71,10 +72,11 @@ class Found:
         return self.inbox.take_in(news, now_ms)
 
     def after(self, milliseconds: int) -> Health:
-        """The stream's health then; the exchange is at work, and pings are answered."""
-        self.clock.advance_to(self.clock.now_ms() + milliseconds)
-        self.inbox.heartbeat(self.clock.now_ms())
-        self.inbox.exchange_moved(self.clock.now_ms())
+        """The stream's health then, and confirmed; the exchange works, and pings are answered."""
+        for step_ms in (milliseconds, CONFIRM_MS):
+            self.clock.advance_to(self.clock.now_ms() + step_ms)
+            self.inbox.heartbeat(self.clock.now_ms())
+            self.inbox.exchange_moved(self.clock.now_ms())
         return self.inbox.health(self.clock.now_ms())
 
 
@@ -97,7 +99,7 @@ def test_what_an_earlier_cycles_order_filled_is_expected_once_rest_tells_of_it(
 ) -> None:
     found.books(NOW_MS + 30_000)
     found.cycle()
-    assert found.after(MUTE_MS) is Health.LIVE
+    assert found.after(MUTE_MS - CONFIRM_MS) is Health.LIVE
     assert found.after(1) is Health.MUTE
 
 

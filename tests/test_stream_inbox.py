@@ -3,6 +3,7 @@
 import random
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from bot.trading.orders import OrderState, Side
 from bot.venues.sim.errors import VenueReject
 from bot.venues.sim.records import TimeInForce
 from bot.venues.streams.from_exchange import news_of
-from bot.venues.streams.inbox import Health, StreamInbox, trade_key
+from bot.venues.streams.inbox import CONFIRM_MS, Health, StreamInbox, trade_key
 from bot.venues.streams.news import (
     MarginNews,
     MoneyNews,
@@ -42,6 +43,12 @@ def live() -> StreamInbox:
     inbox.connected(0)
     inbox.reconciled(inbox.reconciling())
     return inbox
+
+
+def twice(inbox: StreamInbox, at_ms: int) -> Health:
+    """Its health when it has been looked at, and once more as much later as muteness takes."""
+    inbox.health(at_ms)
+    return inbox.health(at_ms + CONFIRM_MS)
 
 
 def test_it_is_believed_only_after_a_reconciliation_that_began_since_it_stands() -> None:
@@ -78,9 +85,9 @@ def test_silence_is_muteness_only_while_the_exchange_is_at_work() -> None:
     inbox = live()
     assert inbox.health(10 * MUTE_MS) is Health.LIVE  # nothing says that anything happened
     inbox.exchange_moved(10 * MUTE_MS)
-    assert inbox.health(10 * MUTE_MS) is Health.MUTE
-    inbox.heartbeat(10 * MUTE_MS + 1)
-    assert inbox.health(10 * MUTE_MS + 1) is Health.GAP  # what it kept back is not known
+    assert twice(inbox, 10 * MUTE_MS) is Health.MUTE
+    inbox.heartbeat(10 * MUTE_MS + CONFIRM_MS)
+    assert inbox.health(10 * MUTE_MS + CONFIRM_MS) is Health.GAP  # what it kept back is not known
     inbox.reconciled(inbox.reconciling())
     inbox.exchange_moved(11 * MUTE_MS)
     assert inbox.health(11 * MUTE_MS) is Health.LIVE
@@ -90,8 +97,8 @@ def test_a_heartbeat_does_not_make_up_for_what_is_not_told() -> None:
     inbox = live()
     inbox.expect("h1a", 1_000)
     inbox.heartbeat(1_000 + MUTE_MS)
-    assert inbox.health(1_000 + MUTE_MS) is Health.LIVE
-    assert inbox.health(1_001 + MUTE_MS) is Health.MUTE
+    assert twice(inbox, 1_000 + MUTE_MS - CONFIRM_MS) is Health.LIVE
+    assert twice(inbox, 1_001 + MUTE_MS) is Health.MUTE
     inbox.reconciled(inbox.reconciling())
     inbox.heartbeat(9_000)
     assert inbox.health(9_000) is Health.MUTE
@@ -107,7 +114,7 @@ def test_looking_by_rest_again_and_again_does_not_excuse_a_stream() -> None:
     for at_ms in range(1_000, 1_000 + MUTE_MS, 500):
         inbox.heartbeat(at_ms)
         inbox.reconciled(inbox.reconciling())
-    assert inbox.health(1_001 + MUTE_MS) is Health.MUTE
+    assert twice(inbox, 1_001 + MUTE_MS) is Health.MUTE
 
 
 def test_what_was_told_before_rest_told_it_is_not_waited_for() -> None:
@@ -116,9 +123,28 @@ def test_what_was_told_before_rest_told_it_is_not_waited_for() -> None:
     inbox.take_in(trade(1, 50), 50)
     inbox.expect("h1a", 60)
     inbox.expect(trade_key(FET, "1"), 60)
-    assert inbox.health(60 + 2 * MUTE_MS) is Health.LIVE
+    assert twice(inbox, 60 + 2 * MUTE_MS) is Health.LIVE
     inbox.expect(trade_key(FET, "2"), 70)
-    assert inbox.health(71 + MUTE_MS) is Health.MUTE
+    assert twice(inbox, 71 + MUTE_MS) is Health.MUTE
+
+
+@pytest.mark.parametrize("expected", [False, True])
+def test_an_engine_that_stood_still_reads_first_what_came_in_meanwhile(expected: bool) -> None:
+    """Looks come before the news that have waited on the line, however long they have."""
+    inbox, woken_ms = live(), 20 * MUTE_MS
+    if expected:
+        inbox.expect("h1a", 1_000)
+    for late_ms in (0, 1, 400):
+        inbox.exchange_moved(woken_ms + late_ms)
+        assert inbox.health(woken_ms + late_ms) is Health.LIVE
+    inbox.heartbeat(woken_ms + 500)
+    inbox.take_in(order(OrderState.LIVE, "0", woken_ms), woken_ms + 500)
+    assert twice(inbox, woken_ms + CONFIRM_MS) is Health.LIVE
+    assert inbox.counts.mutes == 0
+    # What was suspected then is forgotten: the next silence is judged for itself.
+    inbox.exchange_moved(2 * woken_ms)
+    assert inbox.health(2 * woken_ms) is Health.LIVE
+    assert inbox.health(2 * woken_ms + CONFIRM_MS) is Health.MUTE
 
 
 def test_an_expired_key_needs_a_new_connection() -> None:
@@ -138,8 +164,8 @@ def test_a_clock_that_is_set_back_neither_hides_muteness_nor_makes_it_up() -> No
     inbox.reconciled(inbox.reconciling())
     inbox.expect("h1a", 1_000_000)
     inbox.exchange_moved(400_000)
-    assert inbox.health(400_000) is Health.LIVE
-    assert inbox.health(400_001 + MUTE_MS) is Health.MUTE
+    assert twice(inbox, 400_000) is Health.LIVE
+    assert twice(inbox, 400_001 + MUTE_MS) is Health.MUTE
 
 
 def test_duplicates_and_what_comes_late_change_nothing() -> None:
@@ -330,7 +356,8 @@ def test_what_is_lost_without_a_sign_shows_as_muteness_once_rest_tells(seed: int
             line.inbox.expect(trade_key(one.symbol, str(one.trade_id)), line.now_ms)
     line.flush()
     complete = line.truth()[1] == line.trades
-    later_ms = line.now_ms + MUTE_MS + 1
+    line.inbox.health(line.now_ms + MUTE_MS + 1)
+    later_ms = line.now_ms + MUTE_MS + 1 + CONFIRM_MS
     if line.inbox.health(later_ms) is Health.LIVE:
         assert complete
     assert complete or line.inbox.must_reconcile(later_ms)

@@ -12,7 +12,7 @@ from bot.clock import SimulatedClock
 from bot.feeds.live_prices import LivePrices
 from bot.feeds.streamed import StreamedFeed, StreamRules
 from bot.ports import Quote
-from bot.venues.streams.inbox import StreamInbox
+from bot.venues.streams.inbox import CONFIRM_MS, StreamInbox
 from tests.sim_scene import FET, START_MS, TAO, Scene
 
 MARK_MS, READ_MS = 1_500, 30_000
@@ -98,7 +98,8 @@ async def test_nothing_is_taken_from_a_stream_that_is_not_believed() -> None:
     assert desk.rest.asked == 3
     assert (await desk.feed.quotes([FET]))[FET].mark == 1.1
     desk.later(1_000)
-    desk.inbox.exchange_moved(desk.clock.now_ms() + 5_001)  # others speak, this one does not
+    for later_ms in (5_001, 5_001 + CONFIRM_MS):  # others speak, this one does not
+        desk.inbox.exchange_moved(desk.clock.now_ms() + later_ms)
     await desk.feed.quotes([FET])
     assert desk.rest.asked == 4
 

@@ -119,8 +119,8 @@ async def test_a_stream_that_keeps_quiet_is_found_out_by_what_rest_tells(tmp_pat
         await asyncio.sleep(2.3)
         here.poke()  # a cycle reads prices by REST, which proves that the exchange is at work
         await here.cycles(count + 1)
-        await here.until(lambda: here.state("market") == "mute")
+        await here.until(lambda: here.story("market")[-1] == "mute")
+        assert here.state("market") == "mute"
         assert here.records[-1].equity_usd is not None
     assert "mute" in here.story("user")
     assert here.story("user")[-1] == "live"
-    assert here.story("market")[-1] == "mute"

@@ -33,6 +33,9 @@ from bot.venues.streams.seen import Seen
 WAITING_NEWS: Final = 10_000
 """More than that, not taken by anybody, is dropped, and asks for a reconciliation instead."""
 _EXPECTED: Final = 1_000
+CONFIRM_MS: Final = 1_000
+"""A stream that seems mute must still seem so this much later: after a while in which the engine
+itself stood still, what had come in is read only then."""
 
 
 def trade_key(symbol: str, trade_id: str) -> str:
@@ -86,6 +89,7 @@ class StreamInbox:
     _expired: bool = False
     _mute: bool = False
     _untold: bool = False
+    _suspect_ms: int | None = None
     _epoch: int = 0
     _reconciled_epoch: int | None = None
     _sign_ms: int = 0
@@ -101,6 +105,7 @@ class StreamInbox:
         self.counts.connections += 1
         self._connected = True
         self._expired = self._mute = self._untold = False
+        self._suspect_ms = None
         self._expected.clear()
         self._sign_ms = self._moved_ms = self._whole_ms = at_ms
         self._epoch += 1
@@ -125,6 +130,7 @@ class StreamInbox:
     def heartbeat(self, at_ms: int) -> None:
         """A sign of life without content; it does not make up for what was not told."""
         self._sign_ms = at_ms
+        self._suspected(at_ms)
         if not self._untold:
             self._speaks(at_ms)
 
@@ -158,6 +164,7 @@ class StreamInbox:
             self._note_told(news.client_id)
         elif isinstance(news, TradeNews):
             self._note_told(trade_key(news.symbol, news.trade_id))
+        self._suspected(at_ms)
         if not self._expected:
             self._speaks(at_ms)
         if not self._seen.is_new(news):
@@ -228,14 +235,28 @@ class StreamInbox:
         """Find out whether it has gone mute."""
         if not self._connected or self._mute:
             return
-        silent = self._moved_ms - self._sign_ms > self.mute_ms
-        oldest = next(iter(self._expected.items()), None)
-        if oldest is not None and oldest[1] > now_ms:  # a clock that was set back
+        oldest = next(iter(self._expected.values()), now_ms)
+        if oldest > now_ms:  # a clock that was set back
             self._expected = OrderedDict.fromkeys(self._expected, now_ms)
-        untold = oldest is not None and now_ms - oldest[1] > self.mute_ms
-        if silent or untold:
-            self.counts.mutes += 1
-            self._mute, self._untold = True, untold
-            self._epoch += 1
-            what = "what REST tells" if untold else "anything"
-            self.reason = f"it does not tell {what} while the exchange is at work"
+        since_ms = self._suspected(now_ms)
+        if since_ms is None or now_ms - since_ms < CONFIRM_MS:
+            return
+        self.counts.mutes += 1
+        self._mute, self._untold = True, self._keeps_back(now_ms)
+        self._epoch += 1
+        what = "what REST tells" if self._untold else "anything"
+        self.reason = f"it does not tell {what} while the exchange is at work"
+
+    def _suspected(self, now_ms: int) -> int | None:
+        """Since when it has seemed mute without a break; None where it does not."""
+        silent = self._moved_ms - self._sign_ms > self.mute_ms
+        if not (silent or self._keeps_back(now_ms)):
+            self._suspect_ms = None
+        elif self._suspect_ms is None or self._suspect_ms > now_ms:
+            self._suspect_ms = now_ms
+        return self._suspect_ms
+
+    def _keeps_back(self, now_ms: int) -> bool:
+        """It should have told something long ago."""
+        oldest = next(iter(self._expected.values()), now_ms)
+        return now_ms - oldest > self.mute_ms
