@@ -9,6 +9,9 @@ from typing import Any
 from bot.ports import Clock, PositionSource
 from bot.sources.account import AccountSource
 from bot.sources.file import FileSource
+from bot.sources.freqtrade.opening import open_freqtrade
+from bot.sources.freqtrade.source import Tell
+from bot.sources.pushed import PushedSource
 from bot.streaming import Access, StreamBuilder
 from bot.venues.clients import make_client
 from bot.venues.remembering import SourceVenue
@@ -16,6 +19,9 @@ from config.secrets import Credentials, need_credentials
 from config.settings import Settings
 from config.sources import AccountSource as AccountSettings
 from config.sources import FileSource as FileSettings
+from config.sources import Source
+from config.sources_freqtrade import FreqtradeSource as FreqtradeSettings
+from config.sources_pushed import PushedSource as PushedSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,17 @@ def cache_dir(settings: Settings, around: Surroundings) -> Path | None:
 
 
 def open_source(
-    item: AccountSettings | FileSettings,
+    item: Source,
+    settings: Settings,
     around: Surroundings,
     stack: AsyncExitStack,
     streams: StreamBuilder | None = None,
+    *,
+    tell: Tell = lambda _event, _facts: None,
 ) -> PositionSource:
     """A source of positions, closed with ``stack`` and listened to by ``streams``.
+
+    ``tell`` journals and logs what a source has to say beside positions.
 
     Raises:
         ConfigError: its key is missing or unusable.
@@ -81,6 +92,20 @@ def open_source(
     max_age_ms = round(item.max_age_seconds * 1000)
     if isinstance(item, FileSettings):
         return FileSource(item.name, item.path, max_age_ms)
+    if isinstance(item, FreqtradeSettings):
+        return open_freqtrade(item, around.clock, stack, streams, tell)
+    if isinstance(item, PushedSettings):
+        return PushedSource(item.name, settings.state_dir, max_age_ms)
+    assert isinstance(item, AccountSettings)
+    return _open_account(item, around, stack, streams)
+
+
+def _open_account(
+    item: AccountSettings,
+    around: Surroundings,
+    stack: AsyncExitStack,
+    streams: StreamBuilder | None,
+) -> PositionSource:
     if around.credentials is not None:
         key = around.credentials[item.account_name]
     else:
@@ -92,7 +117,7 @@ def open_source(
         now_ms=around.clock.now_ms if around.simulated else None,
     )
     venue = SourceVenue(client, item.account_name, around.clock)
-    source = AccountSource(item.name, venue, max_age_ms)
+    source = AccountSource(item.name, venue, round(item.max_age_seconds * 1000))
     if streams is not None:
         streams.watch_bot(item.name, Access(item.exchange, item.urls_host, key), venue)
     stack.push_async_callback(source.close)

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from bot.assembly import Doors, engine_parts
 from bot.clock import SimulatedClock
@@ -28,6 +29,7 @@ from bot.policy import policy_of
 from bot.ports import MarketData, Venue
 from bot.records.cycle import iso_utc
 from bot.sources.book import BookSource
+from bot.sources.freqtrade.source import FreqtradeSource, require_futures
 from bot.streaming import Access, StreamBuilder
 from bot.surroundings import Surroundings, cache_dir, hedge_credentials, open_client, open_source
 from bot.venues.capabilities import require_tradable
@@ -174,7 +176,17 @@ async def _engine(
     streams: StreamBuilder | None = None,
 ) -> Engine:
     market, venue = await _market_and_venue(settings, around, journal, log, stack, streams=streams)
-    sources = [open_source(item, around, stack, streams) for item in settings.sources]
+
+    def tell(event: str, facts: Mapping[str, Any]) -> None:
+        log.info(event, **facts)
+        journal.record_event(event, facts)
+
+    sources = [
+        open_source(item, settings, around, stack, streams, tell=tell) for item in settings.sources
+    ]
+    for source in sources:
+        if isinstance(source, FreqtradeSource):
+            await require_futures(source)
     doors = Doors(market, venue, sources, None if streams is None else streams.desk)
     return Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
 

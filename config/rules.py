@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from config.api import is_loopback
 from config.errors import ConfigError
 from config.explain import Problem
 from config.settings import Settings
@@ -36,6 +37,22 @@ def _names_differ(s: Settings) -> Iterator[Problem]:
                 f"a name of its own, sources[{first[source.name]}] has this one",
             )
         first.setdefault(source.name, i)
+
+
+def _api_is_safe(s: Settings) -> Iterator[Problem]:
+    api = s.api
+    if (api.certificate_file is None) != (api.certificate_key_file is None):
+        missing = "certificate_file" if api.certificate_file is None else "certificate_key_file"
+        yield Problem(
+            f"api.{missing}", "missing", "certificate_file and certificate_key_file go together"
+        )
+    elif not is_loopback(api.host) and api.certificate_file is None:
+        yield Problem(
+            "api.host",
+            value_text(api.host),
+            "127.0.0.1, ::1 or localhost; elsewhere only with certificate_file and "
+            "certificate_key_file",
+        )
 
 
 def _series_names_differ(s: Settings) -> Iterator[Problem]:
@@ -252,4 +269,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _own_legs_are_shorts,
     _enough_history,
     _strategy_is_there,
+    _api_is_safe,
 )

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from config.api import Api, EntryCheckSettings
 from config.calendar import Calendar
 from config.caps import Caps
 from config.controls import Controls
@@ -72,5 +73,7 @@ class Settings(Strict):
     costs: Costs = Costs()
     ownership: OwnershipSettings = OwnershipSettings()
     streams: Streams = Streams()
+    api: Api = Api()
+    entry_check: EntryCheckSettings = EntryCheckSettings()
     data: Data = Data()
     log: Log = Log()

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.fields import FilePath, Name, Note, Strict, UrlsHost
+from config.sources_freqtrade import FreqtradeSource
+from config.sources_pushed import PushedSource
 from config.venue import Access, Exchange
 
 Age = Annotated[float, Field(ge=1, le=86_400), Note(unit="seconds")]
@@ -50,10 +52,10 @@ class FileSource(Strict):
 
 
 Source = Annotated[
-    AccountSource | FileSource,
+    AccountSource | FileSource | FreqtradeSource | PushedSource,
     Field(discriminator="kind"),
     Note(
-        "a mapping with kind (account or file), name and more",
-        later=("freqtrade", "hummingbot", "nautilus", "passivbot", "pushed"),
+        "a mapping with kind (account, file, freqtrade or pushed), name and more",
+        later=("hummingbot", "nautilus", "passivbot"),
     ),
 ]

@@ -120,23 +120,30 @@ WRONG_ROOMS = {
     ),
     "source as text": (
         sources("[positions.json]"),
-        'sources[0]: "positions.json" — a mapping with kind (account or file), name and more',
+        'sources[0]: "positions.json" — a mapping with kind (account, file, freqtrade or pushed), '
+        "name and more",
     ),
     "source without kind": (
         sources("[{name: a, path: p}]"),
-        "sources[0].kind: missing — one of: account, file",
-    ),
-    "freqtrade is not there yet": (
-        sources('[{kind: freqtrade, name: bot-a, url: "http://127.0.0.1:8080"}]'),
-        'sources[0].kind: "freqtrade" — not available in this version; available: account, file',
+        "sources[0].kind: missing — one of: account, file, freqtrade, pushed",
     ),
     "hummingbot is not there yet": (
         sources("[{kind: hummingbot, name: bot-a}]"),
-        'sources[0].kind: "hummingbot" — not available in this version; available: account, file',
+        'sources[0].kind: "hummingbot" — not available in this version; available: account, file, '
+        "freqtrade, pushed",
     ),
     "unknown kind": (
         sources("[{kind: telepathy, name: a}]"),
-        'sources[0].kind: "telepathy" — one of: account, file',
+        'sources[0].kind: "telepathy" — one of: account, file, freqtrade, pushed',
+    ),
+    "api beyond this machine": (
+        GOOD + "api: {host: 0.0.0.0}",
+        'api.host: "0.0.0.0" — 127.0.0.1, ::1 or localhost; elsewhere only with certificate_file '
+        "and certificate_key_file",
+    ),
+    "half a certificate": (
+        GOOD + "api: {certificate_file: a.pem}",
+        "api.certificate_key_file: missing — certificate_file and certificate_key_file go together",
     ),
     "source without path": (
         sources("[{kind: file, name: a}]"),

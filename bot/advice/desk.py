@@ -139,6 +139,14 @@ class EntryDesk:
         """The bot does not enter after all; False where nothing was allowed to it."""
         return self._grants.take_back((bot, symbol, entry_id))
 
+    def book_ms(self) -> int:
+        """Time of the last book, UTC milliseconds.
+
+        Raises:
+            DataError: there is none, or it is damaged.
+        """
+        return self._books.read().timestamp_ms
+
     @property
     def pending(self) -> int:
         """Entries that were allowed and count still."""

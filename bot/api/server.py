@@ -1,0 +1,141 @@
+"""Serves the API until it is told to stop."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from bot.advice.desk import EntryDesk, Policy
+from bot.advice.store import BookReader
+from bot.api.app import Desks, api
+from bot.api.gate import Entrance, Gate
+from bot.clock import SystemClock
+from bot.errors import UnreachableError
+from bot.sources.pushed import PushedFiles
+from bot.stopping import stopped_by_signals
+from config.api import EntryCheckSettings, find_token
+from config.settings import Settings
+from config.sources_pushed import PushedSource
+from strategies.entry_check import EntryRule
+
+_MOST_CONNECTIONS = 256
+
+
+def ungated_app(settings: Settings) -> FastAPI:
+    """The application; nobody may reach it but through a gate."""
+    clock = SystemClock()
+    names = frozenset(s.name for s in settings.sources if isinstance(s, PushedSource))
+    policy = entry_policy(settings.entry_check)
+    desks = Desks(
+        entries=EntryDesk(BookReader(settings.state_dir), policy, clock.now_ms),
+        pushed=PushedFiles(settings.state_dir, names),
+        now_ms=clock.now_ms,
+    )
+    return api(desks, version("perphedge"))
+
+
+def gated_app(settings: Settings, token: SecretStr) -> Gate:
+    """The application behind its gate."""
+    hosts = {"127.0.0.1", "::1", "localhost", settings.api.host, *settings.api.allowed_hosts}
+    entrance = Entrance(
+        token, frozenset(h.lower() for h in hosts), settings.api.max_body_kib * 1024
+    )
+    return Gate(ungated_app(settings), entrance)
+
+
+def entry_policy(settings: EntryCheckSettings) -> Policy:
+    """How entries are judged, by the config."""
+    return Policy(
+        rule=EntryRule(count_hedges=settings.book == "hedged", least_share=settings.least_share),
+        max_age_ms=round(settings.max_age_seconds * 1000),
+        when_stale=settings.when_stale,
+        when_unknown=settings.when_unknown,
+        grant_ms=round(settings.grant_seconds * 1000),
+    )
+
+
+async def serve(settings: Settings, *, as_child: bool = False) -> None:
+    """Until a signal or, as a child, until the parent closes our standard input.
+
+    Raises:
+        ConfigError: there is no token.
+        UnreachableError: the port cannot be listened on.
+    """
+    app = gated_app(settings, find_token(settings.api))
+    server = uvicorn.Server(_config(settings, app))
+    with contextlib.closing(_listening(settings)) as listener, stopped_by_signals() as stop:
+        async with _running(server, listener):
+            waits: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
+            if as_child:
+                waits.append(asyncio.create_task(_parent_gone()))
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in waits:
+                task.cancel()
+
+
+def _config(settings: Settings, app: Gate) -> uvicorn.Config:
+    tls = settings.api
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        ssl_certfile=None if tls.certificate_file is None else str(tls.certificate_file),
+        ssl_keyfile=None if tls.certificate_key_file is None else str(tls.certificate_key_file),
+    )
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """Raises UnreachableError."""
+    host, port = settings.api.host, settings.api.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UnreachableError(f"api: cannot listen on {host}:{port}: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise UnreachableError(f"api: cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def _running(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[None]:
+    """uvicorn as a task; run as a whole it would take the signals for itself."""
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[listener])
+    loop = asyncio.create_task(server.main_loop())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await loop
+        await server.shutdown(sockets=[listener])
+
+
+async def _parent_gone() -> None:
+    """Returns when nobody holds the other end of our standard input any more."""
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    while await reader.read(1024):
+        pass

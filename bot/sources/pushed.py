@@ -1,0 +1,96 @@
+"""Positions that a bot pushes to our API: kept as one file for each source.
+
+The server writes, the engine reads; the file outlives both. A document is taken only whole, and
+never one that is older than what is there.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from bot.errors import UnreachableError
+from bot.ports import SourceSnapshot
+from bot.sources.file import FileSource, parse_positions
+from risk.errors import StaleDataError
+
+FOLDER = "pushed"
+
+
+def pushed_file(state_dir: Path, source: str) -> Path:
+    """Where a source's positions are kept."""
+    return state_dir / FOLDER / f"{source}.json"
+
+
+class PushedSource(FileSource):
+    """Reads what a bot pushed last."""
+
+    def __init__(self, name: str, state_dir: Path, max_age_ms: int) -> None:
+        super().__init__(name, pushed_file(state_dir, name), max_age_ms)
+        self._file = pushed_file(state_dir, name)
+
+    async def read(self) -> SourceSnapshot:
+        """The last positions that were pushed.
+
+        Raises:
+            UnreachableError: none were ever pushed, or the file cannot be read.
+            DataError: the file was damaged.
+        """
+        if not self._file.exists():
+            raise UnreachableError(f"source {self.name}: no positions were pushed yet")
+        return await super().read()
+
+
+class PushedFiles:
+    """Takes what bots push, for the sources that the config names."""
+
+    def __init__(self, state_dir: Path, sources: frozenset[str]) -> None:
+        self._state_dir = state_dir
+        self._sources = sources
+        self._last: dict[str, int | None] = {}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Their names, sorted."""
+        return tuple(sorted(self._sources))
+
+    def last_ms(self, source: str) -> int | None:
+        """Time of the last positions of a source, UTC milliseconds; None where there are none."""
+        if source not in self._last:
+            self._last[source] = self._read(source)
+        return self._last[source]
+
+    def put(self, source: str, text: str, now_ms: int) -> SourceSnapshot:
+        """Keep a document in place of the last one.
+
+        Raises:
+            KeyError: no such source.
+            DataError: it is not what a positions document must be.
+            StaleDataError: it is older than what is there, or lies in the future.
+            OSError: it cannot be written.
+        """
+        if source not in self._sources:
+            raise KeyError(source)
+        snapshot = parse_positions(text, "body", source)
+        last_ms = self.last_ms(source)
+        if last_ms is not None and snapshot.timestamp_ms < last_ms:
+            raise StaleDataError(
+                f"body: timestamp: {last_ms - snapshot.timestamp_ms} ms older than the positions "
+                "that were taken last"
+            )
+        if snapshot.timestamp_ms > now_ms + 60_000:
+            ahead = (snapshot.timestamp_ms - now_ms) / 1000
+            raise StaleDataError(f"body: timestamp: {ahead:.0f} s in the future")
+        file = pushed_file(self._state_dir, source)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = file.with_name(f".{file.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(file)
+        self._last[source] = snapshot.timestamp_ms
+        return replace(snapshot, source=source)
+
+    def _read(self, source: str) -> int | None:
+        try:
+            text = pushed_file(self._state_dir, source).read_text(encoding="utf-8")
+        except OSError:
+            return None
+        return parse_positions(text, "the file", source).timestamp_ms
