@@ -19,8 +19,6 @@ from strategies.impact_fit import ImpactFit, ImpactPrior, fit_impact
 
 _MOST = 2000
 """The newest orders that are looked at."""
-_WHOLE = 0.9
-"""Of an intent: who takes so much of it at once has not sliced it."""
 _NEWS = 0.05
 """A change of the coefficient by so much is journaled."""
 
@@ -92,7 +90,7 @@ def _point(costs: Sequence[dict[str, Any]]) -> tuple[float, float] | None:
     x = σ·√(taken/ADV), and y is what was paid beyond the best price before the first order, as a
     fraction: the impact of each order, and what the middle price had moved by when it left.
     """
-    if any(one["impact_usd"] is None for one in costs):
+    if any(one["style"] == Style.SLICED or one["impact_usd"] is None for one in costs):
         return None
     took = [one for one in costs if one["maker_share"] == 0 and one["notional_usd"]]
     if not took:
@@ -102,8 +100,6 @@ def _point(costs: Sequence[dict[str, Any]]) -> tuple[float, float] | None:
     if root is None or not intent_usd:
         return None
     taken_usd = sum(one["notional_usd"] for one in took)
-    if first["style"] == Style.SLICED and taken_usd < _WHOLE * intent_usd:
-        return None
     moved = first["drift_usd"] / first["notional_usd"]
     paid_usd = sum(
         one["impact_usd"] + one["drift_usd"] - moved * one["notional_usd"] for one in took

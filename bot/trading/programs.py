@@ -25,6 +25,7 @@ class Programs:
         text = journal.meta(self._key)
         found = {} if text is None else json.loads(text)
         self._active = {symbol: program_of(one) for symbol, one in found.items()}
+        self._unfinished = False
 
     @property
     def active(self) -> Mapping[str, Program]:
@@ -72,6 +73,16 @@ class Programs:
         if program is not None:
             rest = self.rest(program)
             self._change("program_ended", program, {"reason": why, "rest": str(rest)})
+
+    def give_up(self, symbol: str, why: str) -> None:
+        """It ends with something left that was decided; a new decision is to see to that."""
+        self._unfinished = self._unfinished or symbol in self._active
+        self.end(symbol, why)
+
+    def take_unfinished(self) -> bool:
+        """Whether one was given up since this was last asked."""
+        found, self._unfinished = self._unfinished, False
+        return found
 
     def end_done(self) -> None:
         """Those that have traded all they were to trade."""

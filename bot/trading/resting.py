@@ -144,7 +144,8 @@ class RestingWork:
         assert leg.sent is not None
         row = leg.sent.row
         return (
-            lost_its_place(row.request, self._best(leg))
+            row.state in _RESTING
+            and lost_its_place(row.request, self._best(leg))
             and not self._rests_too_little(leg)
             and self._may_send_again(leg)
         )
@@ -225,14 +226,14 @@ class RestingWork:
             ):
                 await self._book(row)
             return
+        if row.state is OrderState.UNKNOWN:
+            return  # it may rest: it is looked for until the time is up, and cancelled then
         sent, leg.sent = leg.sent, None
         await self._desk.settle(sent, self._run)
         if row.code in WOULD_TAKE:  # no end of the leg: it is priced anew
             self._run.results[-1] = replace(self._run.results[-1], detail="")
         leg.rest -= row.filled_quantity
-        if row.state is OrderState.UNKNOWN:
-            leg.over = leg.lost = True
-        elif leg.rest <= 0 or (row.state is OrderState.REJECTED and row.code not in WOULD_TAKE):
+        if leg.rest <= 0 or (row.state is OrderState.REJECTED and row.code not in WOULD_TAKE):
             leg.next()
 
     async def _book(self, row: OrderRow) -> None:

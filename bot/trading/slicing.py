@@ -30,6 +30,7 @@ from risk.errors import DataError
 from risk.instrument import Instrument
 
 _ZERO = Decimal(0)
+_DONE = "done"
 _OF_THE_CONTROL = Decimal("0.8")
 """A slice that catches up stays this far below what the control of depth bears."""
 
@@ -91,7 +92,7 @@ class Slicing:
         for symbol, program in tuple(self._programs.active.items()):
             rest = self._programs.rest(program)
             if why := self._over(program, rest, context):
-                self._programs.end(symbol, why)
+                (self._programs.end if why == _DONE else self._programs.give_up)(symbol, why)
                 continue
             lot = context.instruments[symbol].lot
             done = abs(program.trade_quantity) - rest
@@ -119,7 +120,7 @@ class Slicing:
             return "the symbol is not traded any more"
         price = Decimal(repr(quote.mark))
         if rest <= 0 or too_small(instrument, rest, price, reduce_only=program.reduce_only):
-            return "done"
+            return _DONE
         if program.expired(self._desk.clock.now_ms()):
             return "it takes too long; the next decision sees to what is left"
         if not program.reduce_only and program.symbol not in context.allowed:
