@@ -10,11 +10,13 @@ from typing import NoReturn
 
 from bot.errors import UnreachableError, VenueError
 from bot.venues.outcomes import Reply, describe, reply_code
+from risk.errors import MissingDataError
 
 CANARY = "CANARYkv7Q2mZp9XsTb4WdYh8RnLc3JgAe6Uf1Eo0"
 """Stands for a secret in everything that a venue or client says; it must come out nowhere."""
 
 VENUE = "binanceusdm"
+_OK = 200
 _BUSY = (403, 418, 429)
 
 
@@ -34,6 +36,8 @@ class WireFault:
     Attributes:
         status, body: of the reply; None and empty where none came back.
         error_class: what the client raised.
+        heard: the client tells what it got; it drops what ends amid the body, and what it was
+            not let follow.
         wait_ms: until the client gives up or hears of it.
         reads: it happens to requests that change nothing as well.
     """
@@ -42,12 +46,15 @@ class WireFault:
     status: int | None = None
     body: str = ""
     error_class: str = "NetworkError"
+    heard: bool = True
     wait_ms: int = 50
     reads: bool = True
 
     @property
     def reply(self) -> Reply:
         """As the wire sees it."""
+        if not self.heard:
+            return Reply(True, None, "", self.error_class)
         return Reply(True, self.status, self.body, self.error_class)
 
 
@@ -66,7 +73,9 @@ WIRE: Mapping[str, WireFault] = {
     "accepted_late": WireFault(
         Taken.LATE, error_class="RequestTimeout", wait_ms=10_000, reads=False
     ),
-    "reset_mid_body": WireFault(Taken.ALWAYS, 200, '{"orderId":10', "ClientPayloadError"),
+    "reset_mid_body": WireFault(
+        Taken.ALWAYS, 200, '{"orderId":10', "ClientPayloadError", heard=False
+    ),
     "truncated_json": WireFault(Taken.ALWAYS, 200, '{"orderId":1000001,"sta', "ExchangeError"),
     "html_on_200": WireFault(Taken.COIN, 200, f"<html>{CANARY}</html>", "ExchangeNotAvailable"),
     "status_503_unknown": WireFault(
@@ -83,7 +92,7 @@ WIRE: Mapping[str, WireFault] = {
     "status_403_no_json": WireFault(Taken.NEVER, 403, "Forbidden", "ExchangeNotAvailable"),
     "tls_failure_in_post": WireFault(Taken.COIN, error_class="SSLError"),
     "dns_failure": WireFault(Taken.NEVER, error_class="ClientConnectorDNSError"),
-    "redirect": WireFault(Taken.NEVER, 302, "", "ExchangeError"),
+    "redirect": WireFault(Taken.NEVER, 302, "", "ExchangeError", heard=False),
     "key_revoked": WireFault(Taken.NEVER, 401, _told(-2015, "Invalid API-key"), "Authentication"),
 }
 
@@ -93,9 +102,12 @@ def refuse_read(doing: str, fault: WireFault) -> NoReturn:
 
     Raises:
         UnreachableError: no answer, or one that says to come back later.
+        MissingDataError: an answer that is no JSON, which the client takes for text.
         VenueError: an answer that is an error.
     """
     reply = fault.reply
+    if reply.status == _OK:
+        raise MissingDataError(f"{VENUE}: {doing}: {describe(reply)}")
     code, _ = reply_code(reply.body)
     if not code and (reply.status is None or reply.status >= 500 or reply.status in _BUSY):
         raise UnreachableError(f"{VENUE} does not answer ({doing}: {describe(reply)})")
