@@ -24,6 +24,11 @@ def dies_sending(story: Story, die: random.Random) -> None:
     story.engine(2, (die.choice(AT_SENDS), die.randint(1, 2)))
 
 
+def dies_sent(story: Story, die: random.Random) -> None:
+    """An engine dies with an order at the exchange that it has not heard of."""
+    story.engine(2, (AT_SENDS[0], die.randint(1, 2)))
+
+
 def dies_unsent(story: Story, die: random.Random) -> None:
     """An engine dies with an order written down that never left."""
     story.engine(2, (NOT_SENT, die.randint(1, 2)))
@@ -115,13 +120,13 @@ SCENES: Mapping[str, Scene] = {
         about=(*_ORDERS, *_CANCELS, "dead-man", "dead_man", "stream:order", "stream:account"),
     ),
     "resting again": Scene(
-        before=(others_rest, dies_sending),
+        before=(others_rest, dies_sent),
         settings=_RESTS,
         venue="ownership: shared",
         about=("recovery:net:cancel", "recovery:net:find", "recovery:commit", "recovery:row"),
     ),
     "resting, halted": Scene(
-        before=(dies_sending, halt),
+        before=(dies_sent, halt),
         after=(resume,),
         settings=_RESTS,
         about=("net:cancel", "cancel_", "cancelled_own", "commit:outcome", "recovery:commit"),
