@@ -17,6 +17,7 @@ from bot.measuring.ownership import EXCLUSIVE, LEGS_APART
 from bot.outlook.outlook import outlook_of
 from bot.policy import agreement_rule, execution_styles, impact_refit, pretrade_limits
 from bot.ports import MarketData, PositionSource, Venue
+from bot.sources.freqtrade.source import FreqtradeSource
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
 from bot.venues.streams.desk import StreamDesk
@@ -100,6 +101,9 @@ def engine_parts(
         streams=doors.streams,
         # In simulated time nobody asks between two cycles.
         publish=None if around.simulated else BookPublisher(settings.state_dir, log).publish,
+        lockers=tuple(
+            one.locks for one in doors.sources if isinstance(one, FreqtradeSource) and one.locks
+        ),
     )
 
 

@@ -28,6 +28,7 @@ from bot.steps.aftermath import answer
 from bot.steps.carrying import carry_out
 from bot.steps.catching_up import catch_up, start_up
 from bot.steps.continuing import continuation
+from bot.steps.entry_blocks import entry_blocks
 from bot.steps.interrupted import cut_short, defective
 from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
@@ -52,6 +53,7 @@ class Engine:
         self._left: LeftOver = {}
         self._means: Means | None = None
         self._correlated_bar: int | None = None
+        self._looked: Look | None = None
         self._reconciled = False
         self._questions = VenueQuestions(parts.venue, parts.executor.guard, parts.clock)
         self._news = News(parts.journal, parts.log)
@@ -140,6 +142,7 @@ class Engine:
 
     async def _recorded(self) -> CycleRecord:
         blank = self._blank()
+        decided_ms, self._looked = self._decided_ms, None
         # Every event on the way, of whatever part, carries the cycle's id.
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
@@ -150,7 +153,19 @@ class Engine:
                 raise
             self._tell(record)
             await self.guard.tell()
+            if self._decided_ms != decided_ms:
+                await self._lock_entries(record)
         return record
+
+    async def _lock_entries(self, record: CycleRecord) -> None:
+        """After a decision: bots that ask for it may not add to what it left over a cap."""
+        look, decided_ms = self._looked, self._decided_ms
+        if not self._parts.lockers or look is None or decided_ms is None:
+            return
+        estimate = look.assessment.estimate
+        blocks = entry_blocks(record, look.assessment.clusters, estimate.symbols)
+        for locker in self._parts.lockers:
+            await locker.keep(blocks, decided_ms + self._policy.decide_every_ms)
 
     async def _guarded(self, progress: Progress) -> CycleRecord:
         """The record of the cycle, whatever happens in it.
@@ -196,7 +211,7 @@ class Engine:
         guard.take_requests()
         await self._questions.ask()
         await catch_up(parts)
-        look = await self.look()
+        look = self._looked = await self.look()
         guard.look(
             look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
         )
@@ -319,8 +334,7 @@ class Engine:
         record, report = await carry_out(
             self._parts, self._policy, seen, look, proposal, closing=closing, continuing=continuing
         )
-        given_up = self._parts.executor.programs.take_unfinished()
-        if report.stopped or report.denials or report.unknown or given_up:
+        if report.stopped or report.denials or report.unknown:
             self._decided_ms = None  # it was not all carried out; the next cycle decides anew
         return record
 

@@ -16,6 +16,7 @@ from bot.ports import Clock, Venue
 from bot.records.cycle import CycleRecord
 from bot.records.ending import Look
 from bot.steps.aftermath import Aftermath
+from bot.steps.entry_blocks import EntryLocker
 from bot.trading.execution import Executor
 from bot.trading.impact_refit import ImpactRefit
 from bot.trading.planner import PlanSettings
@@ -57,6 +58,7 @@ class EngineParts:
     Attributes:
         streams: what is told without being asked; None: everything is asked for.
         publish: told of every good look; None: nobody is.
+        lockers: keep bots from entering what is over its cap.
     """
 
     monitor: Monitor
@@ -72,6 +74,7 @@ class EngineParts:
     refit: ImpactRefit | None = None
     streams: StreamDesk | None = None
     publish: Callable[[Look], None] | None = None
+    lockers: tuple[EntryLocker, ...] = ()
 
 
 @dataclass(slots=True)

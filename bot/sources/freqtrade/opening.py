@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from bot.ports import Clock
 from bot.sources.freqtrade.client import FreqtradeClient
+from bot.sources.freqtrade.locks import EntryLocks
 from bot.sources.freqtrade.source import FreqtradeSource, Tell
 from bot.sources.freqtrade.stream import FreqtradeStream
 from bot.streaming import StreamBuilder
@@ -40,4 +41,7 @@ def open_freqtrade(
         streams.listen(
             FreqtradeStream(client, source.inbox, clock, heard=desk.heard, changed=desk.changed)
         )
+    if item.locks.enabled:
+        margin_ms = round(item.locks.margin.total_seconds() * 1000)
+        source.locks = EntryLocks(client, source, margin_ms, tell)
     return source

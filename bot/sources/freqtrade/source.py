@@ -24,6 +24,7 @@ from bot.sources.freqtrade.rows import (
     read_trades,
     read_whitelist,
 )
+from bot.steps.entry_blocks import EntryLocker
 from bot.venues.streams.inbox import StreamInbox
 from config.errors import ConfigError
 from risk.errors import DataError
@@ -42,6 +43,8 @@ class FreqtradeSource:
 
     Attributes:
         facts: which bot answered last; None before the first answer.
+        listed: what it may enter, or holds, by the last whole read.
+        locks: keeps it from entering; None: not asked for.
         inbox: of its message stream, which every whole read reconciles; None: not listened to.
     """
 
@@ -63,6 +66,8 @@ class FreqtradeSource:
             same_account: its positions are read in the account of the hedges, and not here.
         """
         self.facts: BotFacts | None = None
+        self.listed: frozenset[str] = frozenset()
+        self.locks: EntryLocker | None = None
         self.inbox: StreamInbox | None = None
         self._name = name
         self._client = client
@@ -112,6 +117,7 @@ class FreqtradeSource:
         trades = await self._trades(facts)
         await self._look_at_money(facts, trades)
         self._introduced(facts)
+        self.listed = listed | {one.pair for one in trades}
         if token is not None and self.inbox is not None:
             self.inbox.reconciled(token)
         # A clock of the bot's machine that is ahead makes nothing younger.
@@ -120,7 +126,7 @@ class FreqtradeSource:
             source=self._name,
             timestamp_ms=now_ms if alive else last_ms,
             positions=() if self._same_account else positions_of(trades),
-            listed=listed | {one.pair for one in trades},
+            listed=self.listed,
             exchange=facts.exchange,
             account=self._account,
         )
