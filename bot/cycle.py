@@ -334,7 +334,8 @@ class Engine:
         record, report = await carry_out(
             self._parts, self._policy, seen, look, proposal, closing=closing, continuing=continuing
         )
-        if report.stopped or report.denials or report.unknown:
+        given_up = self._parts.executor.programs.take_unfinished()
+        if report.stopped or report.denials or report.unknown or given_up:
             self._decided_ms = None  # it was not all carried out; the next cycle decides anew
         return record
 
