@@ -13,6 +13,7 @@ from bot.trading.orders import OrderOutcome
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.loopback import client
 from tests.execute_scene import order
+from tests.venue_binance import binance_market, binance_order
 
 KEY = "canarykey0123456789canarykey0123456789canarykey0123456789canary"
 SECRET = "canarysecret0123456789canarysecret0123456789canarysecret0123456"
@@ -20,67 +21,11 @@ ORDER = order("h1abcdefghijklmnopqrstuvwx", price="0.5")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def exchange_info() -> dict[str, Any]:
-    return {
-        "timezone": "UTC",
-        "serverTime": 1_750_000_000_000,
-        "rateLimits": [],
-        "exchangeFilters": [],
-        "assets": [],
-        "symbols": [
-            {
-                "symbol": "FETUSDT",
-                "pair": "FETUSDT",
-                "contractType": "PERPETUAL",
-                "deliveryDate": 4_133_404_800_000,
-                "onboardDate": 1_569_398_400_000,
-                "status": "TRADING",
-                "baseAsset": "FET",
-                "quoteAsset": "USDT",
-                "marginAsset": "USDT",
-                "pricePrecision": 4,
-                "quantityPrecision": 0,
-                "orderTypes": ["LIMIT", "MARKET"],
-                "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-                "filters": [
-                    {
-                        "filterType": "PRICE_FILTER",
-                        "tickSize": "0.0001",
-                        "minPrice": "0.0001",
-                        "maxPrice": "1000",
-                    },
-                    {
-                        "filterType": "LOT_SIZE",
-                        "stepSize": "1",
-                        "minQty": "1",
-                        "maxQty": "1000000",
-                    },
-                    {"filterType": "MIN_NOTIONAL", "notional": "5"},
-                ],
-            }
-        ],
-    }
-
-
 def order_reply(**change: Any) -> dict[str, Any]:
-    document = {
-        "orderId": 42,
-        "symbol": "FETUSDT",
-        "status": "FILLED",
-        "clientOrderId": ORDER.client_id,
-        "price": "0.5",
-        "avgPrice": "0.4999",
-        "origQty": "1000",
-        "executedQty": "1000",
-        "cumQuote": "499.9",
-        "timeInForce": "IOC",
-        "type": "LIMIT",
-        "reduceOnly": False,
-        "side": "SELL",
-        "positionSide": "BOTH",
-        "updateTime": 1_750_000_000_000,
-    }
-    return {k: v for k, v in {**document, **change}.items() if v is not None}
+    """Our order, wholly filled, but for the change; None leaves a field out."""
+    filled = {"status": "FILLED", "avgPrice": "0.4999", "executedQty": "1000", "cumQuote": "499.9"}
+    document = {**binance_order(**filled), "clientOrderId": ORDER.client_id, **change}
+    return {k: v for k, v in document.items() if v is not None}
 
 
 class Server:
@@ -94,7 +39,7 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/fapi/v1/exchangeInfo":
-            return web.json_response(exchange_info())
+            return web.json_response({"symbols": [binance_market()]})
         if request.path == "/fapi/v1/order" and request.method == "POST":
             self.posts.append({k: str(v) for k, v in (await request.post()).items()})
             return await self.on_post(request)

@@ -23,6 +23,18 @@ CAPS = RiskLimits(
     margin_use=0.5,
     stress_use=0.6,
 )
+WIDER_CAPS = RiskLimits(
+    token_usd=30_000,
+    hedge_gross_usd=90_000,
+    net_usd=45_000,
+    cluster_net_usd=80_000,
+    cluster_gross_usd=60_000,
+    beta_net_usd=90_000,
+    cae_usd=300_000,
+    turnover_daily_usd=120_000,
+    adv_share=0.02,
+    margin_use=0.5,
+)
 CHOICES = {
     "no caps": easy(RiskLimits()),
     "caps": easy(CAPS),

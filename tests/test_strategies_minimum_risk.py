@@ -19,20 +19,9 @@ from strategies.minimum_risk import MinimumRisk
 from strategies.none import NoHedging
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
 from tests.strategies_cases import easy, free, random_facts, two_tokens
+from tests.strategies_choices import WIDER_CAPS as CAPS
 
 STRATEGY: HedgeStrategy = MinimumRisk()
-CAPS = RiskLimits(
-    token_usd=30_000,
-    hedge_gross_usd=90_000,
-    net_usd=45_000,
-    cluster_net_usd=80_000,
-    cluster_gross_usd=60_000,
-    beta_net_usd=90_000,
-    cae_usd=300_000,
-    turnover_daily_usd=120_000,
-    adv_share=0.02,
-    margin_use=0.5,
-)
 
 
 def proposed(facts: HedgeFacts, choices: HedgeChoices) -> HedgeProposal:

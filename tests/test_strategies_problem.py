@@ -18,26 +18,11 @@ from strategies.compiled import CompiledProblem
 from strategies.constraints import out_of_reach, shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import (
-    HedgeProblem,
-    Relaxed,
-    Unsolved,
-)
+from strategies.problem import HedgeProblem, Relaxed, Unsolved
 from tests.strategies_cases import easy, free, random_facts, two_tokens
+from tests.strategies_choices import CAPS as STRESSED_CAPS
 
-CAPS = RiskLimits(
-    token_usd=18_000,
-    hedge_gross_usd=60_000,
-    net_usd=45_000,
-    sector_net_usd=55_000,
-    cluster_net_usd=60_000,
-    cluster_gross_usd=45_000,
-    beta_net_usd=60_000,
-    cae_usd=180_000,
-    turnover_daily_usd=70_000,
-    adv_share=0.01,
-    margin_use=0.5,
-)
+CAPS = replace(STRESSED_CAPS, stress_use=None)
 EVERYTHING = easy(
     CAPS, impact=1.0, estimation_uncertainty=0.05, carry_risk=1.0, crowding_charge=0.01
 )

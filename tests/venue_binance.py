@@ -5,7 +5,7 @@ from typing import Any
 from tests.venue_scene import AT_MS, CLIENT_ID, T0, T1, Play
 
 
-def _binance_market() -> dict[str, Any]:
+def binance_market() -> dict[str, Any]:
     return {
         "symbol": "FETUSDT",
         "pair": "FETUSDT",
@@ -51,7 +51,7 @@ def binance_order(**change: Any) -> dict[str, Any]:
 
 BINANCE = Play(
     order_path="POST /fapi/v1/order",
-    markets={"GET /fapi/v1/exchangeInfo": {"symbols": [_binance_market()]}},
+    markets={"GET /fapi/v1/exchangeInfo": {"symbols": [binance_market()]}},
     taken=binance_order(),
     found=binance_order(),
     find_path="GET /fapi/v1/order",
