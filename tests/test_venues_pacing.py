@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any
 
 import ccxt.async_support
@@ -15,7 +17,7 @@ from bot.errors import UnreachableError
 from bot.trading.orders import Acknowledged, NotAccepted
 from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.ccxt_market import reading
-from bot.venues.ccxt_pacing import SHARE, Allowance, pace
+from bot.venues.ccxt_pacing import SHARE, Allowance, pace, retry_after_s
 from bot.venues.clients import make_client
 from tests.execute_scene import order
 from tests.venue_plays import PLAYS, SYMBOLS
@@ -74,9 +76,16 @@ def test_what_the_exchange_tells_of_its_limit_pauses_questions(venue: str) -> No
     status=st.sampled_from([200, 403, 418, 429, 503]),
     headers=st.dictionaries(
         st.sampled_from(
-            [*(n for h in HALF_USED.values() for n in h), "Retry-After", "x-mbx-used-weight-1m"]
+            [
+                *(n for h in HALF_USED.values() for n in h),
+                *("Retry-After", "x-mbx-used-weight-1m", "Date"),
+            ]
         ),
-        st.one_of(st.integers(-5, 10**12).map(str), st.text(max_size=6)),
+        st.one_of(
+            st.integers(-5, 10**12).map(str),
+            st.text(max_size=6),
+            st.datetimes().map(lambda at: format_datetime(at.replace(tzinfo=UTC), usegmt=True)),
+        ),
     ),
 )
 def test_no_header_stops_questions_for_ever(
@@ -87,6 +96,30 @@ def test_no_header_stops_questions_for_ever(
     assert 0.0 <= one.pause_s(5.0) <= 10.0
     assert 0.0 <= one.closed_s(5.0) <= 3 * 86_400
     assert one.closed_s(5.0) == 0.0 or status in (403, 418, 429)
+
+
+NOON = "Sun, 15 Jun 2025 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("told", "date", "seconds"),
+    [
+        ("30", NOON, 30.0),
+        ("Sun, 15 Jun 2025 12:01:30 GMT", NOON, 90.0),
+        ("Sunday, 15-Jun-25 12:01:30 GMT", NOON, 90.0),  # both old forms that HTTP still knows
+        ("Sun Jun 15 12:01:30 2025", NOON, 90.0),
+        ("Sun, 15 Jun 2025 11:59:00 GMT", NOON, 0.0),
+        ("Sun, 15 Jun 2098 12:00:00 GMT", NOON, 3 * 86_400.0),
+        ("Sun, 15 Jun 2025 12:01:30 GMT", "", None),
+        ("Sun, 99 Jun 2025 12:01:30 GMT", NOON, None),
+        ("soon", NOON, None),
+        ("-30", NOON, None),
+    ],
+)
+def test_how_long_to_wait_is_told_in_seconds_or_by_a_date(
+    told: str, date: str, seconds: float | None
+) -> None:
+    assert retry_after_s({"retry-after": told, "Date": date}) == seconds
 
 
 async def test_questions_wait_and_orders_and_cancels_do_not() -> None:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from bot.venues.dialects import changes_something
@@ -21,6 +23,7 @@ SHARE: Final = 0.5
 """Of the exchange's limit, for each client and for all that share the address."""
 
 LONGEST_WAIT_S: Final = 3 * 86_400.0
+_LONGEST_DATE: Final = 40
 _LONGEST_PAUSE_S: Final = 10.0
 _SLOW_DOWN: Final = (403, 418, 429)
 _BINANCE_WEIGHT_A_MINUTE: Final = 2400
@@ -84,11 +87,27 @@ def _count(text: str | None) -> int | None:
 
 
 def retry_after_s(headers: Headers) -> float | None:
-    """Seconds that the exchange wants to be left alone; None where it does not say."""
-    told = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
-    if not (told.isascii() and told.isdigit()):
+    """Seconds that the exchange wants to be left alone; None where it does not say.
+
+    A moment in place of seconds counts from the reply's own date: our clock may be another.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    told = lower.get("retry-after", "")
+    if told.isascii() and told.isdigit():
+        return min(float(told[:9]), LONGEST_WAIT_S)
+    until, now = _moment(told), _moment(lower.get("date", ""))
+    if until is None or now is None:
         return None
-    return min(float(told[:9]), LONGEST_WAIT_S)
+    return min(max(0.0, (until - now).total_seconds()), LONGEST_WAIT_S)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date of HTTP; None where it is none."""
+    try:
+        found = parsedate_to_datetime(text[:_LONGEST_DATE])
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
 
 
 class Allowance:
