@@ -81,3 +81,23 @@ def test_a_close_seen_by_a_clock_that_runs_behind_takes_what_is_held(
         assert ledger.open_quantity == {}
         assert ledger.positions[NEAR, "BOTH"].closed_unpriced == Decimal(10)
         assert [c.quantity_change for c in journal.external_closes(ACCOUNT)] == [6, 4]
+
+
+@pytest.mark.parametrize("ahead_ms", [0, 500])
+def test_a_close_seen_by_a_clock_that_runs_ahead_takes_nothing_of_what_came_later(
+    tmp_path: Path, ahead_ms: int
+) -> None:
+    """Ten short were closed, then we bought five: they are ours, not somebody else's."""
+    closed_ms = NOW_MS + 60_000
+    with Journal.open(tmp_path / "journal.sqlite", SimulatedClock(NOW_MS)) as journal:
+        _sold_ten(journal, at_ms=NOW_MS)
+        change = HedgeClosedExternally(NEAR, "BOTH", Decimal(-10), Decimal(0))
+        journal.record_external_close(ACCOUNT, change, timestamp_ms=closed_ms + ahead_ms)
+        journal.record_intents([IntentRecord("j", "c", ACCOUNT, NEAR, Decimal(5), "h", {})])
+        order = OrderRequest("h1b", "j", NEAR, Side.BUY, Decimal(5), Decimal(5), "IOC", False)
+        journal.mark_sending(order, account=ACCOUNT, leg="open", attempt=0)
+        journal.record_outcome(Acknowledged("h1b", "2", OrderState.FILLED, Decimal(5), Decimal(5)))
+        bought = _fill("t2", Side.BUY, 5, closed_ms + 50, "h1b")
+        journal.record_fills(ACCOUNT, NEAR, [bought], read_ms=closed_ms)
+        assert journal.own_positions(ACCOUNT) == {(NEAR, "BOTH"): Decimal(5)}
+        assert journal.ledger(ACCOUNT).open_quantity == {(NEAR, "BOTH"): Decimal(5)}

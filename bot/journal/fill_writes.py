@@ -17,6 +17,9 @@ from bot.trading.orders import Fill
 from bot.trading.venue_closes import VenueTrade
 from risk.errors import DataError
 
+CLOCK_LEAD_MS = 1_000
+"""So far ahead of the exchange's clock ours may run while orders leave, by the control of it."""
+
 NOTE_EVERY_FILLS = 1_000
 """So many fills a start reads at most, apart from those since others closed a hedge."""
 
@@ -186,11 +189,11 @@ class FillWrites(OrderWrites):
                 f"{change.own_quantity}, and an order of ours is not resolved; waiting for it"
             )
         with self._transaction(f"book a close by others in {change.symbol}") as db:
-            # What was closed is what we hold now: a clock that runs behind, and whoever moved the
-            # account before we traded, must not take it from what we held before.
+            # What was closed is what we hold now, neither what we held before nor what comes later:
+            # not where others moved the account before we traded, nor where a clock is wrong.
             held_since_ms = newest_fill_ms(db, account, change)
             if not trades:
-                seen_ms = max(timestamp_ms, held_since_ms)
+                seen_ms = max(timestamp_ms - CLOCK_LEAD_MS, held_since_ms)
                 insert_close(db, account, change, change.quantity_change, seen_ms)
             for trade in trades:
                 signed = trade.fill.side.sign * trade.fill.quantity
