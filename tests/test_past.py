@@ -12,8 +12,9 @@ from config.choices import choices
 from config.load import load_settings, profile_path
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import EstimationError, MissingDataError
+from risk.tail.ranks import expected_shortfall
 from risk.tail.scenarios import filtered_scenarios
-from risk.tail.var_es import day_returns, expected_shortfall, tail_risk
+from risk.tail.var_es import day_returns, tail_risk
 from strategies.inputs import HedgeFacts
 from tests.panel_market import START_MS, SYMBOLS, PanelMarket, closes
 from tests.strategies_cases import random_facts

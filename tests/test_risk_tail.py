@@ -13,8 +13,9 @@ from risk.book import FloatArray
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, EstimationError
 from risk.returns import MAX_ABS_LOG_RETURN
+from risk.tail.ranks import expected_shortfall, value_at_risk
 from risk.tail.scenarios import FilteredScenarios, Scenarios, filtered_scenarios
-from risk.tail.var_es import expected_shortfall, tail_risk, value_at_risk
+from risk.tail.var_es import tail_risk
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

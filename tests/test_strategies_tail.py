@@ -8,7 +8,7 @@ from scipy.optimize import linprog, minimize
 
 from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
-from risk.tail.var_es import expected_shortfall
+from risk.tail.ranks import expected_shortfall
 from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model

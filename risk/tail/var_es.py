@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray, require_notional
-from risk.errors import DataError, EstimationError, MissingDataError
+from risk.errors import EstimationError, MissingDataError
 from risk.returns import BARS_PER_DAY, MAX_ABS_LOG_RETURN
+from risk.tail.ranks import edge_of, from_rank, mean_beyond, rank_of
 from risk.tail.scenarios import Scenarios
 
 MIN_INDEPENDENT = 30
@@ -120,13 +121,13 @@ def tail_risk(
     independent = len(loss) * overlap
     if independent < min_independent:
         raise EstimationError(_too_few(scenarios, held, independent, min_independent))
-    worst = _from_rank(loss, _rank(len(loss), _LOWEST_LEVEL))
+    worst = from_rank(loss, rank_of(len(loss), _LOWEST_LEVEL))
     made_up = [i for i in held.tolist() if symbols[i] in scenarios.stand_in]
     return TailRisk(
-        var95_usd=_edge(worst, len(loss), 0.95),
-        es95_usd=_mean_beyond(worst, len(loss), 0.95),
-        var99_usd=_edge(worst, len(loss), 0.99),
-        es99_usd=_mean_beyond(worst, len(loss), 0.99),
+        var95_usd=edge_of(worst, len(loss), 0.95),
+        es95_usd=mean_beyond(worst, len(loss), 0.95),
+        var99_usd=edge_of(worst, len(loss), 0.99),
+        es99_usd=mean_beyond(worst, len(loss), 0.99),
         worst_usd=float(worst[-1]),
         scenarios=len(loss),
         independent=independent,
@@ -162,71 +163,6 @@ def day_returns(scenarios: Scenarios, symbols: Sequence[str]) -> FloatArray:
     return returns
 
 
-def value_at_risk(loss_usd: FloatArray, level: float) -> float:
-    """Smallest loss with at least ``level`` of the S equally likely losses at or below it.
-
-    The ⌈S·level⌉-th smallest, an observed loss; nothing is interpolated. (The lower quantile, as
-    in Rockafellar, Uryasev 2002.)
-
-    Args:
-        loss_usd: (S,), S at least 1, finite; a loss is positive.
-        level: above 0 and below 1.
-
-    Raises:
-        DataError: no loss, or one that is not finite.
-        EstimationError: the level is out of range.
-    """
-    loss = _require_losses(loss_usd, level)
-    return _edge(np.sort(loss), len(loss), level)
-
-
-def expected_shortfall(loss_usd: FloatArray, level: float) -> float:
-    """Mean of the worst (1 - level) of S equally likely losses.
-
-        ES = VaR + Σ_s max(L_s - VaR, 0) / (S (1 - level))
-
-    Where (1 - level) S is not whole, the loss at the edge counts with the fraction that is left,
-    so the figure is coherent on a discrete sample (Acerbi, Tasche 2002; Rockafellar, Uryasev 2002)
-    and never below the VaR.
-
-    Args and Raises: as ``value_at_risk``.
-    """
-    loss = _require_losses(loss_usd, level)
-    return _mean_beyond(np.sort(loss), len(loss), level)
-
-
-def _from_rank(loss: FloatArray, rank: int) -> FloatArray:
-    """What np.sort(loss)[rank:] is, without putting the rest in order."""
-    return np.sort(np.partition(loss, rank)[rank:])
-
-
-def _edge(worst: FloatArray, count: int, level: float) -> float:
-    """VaR from the greatest of ``count`` losses in order, as many as the level needs or more."""
-    return float(worst[_rank(count, level) - count])
-
-
-def _mean_beyond(worst: FloatArray, count: int, level: float) -> float:
-    """The same for ES."""
-    rank = _rank(count, level) - count  # from the end
-    edge = float(worst[rank])
-    beyond = float((worst[rank:] - edge).sum())
-    return edge + beyond / (count * (1 - level))
-
-
-def _rank(count: int, level: float) -> int:
-    # The margin keeps 0.95 · 20, which is 19 and not a little more, at 19.
-    return max(math.ceil(count * level - 1e-9), 1) - 1
-
-
-def _require_losses(loss_usd: FloatArray, level: float) -> FloatArray:
-    loss = np.asarray(loss_usd, dtype=np.float64)
-    if loss.ndim != 1 or not loss.size or not np.all(np.isfinite(loss)):
-        raise DataError("losses must be one or more finite numbers")
-    if not 0 < level < 1:
-        raise EstimationError(f"level is {level}, must be above 0 and below 1")
-    return loss
-
-
 def _losses(x: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:
     """(S,) losses with every one of the worst exact; NaN where a token is missing.
 
@@ -242,7 +178,7 @@ def _losses(x: FloatArray, sigma: FloatArray, z: FloatArray) -> FloatArray:
         part = slice(start, start + step)
         if not _near(x, sigma, z[:, part], near[part], error[part]):
             return _exact_losses(x, sigma, z)
-    rank = _rank(count, _LOWEST_LEVEL)
+    rank = rank_of(count, _LOWEST_LEVEL)
     # At least count - rank losses reach this, so VaR does too, and no smaller loss matters.
     least = np.partition(near - error, rank)[rank] if count else 0.0
     candidates = np.flatnonzero(near + error >= least)
