@@ -31,12 +31,34 @@ NEAR, RENDER = HEDGE_SYMBOLS
 _TICK = Decimal("0.0001")
 
 
+class StageClock:
+    """The engine's own clock: the world's, unless it goes wrong.
+
+    Attributes:
+        ahead_ms: of the world's time, which is the exchange's.
+        wakes_early: whoever sleeps by it is woken at once.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.ahead_ms = 0
+        self.wakes_early = False
+
+    def now_ms(self) -> int:
+        """What it shows."""
+        return self._world.now_ms + self.ahead_ms
+
+    async def sleep(self, seconds: float) -> None:
+        """Advance the world's time, or not."""
+        await self._world.clock.sleep(0.0 if self.wakes_early else seconds)
+
+
 class StageVenue(PaperVenue):
     """The simulated exchange, whose answers can be bent."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, clock: StageClock) -> None:
         super().__init__(world.exchange, world.hedge)
-        self.offset_ms = 0
+        self._clock = clock
         self.safe = True
         self.bend_account: Callable[[VenueAccount], VenueAccount] = lambda found: found
         self.bend_fills: Callable[[list[Fill]], list[Fill]] = lambda found: found
@@ -75,8 +97,8 @@ class StageVenue(PaperVenue):
         return not self._deaf and await super().arm_dead_man(symbol, after_ms)
 
     async def clock_offset_ms(self) -> int | None:
-        """As it was set."""
-        return self.offset_ms
+        """The exchange's time, less that of whoever asks."""
+        return self.exchange.clock.now_ms() - self._clock.now_ms()
 
     async def income(self, since_ms: int) -> Sequence[Income]:
         """Every change of the wallet, and what was made up."""
@@ -160,8 +182,8 @@ class Stage:
     def __init__(self, folder: Path, world: World) -> None:
         self.folder = folder
         self.world = world
-        self.clock = world.clock
-        self.venue = StageVenue(world)
+        self.clock = StageClock(world)
+        self.venue = StageVenue(world, self.clock)
         self.market = StageMarket(world)
         self.source = StageSource(world)
         self.switch = HaltSwitch(folder)
