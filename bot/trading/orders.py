@@ -1,6 +1,6 @@
 """Orders as the engine speaks of them: requests, outcomes and fills, all quantities Decimal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -130,6 +130,8 @@ class Fill:
         realised_pnl_usd: as the venue counts it; None where not reported.
         cause: ``adl``, ``liquidation`` or ``settlement`` where the venue says that it made the
             order itself; else empty.
+        position_side: ``LONG`` or ``SHORT`` where the venue tells that in hedge mode; else empty.
+            The books have it from our order, so it makes no difference between two fills.
     """
 
     trade_id: str
@@ -144,3 +146,4 @@ class Fill:
     maker: bool
     timestamp_ms: int
     cause: str = ""
+    position_side: str = field(default="", compare=False)

@@ -75,11 +75,18 @@ def explaining(
     """The newest trades by others that add up to just what the hedge lost; none where none do.
 
     Args:
-        foreign: trades of the symbol that are not ours.
+        foreign: trades of the symbol that are not ours. In hedge mode those of the other side,
+            where the venue tells it, moved another position.
         booked: whether a trade was booked as a close before.
     """
     wanted = change.quantity_change
-    fresh = [f for f in foreign if f.side.sign * wanted > 0 and not booked(f.trade_id)]
+    fresh = [
+        one
+        for one in foreign
+        if one.side.sign * wanted > 0
+        and one.position_side in ("", change.position_side)
+        and not booked(one.trade_id)
+    ]
     found: list[Fill] = []
     total = _ZERO
     for fill in sorted(fresh, key=lambda f: (f.timestamp_ms, len(f.trade_id), f.trade_id))[::-1]:

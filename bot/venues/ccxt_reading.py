@@ -123,7 +123,14 @@ def read_fill(
         maker=raw.get("takerOrMaker") == "maker",
         timestamp_ms=int(decimal_of(raw, "timestamp", what)),
         cause=cause_of(venue, details),
+        position_side=_hedged_side(details),
     )
+
+
+def _hedged_side(details: Document) -> str:
+    """Of a trade in hedge mode, as Binance and OKX name it; empty elsewhere."""
+    told = str(details.get("positionSide") or details.get("posSide") or "").upper()
+    return told if told in ("LONG", "SHORT") else ""
 
 
 def read_funding(raw: Document, dialect: Dialect = _PLAIN) -> FundingReceipt:

@@ -287,4 +287,5 @@ def _fill(trade: SimTrade) -> Fill:
         realised_pnl_usd=trade.realised_pnl_usd,
         maker=trade.maker,
         timestamp_ms=trade.timestamp_ms,
+        position_side="" if trade.position_side is PositionSide.BOTH else trade.position_side.value,
     )
