@@ -59,3 +59,35 @@ async def test_the_answer_is_that_of_an_unchanged_client_and_nothing_else_is_rea
     assert answers[0] == answers[1]
     assert list(answers[0][0]) == asked
     assert read == [40, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys"),
+    [
+        ([["1.5", "20"], ["1.4", "7"]], ()),
+        ([["1.5", "20", "0", "4"], [1.4, 7, 1, 2]], ()),
+        ([{"px": "1.5", "sz": "20", "n": 3}], ("px", "sz", "n")),
+        ([{"p": "1.5", "s": 20}], ("p", "s")),
+        ([["1.5", None], ["1.4", "7"]], ()),
+        ([["", "20"], ["1.4"]], ()),
+        ([{"other": 1}], ("px", "sz")),
+        ({"12": ["1.5", "20"]}, ()),
+        ([], ()),
+        (None, ()),
+    ],
+)
+async def test_levels_of_a_book_have_the_price_and_amount_that_ccxt_reads(
+    rows: Any, keys: tuple[str, ...]
+) -> None:
+    exchange = make_client("binanceusdm")
+    plainly = _answer(exchange.parse_order_book_bids_asks, rows, keys)
+    read_only_wanted(exchange)
+    assert _answer(exchange.parse_order_book_bids_asks, rows, keys) == plainly
+    await exchange.close()
+
+
+def _answer(read: Any, rows: Any, keys: tuple[str, ...]) -> Any:
+    try:
+        return [level[:2] for level in read(rows, *keys)]
+    except Exception as error:  # noqa: BLE001 - whatever ccxt makes of it is what is asked for
+        return type(error)

@@ -1,7 +1,8 @@
-"""Spares ccxt reading rows that nobody asked for.
+"""Spares ccxt reading rows that nobody asked for, and what nobody asks of a row.
 
 Asked for the tickers of some symbols, an exchange tells all that it lists, and ccxt turns each of
-hundreds of rows into a document before it throws most of them away.
+hundreds of rows into a document before it throws most of them away. Of a level of a book it reads
+counts and ids as well, field by field.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,21 @@ def read_only_wanted(exchange: Any) -> None:
     """From now on rows of markets that were not asked for are dropped before they are read."""
     for name in _READERS:
         setattr(exchange, name, _sparing(exchange, getattr(exchange, name)))
+    exchange.parse_order_book_bids_asks = _levels_by(exchange.parse_order_book_bids_asks)
+
+
+def _levels_by(read: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Price and amount of each level; ccxt's own way where one of them is no number."""
+
+    def levels(rows: Any, price_key: Any = 0, amount_key: Any = 1, *rest: Any) -> list[Any]:
+        if not isinstance(rows, list):
+            return read(rows, price_key, amount_key, *rest)
+        try:
+            return [[float(row[price_key]), float(row[amount_key])] for row in rows]
+        except (TypeError, ValueError, LookupError):
+            return read(rows, price_key, amount_key, *rest)
+
+    return levels
 
 
 def _sparing(exchange: Any, read: Callable[..., Any]) -> Callable[..., Any]:
