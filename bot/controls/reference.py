@@ -35,7 +35,9 @@ of who asked. A halt for position mode, margin mode or leverage ends by itself w
 as they were.
 
 The list of income, from which 28 knows what our books lack, is read of binanceusdm and of the
-simulated exchange; elsewhere missing fees and closes by others are told all the same.
+simulated exchange; elsewhere missing fees and closes by others are told all the same. What a
+liquidation pays to the insurance fund is a payment of its own there: it is told (`liquidation_fee`),
+and is neither in the fee of the close nor in the ledger.
 
 ## Orders that only people can settle
 
