@@ -101,17 +101,15 @@ async def test_a_program_that_is_given_up_wakes_a_decision(tmp_path: Path) -> No
         "max_slices": 4,
         "slice_every_seconds": 60.0,
     }
-    loose = {
-        name: 1e8
-        for name in (
-            "net_usd",
-            "beta_net_usd",
-            "cae_usd",
-            "cluster_gross_usd",
-            "token_usd",
-            "sector_net_usd",
-        )
-    }
+    caps = (
+        "net_usd",
+        "beta_net_usd",
+        "cae_usd",
+        "cluster_gross_usd",
+        "token_usd",
+        "sector_net_usd",
+    )
+    loose = dict.fromkeys(caps, 1e8)
     sections = {
         "execution": chosen.execution.model_copy(update=update),
         "caps": chosen.caps.model_copy(update=loose),  # no breach is to wake it

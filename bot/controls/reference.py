@@ -36,8 +36,8 @@ as they were.
 
 The list of income, from which 28 knows what our books lack, is read of binanceusdm and of the
 simulated exchange; elsewhere missing fees and closes by others are told all the same. What a
-liquidation pays to the insurance fund is a payment of its own there: it is told (`liquidation_fee`),
-and is neither in the fee of the close nor in the ledger.
+liquidation pays to the insurance fund is a payment of its own: it is told (`liquidation_fee`), and
+is neither in the fee of the close nor in the ledger.
 
 ## Orders that only people can settle
 
