@@ -104,10 +104,11 @@ _ORDERS = (
     "row:fill",
     "order_costs",
 )
+_ANEW = ("net:place", "commit:sending")
 _CANCELS = ("net:cancel", "cancel_", "net:find", "cancelled_own")
 
 SCENES: Mapping[str, Scene] = {
-    "first": Scene(),
+    "first": Scene(about=("opening:", "running:")),
     "recovery": Scene(before=(dies_sending,), about=("recovery:", "file:lock")),
     "halted": Scene(
         before=(others_rest, dies_unsent, halt),
@@ -140,7 +141,7 @@ SCENES: Mapping[str, Scene] = {
     ),
     "closed by others": Scene(
         before=(lives, others_close),
-        about=("close", "external", "ownership", "net:fills", *_ORDERS),
+        about=("close", "external", "ownership", "net:fills", *_ANEW),
     ),
     "resumed": Scene(
         before=(lives, halt, lives, resume),
@@ -150,6 +151,6 @@ SCENES: Mapping[str, Scene] = {
     "flattened": Scene(
         before=(lives, flatten),
         after=(resume,),
-        about=("flatten", "file:", "commit:control", *_ORDERS),
+        about=("flatten", "file:sync", "commit:control", "commit:fill", *_ANEW),
     ),
 }
