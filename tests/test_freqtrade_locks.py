@@ -1,0 +1,141 @@
+"""Locks of entries in freqtrade: what is to be blocked, and that nothing piles up."""
+
+import numpy as np
+import pytest
+
+from bot.records.cycle import CycleRecord, CycleStatus, LegRecord
+from bot.sources.freqtrade.locks import EntryLocks
+from bot.sources.freqtrade.source import FreqtradeSource
+from bot.steps.entry_blocks import Block, entry_blocks
+from risk.correlation.clusters import Clustering
+from risk.limits.caps import LimitBreach
+from tests.freqtrade_scene import FET, NOW_MS, TAO, WLD, FakeBot, Told, opened, replied
+
+HOUR_MS = 3_600_000
+SYMBOLS = (FET, TAO, WLD, "BTC/USDT:USDT")
+CLUSTERS = Clustering(np.arange(4), np.array([0, 0, 1, 2]), (FET, WLD, "BTC/USDT:USDT"), 0.6)
+FULL = Block("FET", "long", "token_usd of FET/USDT:USDT at 12,000 USD, cap 10,000 USD")
+
+
+def record(legs: dict[str, tuple[float, float]], *breaches: LimitBreach) -> CycleRecord:
+    """A cycle after which bot and hedges hold this."""
+    rows = tuple(LegRecord(s, bot, 0, hedge, 0, hedge, 1.0) for s, (bot, hedge) in legs.items())
+    return CycleRecord("c1", "", 0, CycleStatus.NO_HEDGE, "", legs=rows, breaches_after=breaches)
+
+
+def breach(cap: str, scope: str) -> LimitBreach:
+    return LimitBreach(cap, scope, 12_000.0, 10_000.0, bot_alone=True, curable=True)
+
+
+def test_a_token_over_its_cap_blocks_the_side_that_it_is_on() -> None:
+    held = {FET: (15_000.0, -3_000.0), TAO: (-12_000.0, 0.0)}
+    found = entry_blocks(
+        record(held, breach("token_usd", FET), breach("token_usd", TAO)), CLUSTERS, SYMBOLS
+    )
+    assert [(one.base, one.side) for one in found] == [("FET", "long"), ("TAO", "short")]
+    assert found[0].reason == FULL.reason
+
+
+def test_a_cluster_over_its_cap_blocks_all_its_members_also_those_not_held() -> None:
+    found = entry_blocks(
+        record({FET: (15_000.0, -3_000.0)}, breach("cluster_net_usd", "cluster of FET")),
+        CLUSTERS,
+        SYMBOLS,
+    )
+    assert [(one.base, one.side) for one in found] == [("FET", "long"), ("TAO", "long")]
+
+
+@pytest.mark.parametrize("cap", ["net_usd", "cae_usd", "cluster_gross_usd", "margin_use"])
+def test_other_caps_block_nothing(cap: str) -> None:
+    assert entry_blocks(record({FET: (1e6, 0.0)}, breach(cap, "")), CLUSTERS, SYMBOLS) == ()
+    unknown = breach("cluster_net_usd", "cluster of AGIX")
+    assert entry_blocks(record({FET: (1e6, 0.0)}, unknown), CLUSTERS, SYMBOLS) == ()
+
+
+class Kept:
+    """Locks in a bot that was read once."""
+
+    def __init__(self, bot: FakeBot, source: FreqtradeSource) -> None:
+        self.bot = bot
+        self.told = Told()
+        self.locks = EntryLocks(source._client, source, 600_000, self.told)
+
+    def held(self) -> list[tuple[str, str]]:
+        return [(one["pair"], one["side"]) for one in self.bot.locks]
+
+
+async def test_a_lock_is_set_kept_renewed_and_taken_away() -> None:
+    bot = FakeBot(locks=[foreign(WLD)])
+    async with opened(bot) as (source, _):
+        await source.read()
+        kept = Kept(bot, source)
+        await kept.locks.keep([FULL, Block("ARKM", "long", "not listed")], NOW_MS + HOUR_MS)
+        assert kept.held() == [(WLD, "*"), (FET, "long")]
+        first = bot.locks[-1]
+        assert first["reason"] == f"perphedge bot-a: {FULL.reason}"
+        assert first["lock_end_timestamp"] >= NOW_MS + HOUR_MS + 600_000
+
+        bot.asked.clear()
+        await kept.locks.keep([FULL], NOW_MS + HOUR_MS)  # the same decision again
+        assert bot.asked == ["GET locks"]
+
+        await kept.locks.keep([FULL], NOW_MS + 2 * HOUR_MS)
+        assert kept.held() == [(WLD, "*"), (FET, "long")]
+        assert bot.locks[-1]["id"] != first["id"]
+        assert bot.locks[-1]["lock_end_timestamp"] >= NOW_MS + 2 * HOUR_MS + 600_000
+
+        await kept.locks.keep([], NOW_MS + 3 * HOUR_MS)
+        assert kept.held() == [(WLD, "*")]  # what others set stays
+        bot.asked.clear()
+        await kept.locks.keep([], NOW_MS + 4 * HOUR_MS)
+        assert bot.asked == []
+    assert [name for name, _ in kept.told.events] == [
+        "entry_locked",
+        "entry_locked",
+        "entry_unlocked",
+    ]
+    assert [one["renewed"] for one in kept.told.of("entry_locked")] == [False, True]
+
+
+async def test_locks_of_an_earlier_run_are_found_and_doubles_go() -> None:
+    bot = FakeBot()
+    mine = [
+        foreign(FET) | {"id": i, "side": "long", "reason": "perphedge bot-a: earlier"}
+        for i in (5, 6)
+    ]
+    bot.locks = [*mine, mine[0] | {"id": 7, "reason": "perphedge bot-b: another"}]
+    async with opened(bot) as (source, _):
+        await source.read()
+        kept = Kept(bot, source)
+        await kept.locks.keep([FULL], NOW_MS)
+        assert sorted(one["id"] for one in bot.locks) == [5, 7]
+        await kept.locks.keep([], NOW_MS)
+        assert [one["id"] for one in bot.locks] == [7]
+
+
+async def test_a_lock_that_fails_is_told_and_tried_again() -> None:
+    bot = FakeBot()
+    async with opened(bot) as (source, _):
+        await source.read()
+        kept = Kept(bot, source)
+        bot.faults["locks"] = replied("oops", 500)
+        await kept.locks.keep([FULL], NOW_MS)
+        (failed,) = kept.told.of("entry_locks_failed")
+        assert "/locks: HTTP status 500" in failed["reason"]
+        bot.faults = {"locks": replied('{"locks": [{"id": 1}]}')}
+        await kept.locks.keep([FULL], NOW_MS)
+        assert "locks[0].active: missing" in kept.told.of("entry_locks_failed")[1]["reason"]
+        bot.faults = {}
+        await kept.locks.keep([FULL], NOW_MS)
+        assert kept.held() == [(FET, "long")]
+        bot.faults["locks"] = replied("oops", 500)
+        await kept.locks.keep([], NOW_MS)
+        bot.faults = {}
+        await kept.locks.keep([], NOW_MS)
+        assert kept.held() == []
+
+
+def foreign(pair: str) -> dict[str, object]:
+    """A lock that the owner has set."""
+    end = {"lock_end_timestamp": NOW_MS + 10 * HOUR_MS}
+    return {"id": 1, "active": True, "pair": pair, "side": "*", "reason": "mine"} | end
