@@ -184,7 +184,8 @@ TRIPS = (
     Trip(14, "leverage, then position mode changed", _modes, ("account_mode",)),
     Trip(17, "a mark price 3.001 s old; 30 s without the bot", _hold,
          ("mark_age", "positions_age", "balance_age", "hold")),
-    Trip(22, "our clock 501 ms, then 1,000 ms ahead of the exchange's", _clock, ("clock_offset", "clock_halt")),
+    Trip(22, "our clock 501 ms, then 1,000 ms ahead of the exchange's", _clock,
+         ("clock_offset", "clock_halt")),
     Trip(29, "a webhook that nobody answers; ten minutes of silence", _alerts,
          ("alert_undelivered", "unacknowledged")),
 )  # fmt: skip
