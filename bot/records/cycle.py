@@ -170,8 +170,13 @@ class CycleRecord:
         return found
 
 
+_PLAIN = frozenset({float, str, int, bool, type(None)})
+
+
 def _plain(value: Any) -> Any:
     """What ``dataclasses.asdict`` gives, without copying what is plain already."""
+    if type(value) in _PLAIN:
+        return value
     if hasattr(value, "__dataclass_fields__"):
         return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if type(value) in (tuple, list):

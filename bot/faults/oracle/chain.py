@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
@@ -25,7 +26,7 @@ def broken_chain(connection: sqlite3.Connection) -> str:
         if name == "chain":
             continue
         for row, *values in connection.execute(f"SELECT rowid, * FROM {name}"):  # noqa: S608 - of this file
-            text = json.dumps([name, row, *values], separators=(",", ":"))
+            text = _encode([name, row, *values])
             if sealed.pop((name, row), b"") != hashlib.sha256(text.encode()).digest():
                 return f"row {row} of {name} is not as it was sealed"
     removed = {hashlib.sha256(f'["{s}",{row}]'.encode()).digest() for s, row in sealed}
