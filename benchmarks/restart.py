@@ -4,6 +4,7 @@ orders at the venue, against the same on a journal that does not exist yet.
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ UNHEARD = 10
 ENDED = 5
 """And so many were cancelled by somebody since."""
 ROWS = 1_000_000
+_NOT_KEPT = "PYTHONDONTWRITEBYTECODE"
 FIRST = 200  # number of the first symbol in which an order rests
 
 
@@ -126,15 +128,14 @@ def run(effort: Effort) -> Iterator[Line]:
         rows = write_old_journal(scene.path, effort.rounds(ROWS, 20_000), until_ms)
         size = scene.path.stat().st_size
         ours, theirs, told = [], [], []
+        _start(host, _empty(folder / "first"), NEWCOMER)  # compiles, as an installation does
         for number in range(starts):
             asyncio.run(_disturbed(scene))
             seconds, found = _start(host, old, HEDGER)
             _require_known(found, scene)
             ours.append(seconds)
             told.append(found)
-            fresh = folder / f"new{number}"
-            (fresh / "state").mkdir(parents=True)
-            theirs.append(_start(host, fresh, NEWCOMER)[0])
+            theirs.append(_start(host, _empty(folder / f"new{number}"), NEWCOMER)[0])
     yield Pairs(tuple(ours), tuple(theirs)).line(
         "restart",
         f"process start to ready, {rows:,} rows, {OPEN} open orders",
@@ -165,13 +166,25 @@ def _require_known(found: dict[str, Any], scene: _Scene) -> None:
         raise DisagreementError(f"restart: {found}, and {len(scene.resting)} rested at the venue")
 
 
+def _empty(folder: Path) -> Path:
+    (folder / "state").mkdir(parents=True)
+    return folder
+
+
+def _environment(compiled: Path) -> dict[str, str]:
+    """Ours, but compiled modules are kept, whatever the shell says, as an installation does."""
+    kept = {name: value for name, value in os.environ.items() if name != _NOT_KEPT}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(compiled)}
+
+
 def _start(host: str, folder: Path, hedger: str) -> tuple[float, dict[str, Any]]:
     """Seconds until a new process is ready, and what it says."""
     command = [sys.executable, "-m", "benchmarks.restart_once", host, str(folder), hedger]
     root = Path(__file__).resolve().parents[1]
     start = time.perf_counter()
+    environment = _environment(folder.parent / "compiled")
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command, stdout=subprocess.PIPE, text=True, cwd=root
+        command, stdout=subprocess.PIPE, text=True, cwd=root, env=environment
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
