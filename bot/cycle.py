@@ -20,7 +20,7 @@ from bot.controls.table import number_of
 from bot.errors import JournalError
 from bot.measuring.hedge_account import ClosedHedge
 from bot.measuring.past import Past
-from bot.ports import Venue
+from bot.ports import PositionSource, Venue
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.records.ending import Look, cycle_id, described, ended, headline, quantities
 from bot.records.news import News
@@ -68,6 +68,11 @@ class Engine:
     def guard(self) -> Guard:
         """The controls that remember."""
         return self._parts.executor.guard
+
+    @property
+    def sources(self) -> Sequence[PositionSource]:
+        """Where bots are read."""
+        return self._parts.monitor.sources
 
     @property
     def streams(self) -> StreamDesk | None:

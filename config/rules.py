@@ -8,6 +8,7 @@ from config.explain import Problem
 from config.settings import Settings
 from config.show import value_text
 from config.sources import AccountSource
+from config.sources_freqtrade import FreqtradeSource
 from config.venue import WITH_PASSPHRASE, VenueSettings
 from strategies.registry import BUILT_IN
 
@@ -78,6 +79,19 @@ def _source_is_not_the_hedge_account(s: Settings) -> Iterator[Problem]:
                 "another account than venue.account, whose hedges would be taken for the bot's; "
                 "where the bot trades in it too, leave this source out and set "
                 "venue.ownership to shared or hedge_mode",
+            )
+
+
+def _bot_shares_a_shared_account(s: Settings) -> Iterator[Problem]:
+    for i, source in enumerate(s.sources):
+        if not isinstance(source, FreqtradeSource) or s.venue.shared_account:
+            continue
+        if source.same_account:
+            yield Problem(
+                f"sources[{i}].same_account",
+                "true",
+                "false while venue.ownership is sub_account; where the bot trades in the account "
+                "of the hedges, venue.ownership must be shared or hedge_mode",
             )
 
 
@@ -260,6 +274,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _names_differ,
     _series_names_differ,
     _source_is_not_the_hedge_account,
+    _bot_shares_a_shared_account,
     _simulated_exchange,
     _secret_files,
     _lists_agree,

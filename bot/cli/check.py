@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from bot.ports import PositionSource
     from config.settings import Settings
 
 
@@ -50,7 +51,7 @@ async def _check(settings: "Settings") -> dict[str, Any]:
         "exchange": settings.venue.exchange,
         "account": settings.venue.account,
         "equity_usd": round(observation.account.state.equity_usd, 2),
-        "sources": {item.name: "answers" for item in settings.sources},
+        "sources": {one.name: _words(one) for one in engine.sources},
         "bot_symbols": list(observation.book.symbols()),
         "caps": limits_record(look.choices.limits),
         "cap_use": shares(look.before.cap_use),
@@ -58,3 +59,9 @@ async def _check(settings: "Settings") -> dict[str, Any]:
         "excluded": dict(look.assessment.excluded),
         "breaches": [b.cap for b in look.before.breaches],
     }
+
+
+def _words(source: "PositionSource") -> str:
+    """That it answers, and who it is where it tells."""
+    described = getattr(source, "described", "")
+    return f"answers: {described}" if described else "answers"

@@ -118,6 +118,11 @@ class Monitor:
         self._hedges.on_closed = answer
 
     @property
+    def sources(self) -> Sequence[PositionSource]:
+        """Where bots are read."""
+        return self._sources
+
+    @property
     def instruments_ms(self) -> int | None:
         """When the instruments were read, UTC milliseconds."""
         return self._instruments_read_ms

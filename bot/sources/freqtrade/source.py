@@ -90,6 +90,15 @@ class FreqtradeSource:
         """Longer since the end of the last round of its loop is stale."""
         return self._max_age_ms
 
+    @property
+    def described(self) -> str:
+        """Who answered, in a few words; empty before the first answer."""
+        facts = self.facts
+        if facts is None:
+            return ""
+        how = "dry run" if facts.dry_run else "live"
+        return f"freqtrade {facts.bot_name}, {how} on {facts.exchange}, {facts.state}"
+
     async def introduce(self) -> BotFacts:
         """Which bot answers.
 
