@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ T = TypeVar("T")
 HERE = Path(__file__).parent
 FREQTRADE = Path(os.environ.get("FREQTRADE_VENV", str(ROOT / ".venv-freqtrade"))) / "bin/freqtrade"
 PASSWORD = "not-a-secret-7f"
+BOT_TOKEN = "not-a-secret-either-31"
 PAIRS = ["FET/USDT:USDT", "TAO/USDT:USDT", "WLD/USDT:USDT", "RENDER/USDT:USDT"]
 START_SECONDS = 90
 
@@ -95,18 +96,20 @@ def served_venue() -> Iterator[str]:
 
 
 @contextmanager
-def running_freqtrade(folder: Path, host: str, *, dry_run: bool, **more: Any) -> Iterator[RealBot]:
+def running_freqtrade(
+    folder: Path, host: str, *, dry_run: bool, env: Mapping[str, str] | None = None, **more: Any
+) -> Iterator[RealBot]:
     """freqtrade on the venue at ``host``, in its account ``bot``; ``more`` goes into its config."""
     assert FREQTRADE.exists(), f"{FREQTRADE}: missing, run make test-freqtrade"
     folder.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = free_port()
     config = folder / "freqtrade.json"
     config.write_text(json.dumps(_config(folder, host, port, dry_run) | more))
     log = folder / "freqtrade.log"
     command = [str(FREQTRADE), "trade", "-c", str(config), "--userdir", str(folder)]
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - the bot that was installed for this
-            command, stdout=sink, stderr=sink, cwd=folder, env=environment()
+            command, stdout=sink, stderr=sink, cwd=folder, env=environment(env)
         )
     bot = RealBot(f"http://127.0.0.1:{port}", log)
     try:
@@ -183,7 +186,8 @@ def _end(process: subprocess.Popen[Any]) -> None:
         process.stderr.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """On which nobody listens now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -220,6 +224,7 @@ def running_engine(folder: Path, config: str, *arguments: str) -> Iterator[Engin
         "PERPHEDGE_API_KEY": "sandbox-hedge-key",
         "PERPHEDGE_API_SECRET": "sandbox-hedge-secret",
         "PERPHEDGE_BOT_A_PASSWORD": PASSWORD,
+        "PERPHEDGE_BOT_TOKEN": BOT_TOKEN,
     }
     errors = folder / "stderr.txt"
     command = [str(COMMAND), "run", "-c", str(file), *arguments]

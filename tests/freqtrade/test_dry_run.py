@@ -13,8 +13,9 @@ mode: paper
 autonomy: auto
 state_dir: state
 venue: {{exchange: binanceusdm, account: paper-hedge, urls_host: "{host}"}}
-sources: [{{kind: freqtrade, name: bot-a, url: "{url}", username: owner}}]
-caps: {{net_usd: 1500}}
+sources:
+  - {{kind: freqtrade, name: bot-a, url: "{url}", username: owner, locks: {{enabled: true}}}}
+caps: {{net_usd: 1500, token_usd: 4000}}
 hedge: {{monitor_every: 30s, decide_every: 1m}}
 streams: {{wake_spacing_seconds: 1}}
 data: {{backfill_days: 15}}
@@ -32,6 +33,11 @@ def test_its_positions_are_hedged_on_paper_and_unwound_when_it_leaves(tmp_path: 
             first = until(engine.cycles, 120)[0]
             assert first["bot_gross_usd"] == pytest.approx(bot.gross_usd(), rel=0.01)
             assert first["status"] == "hedged"
+            # No hedge can bring a token under its cap that the bot itself holds.
+            locks = until(lambda: bot.ask("GET", "locks")["locks"], 10)
+            locked = {(one["pair"], one["side"]) for one in locks}
+            assert locked == {("FET/USDT:USDT", "long"), ("TAO/USDT:USDT", "long")}
+            assert all(one["reason"].startswith("perphedge bot-a: token_usd") for one in locks)
 
             # A third trade: its stream wakes a cycle that would be half a minute away.
             seen = len(engine.cycles())
@@ -45,5 +51,6 @@ def test_its_positions_are_hedged_on_paper_and_unwound_when_it_leaves(tmp_path: 
             until(lambda: not bot.status())
             until(lambda: engine.cycles()[-1]["bot_gross_usd"] == 0, 30)
             until(lambda: engine.cycles()[-1]["hedge_gross_usd"] == 0, 120)
+            until(lambda: not bot.ask("GET", "locks")["locks"], 90)
             assert "exit_fill" in [one["news"] for one in engine.events("stream_wakes")]
             assert held(host, "bot") == held(host, "hedge") == {}  # all of it was imagined
