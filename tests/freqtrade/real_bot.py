@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from bot.venues.loopback import client, loopback_options
+from bot.venues.loopback import client
 from tests.e2e_scene import COMMAND, ROOT, environment, start
 
 T = TypeVar("T")
@@ -120,10 +120,6 @@ def running_freqtrade(
 
 
 def _config(folder: Path, host: str, port: int, dry_run: bool) -> dict[str, Any]:
-    ours = loopback_options(host)
-    options = {k: v for k, v in ours["options"].items() if k != "broker"}
-    # freqtrade would load spot markets as well, which the venue does not have.
-    options["fetchMarkets"] = {"types": ["linear"]}
     priced = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
     kinds = ("entry", "exit", "emergency_exit", "force_entry", "force_exit", "stoploss")
     return {
@@ -134,14 +130,7 @@ def _config(folder: Path, host: str, port: int, dry_run: bool) -> dict[str, Any]
         "stake_currency": "USDT",
         "stake_amount": 2_000,
         "max_open_trades": 6,
-        "exchange": {
-            "name": "binance",
-            "key": "sandbox-bot-key",
-            "secret": "sandbox-bot-secret",
-            "ccxt_config": {"urls": ours["urls"], "options": options},
-            "pair_whitelist": PAIRS,
-            "enable_ws": False,
-        },
+        "exchange": documented_exchange(host) | {"pair_whitelist": PAIRS},
         "entry_pricing": priced,
         "exit_pricing": priced,
         "order_types": {**dict.fromkeys(kinds, "market"), "stoploss_on_exchange": False},
@@ -163,6 +152,15 @@ def _config(folder: Path, host: str, port: int, dry_run: bool) -> dict[str, Any]
         "strategy_path": str(HERE / "strategies"),
         "db_url": f"sqlite:///{folder / 'trades.sqlite'}",
     }
+
+
+def documented_exchange(host: str) -> dict[str, Any]:
+    """The section ``exchange`` that docs/bots/freqtrade.md tells to use, for this address."""
+    page = (ROOT / "docs/bots/freqtrade.md").read_text(encoding="utf-8")
+    (block,) = (b for b in page.split("```json")[1:] if b.lstrip().startswith('"exchange"'))
+    text = block.partition("```")[0].replace("127.0.0.1:18080", host)
+    found: dict[str, Any] = json.loads(f"{{{text}}}")["exchange"]
+    return found
 
 
 def _is_up(process: subprocess.Popen[bytes], bot: RealBot) -> bool:
