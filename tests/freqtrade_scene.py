@@ -81,6 +81,7 @@ class FakeBot:
 
     Attributes:
         faults: by path, answers in place of the right one; ``*`` for all.
+        deaf: its streams answer no ping.
         counted: what ``/count`` says; None: as many as there are.
         asked: paths, in order.
     """
@@ -102,6 +103,7 @@ class FakeBot:
     whitelist: list[Any] = field(default_factory=lambda: [FET, TAO, WLD])
     balance: dict[str, Any] = field(default_factory=balance)
     last_process_ts: int | None = NOW_MS // 1000
+    deaf: bool = False
     counted: int | None = None
     locks: list[dict[str, Any]] = field(default_factory=list)
     faults: dict[str, Fault] = field(default_factory=dict)
@@ -162,7 +164,7 @@ class FakeBot:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("token") != TOKEN:
             return web.Response(status=403)
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=not self.deaf)
         await socket.prepare(request)
         self.sockets.append(socket)
         async for message in socket:

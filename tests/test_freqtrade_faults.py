@@ -199,7 +199,7 @@ NO_ROWS = st.sampled_from([None, {}, "", 0, [None], [[]], ["x"]])
 SPOILT = st.one_of(
     st.tuples(st.just("amount"), NO_NUMBER),
     st.tuples(st.just("trade_id"), NO_NUMBER),
-    st.tuples(st.sampled_from(["is_short", "is_open", "has_open_orders"]), NO_FLAG),
+    st.tuples(st.sampled_from(["is_short", "is_open"]), NO_FLAG),
     st.tuples(st.just("pair"), NO_PAIR),
     st.tuples(st.just("orders"), NO_ROWS),
     st.tuples(st.just("trading_mode"), st.sampled_from([None, "spot", "", 1])),

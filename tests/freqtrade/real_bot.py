@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -234,7 +235,9 @@ def running_engine(folder: Path, config: str, *arguments: str) -> Iterator[Engin
         yield Engine(process, folder / "state/hedge.jsonl")
     finally:
         _end(process)
-        assert PASSWORD not in errors.read_text() + (folder / "state/hedge.jsonl").read_text()
+        said = errors.read_text() + (folder / "state/hedge.jsonl").read_text()
+        for secret in (PASSWORD, b64encode(f"owner:{PASSWORD}".encode()).decode(), "token="):
+            assert secret not in said
 
 
 def held(host: str, account: str) -> dict[str, float]:

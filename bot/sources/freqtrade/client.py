@@ -15,6 +15,7 @@ from config.passwords import Login
 from risk.errors import DataError
 
 LARGEST_REPLY_BYTES: Final = 20_000_000
+_KEPT_OPEN_S: Final = 2.0  # its server hangs up after 5 s, perhaps just as we ask
 _SAYS: Final = {
     401: "it does not let us in: user name or password is wrong",
     403: "it does not let us in",
@@ -45,6 +46,7 @@ class FreqtradeClient:
             base_url=f"{self.url}/api/v1/",
             auth=httpx.BasicAuth(login.username, login.password.get_secret_value()),
             timeout=timeout_s,
+            limits=httpx.Limits(keepalive_expiry=_KEPT_OPEN_S),
             follow_redirects=False,
             # Certificates take long to load, and without TLS nobody shows one.
             verify=url.startswith("https:"),

@@ -85,7 +85,6 @@ class Trade:
 
     Attributes:
         base_quantity: signed base units, with what open orders have filled.
-        has_open_orders: something of it still rests or runs.
     """
 
     trade_id: int
@@ -95,7 +94,6 @@ class Trade:
     open_rate: float | None
     liquidation_price: float | None
     profit_usd: float | None
-    has_open_orders: bool
 
 
 def read_facts(document: object, where: str) -> BotFacts:
@@ -160,7 +158,6 @@ def _trade(row: Row, where: str) -> Trade:
         open_rate=optional_price(row, "open_rate", where),
         liquidation_price=optional_price(row, "liquidation_price", where),
         profit_usd=optional_number(row, "profit_abs", where),
-        has_open_orders=flag(row, "has_open_orders", where),
     )
 
 

@@ -17,6 +17,8 @@ from risk.errors import DataError
 TOPICS: Final = ("entry_fill", "exit_fill", "status")
 """Messages that mean that what it holds, or whether it runs, has changed."""
 OPEN_WITHIN_S: Final = 10.0
+UNANSWERED_PINGS: Final = 3
+"""So many in a row end a connection: whoever was there may be gone without a word."""
 LARGEST_MESSAGE_BYTES: Final = 1_000_000
 _SHOWN: Final = ("pair", "trade_id", "direction", "status", "sub_trade")
 
@@ -41,7 +43,7 @@ class FreqtradeStream:
         self._heard = heard
         self._changed = changed
         self._backoff = backoff or Backoff()
-        self._ping_s = max(1.0, inbox.mute_ms / 3000)
+        self._ping_s = inbox.mute_ms / 3000
 
     async def run(self) -> None:
         """Connect, listen, wait a while, again."""
@@ -86,12 +88,17 @@ class FreqtradeStream:
         self._changed()
         if not first:
             self._heard(self._inbox.name, {"news": "connected again"})
+        unanswered = 0
         while True:
             try:
                 message = await asyncio.wait_for(socket.receive(), self._ping_s)
             except TimeoutError:
+                if unanswered >= UNANSWERED_PINGS:
+                    return "it does not answer any more"
+                unanswered += 1
                 await socket.ping()
                 continue
+            unanswered = 0
             match message.type:
                 case aiohttp.WSMsgType.PING:
                     await socket.pong(message.data)
