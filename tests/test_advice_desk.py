@@ -1,14 +1,18 @@
 """Who asks before entering: answers, what is remembered of them, and what is said blindly."""
 
+import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.advice import open_entry_desk
 from bot.advice.desk import EntryDesk, EntryRequest, Policy
 from bot.advice.grants import LONGEST
+from bot.advice.store import write_book
 from risk.errors import DataError
 from risk.limits.caps import RiskLimits
 from strategies.entry_check import EntryBook, EntryRule, Verdict
@@ -176,3 +180,20 @@ def test_however_bots_ask_and_fill_the_cap_holds(
         assert sum(filled.values()) <= 10_000 * (1 + 1e-6)
         if number % 3 == 2:
             books.hold(sum(filled.values()))
+
+
+def test_a_bot_in_this_process_asks_without_a_server(tmp_path: Path) -> None:
+    config = tmp_path / "perphedge.yaml"
+    config.write_text(
+        "mode: paper\nstate_dir: state\nvenue: {exchange: binanceusdm, account: hedge}\n"
+        "sources: [{kind: pushed, name: a}]\nentry_check: {least_share: 0, when_stale: allow}\n"
+    )
+    desk = open_entry_desk(config)
+    assert desk.ask(_ask(100)).verdict is Verdict.ALLOWED
+    (tmp_path / "state").mkdir()
+    book = _books().book
+    assert book is not None
+    write_book(tmp_path / "state", replace(book, timestamp_ms=round(time.time() * 1000)))
+    answer = desk.ask(_ask(20_000))
+    assert answer.advice is not None
+    assert answer.allowed_usd == pytest.approx(10_000)

@@ -12,7 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from bot.advice.desk import EntryDesk, Policy
+from bot.advice.desk import EntryDesk
+from bot.advice.opening import entry_policy
 from bot.advice.store import BookReader
 from bot.api.app import Desks, api
 from bot.api.gate import Entrance, Gate
@@ -20,10 +21,9 @@ from bot.clock import SystemClock
 from bot.errors import UnreachableError
 from bot.sources.pushed import PushedFiles
 from bot.stopping import stopped_by_signals
-from config.api import EntryCheckSettings, find_token
+from config.api import find_token
 from config.settings import Settings
 from config.sources_pushed import PushedSource
-from strategies.entry_check import EntryRule
 
 _MOST_CONNECTIONS = 256
 
@@ -48,17 +48,6 @@ def gated_app(settings: Settings, token: SecretStr) -> Gate:
         token, frozenset(h.lower() for h in hosts), settings.api.max_body_kib * 1024
     )
     return Gate(ungated_app(settings), entrance)
-
-
-def entry_policy(settings: EntryCheckSettings) -> Policy:
-    """How entries are judged, by the config."""
-    return Policy(
-        rule=EntryRule(count_hedges=settings.book == "hedged", least_share=settings.least_share),
-        max_age_ms=round(settings.max_age_seconds * 1000),
-        when_stale=settings.when_stale,
-        when_unknown=settings.when_unknown,
-        grant_ms=round(settings.grant_seconds * 1000),
-    )
 
 
 async def serve(settings: Settings, *, as_child: bool = False) -> None:
