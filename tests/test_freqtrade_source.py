@@ -32,6 +32,7 @@ from tests.freqtrade_scene import (
     cut,
     opened,
     order,
+    replied,
     trade,
 )
 
@@ -208,6 +209,26 @@ async def test_live_money_carries_its_age_and_foreign_positions_are_told_once() 
         "dry_run": False,
         "exchange": "binanceusdm",
     }
+
+
+async def test_a_trade_that_vanishes_while_the_account_holds_it_was_not_closed() -> None:
+    bot = FakeBot(balance=balance((FET, "long", 100.0), (TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, _):
+        await source.read()
+        kept, bot.trades = bot.trades, []  # somebody began a new database
+        for _ in range(2):
+            with pytest.raises(DataError, match=f"{FET}: told no more, but the account still"):
+                await source.read()
+        bot.faults["balance"] = replied("oops", 500)
+        with pytest.raises(UnreachableError, match="/balance: HTTP status 500"):
+            await source.read()
+        bot.faults.clear()
+        bot.trades = kept[:1]
+        bot.balance = balance((FET, "long", 100.0), (TAO, "short", 0.5))  # the rest is another's
+        assert [p.symbol for p in (await source.read()).positions] == [FET]
+        bot.trades, bot.balance = [], balance()
+        assert (await source.read()).positions == ()
 
 
 async def test_a_balance_that_fails_is_told_and_leaves_the_book_as_it_is() -> None:

@@ -249,25 +249,29 @@ def read_account_positions(document: object, where: str) -> Mapping[str, Decimal
 
 def positions_of(trades: Sequence[Trade]) -> tuple[ReportedPosition, ...]:
     """One position a pair: several trades of a pair are one position at the exchange."""
-    by_pair: dict[str, list[Trade]] = {}
-    for one in trades:
-        by_pair.setdefault(one.pair, []).append(one)
     found = []
-    for pair, of_pair in sorted(by_pair.items()):
-        total = sum((one.base_quantity for one in of_pair), _NOTHING)
+    for pair, size in held_of(trades).items():
+        of_pair = [one for one in trades if one.pair == pair]
         alone = of_pair[0] if len(of_pair) == 1 else None
-        if total != 0:
-            found.append(
-                ReportedPosition(
-                    symbol=pair,
-                    base_quantity=total,
-                    entry_price=None if alone is None else alone.open_rate,
-                    leverage=None if alone is None else alone.leverage,
-                    liquidation_price=None if alone is None else alone.liquidation_price,
-                    unrealised_pnl_usd=None if alone is None else alone.profit_usd,
-                )
+        found.append(
+            ReportedPosition(
+                symbol=pair,
+                base_quantity=size,
+                entry_price=None if alone is None else alone.open_rate,
+                leverage=None if alone is None else alone.leverage,
+                liquidation_price=None if alone is None else alone.liquidation_price,
+                unrealised_pnl_usd=None if alone is None else alone.profit_usd,
             )
+        )
     return tuple(found)
+
+
+def held_of(trades: Collection[Trade]) -> dict[str, Decimal]:
+    """Signed base units by pair, of all trades of each; only what is not flat."""
+    total: dict[str, Decimal] = {}
+    for one in trades:
+        total[one.pair] = total.get(one.pair, _NOTHING) + one.base_quantity
+    return {pair: size for pair, size in sorted(total.items()) if size != 0}
 
 
 def foreign_positions(

@@ -6,6 +6,7 @@ so they count as of our reply while that loop runs, and as of its last round onc
 
 import asyncio
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from bot.errors import UnreachableError
@@ -15,6 +16,7 @@ from bot.sources.freqtrade.rows import (
     BotFacts,
     Trade,
     foreign_positions,
+    held_of,
     positions_of,
     read_account,
     read_account_positions,
@@ -79,6 +81,7 @@ class FreqtradeSource:
         self._account: SourceAccount | None = None
         self._money_ms: int | None = None
         self._foreign: Mapping[str, str] = {}
+        self._held: Mapping[str, Decimal] = {}
 
     @property
     def name(self) -> str:
@@ -124,8 +127,11 @@ class FreqtradeSource:
         listed = await self._listed()
         now_ms = self._clock.now_ms()
         trades = await self._trades(facts)
+        held = held_of(trades)
+        await self._refuse_vanished(facts, held)
         await self._look_at_money(facts, trades)
         self._introduced(facts)
+        self._held = held
         self.listed = listed | {one.pair for one in trades}
         if token is not None and self.inbox is not None:
             self.inbox.reconciled(token)
@@ -177,6 +183,27 @@ class FreqtradeSource:
                 "is not taken for flat"
             )
         return trades
+
+    async def _refuse_vanished(self, facts: BotFacts, held: Mapping[str, Decimal]) -> None:
+        """Live, a trade that is told no more while the account still holds it was not closed: it
+        was deleted, or the bot began a new database.
+
+        Raises:
+            DataError: the account still holds all of such a position.
+            UnreachableError: it cannot be asked.
+        """
+        gone = {pair: size for pair, size in self._held.items() if pair not in held}
+        if facts.dry_run or not gone:
+            return
+        where = self._client.where("balance")
+        there = read_account_positions(await self._client.get("balance"), where)
+        for pair, size in sorted(gone.items()):
+            left = there.get(pair, Decimal(0))
+            if left * size > 0 and abs(left) >= abs(size):
+                raise DataError(
+                    f"{self._client.where('status')}: {pair}: told no more, but the account still "
+                    f"holds {left}; restart perphedge if the bot has given it up"
+                )
 
     async def _look_at_money(self, facts: BotFacts, trades: tuple[Trade, ...]) -> None:
         """Now and then: the bot's money, and what else is in its account.
