@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from bot.errors import UnreachableError
 from bot.ports import SourceSnapshot
 from bot.sources.freqtrade.client import LARGEST_REPLY_BYTES, FreqtradeClient
-from bot.sources.freqtrade.rows import positions_of, read_trades
 from bot.sources.freqtrade.source import FreqtradeSource
+from bot.sources.freqtrade.trades import positions_of, read_trades
 from bot.sources.json_file import parse_json
 from config.passwords import Login
 from risk.errors import DataError

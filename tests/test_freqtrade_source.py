@@ -10,14 +10,10 @@ import pytest
 
 from bot.errors import UnreachableError
 from bot.ports import SourceAccount
-from bot.sources.freqtrade.rows import (
-    positions_of,
-    read_account,
-    read_account_positions,
-    read_facts,
-    read_trades,
-)
-from bot.sources.freqtrade.source import WALLET_MAX_AGE_MS, require_futures
+from bot.sources.freqtrade.facts import read_facts
+from bot.sources.freqtrade.source import require_futures
+from bot.sources.freqtrade.trades import positions_of, read_trades
+from bot.sources.freqtrade.wallet import WALLET_MAX_AGE_MS, read_account, read_account_positions
 from config.errors import ConfigError
 from risk.errors import DataError
 from tests.freqtrade_scene import (

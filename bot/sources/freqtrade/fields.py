@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from bot.sources.file import is_unified_symbol
 from bot.sources.json_file import is_number, shown
 from risk.errors import DataError, MissingDataError
 
@@ -108,6 +109,18 @@ def optional_number(row: Row, key: str, where: str) -> float | None:
     if value is not None and number is None:
         raise DataError(f"{where}.{key}: {shown(value)}, must be a number, or null")
     return None if number is None else float(number)
+
+
+def pair(row: Row, key: str, where: str) -> str:
+    """A perpetual in ccxt's unified form.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    name = text(row, key, where)
+    if not is_unified_symbol(name):
+        raise DataError(f"{where}.{key}: {shown(name)}, must be a perpetual like FET/USDT:USDT")
+    return name
 
 
 def _finite(value: object) -> Decimal | None:

@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 from bot.ports import Clock
 from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.locks import EntryLocks
-from bot.sources.freqtrade.source import FreqtradeSource, Tell
+from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.freqtrade.stream import FreqtradeStream
+from bot.sources.freqtrade.telling import Tell
 from bot.streaming import StreamBuilder
 from config.passwords import need_login
 from config.sources_freqtrade import FreqtradeSource as FreqtradeSettings

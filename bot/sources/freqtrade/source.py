@@ -5,39 +5,26 @@ so they count as of our reply while that loop runs, and as of its last round onc
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
 
 from bot.errors import UnreachableError
-from bot.ports import Clock, SourceAccount, SourceSnapshot
+from bot.ports import Clock, SourceSnapshot
 from bot.sources.freqtrade.client import FreqtradeClient
-from bot.sources.freqtrade.rows import (
+from bot.sources.freqtrade.facts import (
     BotFacts,
-    Trade,
-    foreign_positions,
-    held_of,
-    positions_of,
-    read_account,
-    read_account_positions,
     read_count,
     read_facts,
     read_last_process_ms,
-    read_trades,
     read_whitelist,
 )
+from bot.sources.freqtrade.telling import Tell
+from bot.sources.freqtrade.trades import Trade, held_of, positions_of, read_trades
+from bot.sources.freqtrade.wallet import Wallet
 from bot.steps.entry_blocks import EntryLocker
 from bot.venues.streams.inbox import StreamInbox
 from config.errors import ConfigError
 from risk.errors import DataError
-
-Tell = Callable[[str, Mapping[str, Any]], None]
-"""Journals and logs an event with its facts."""
-
-MONEY_EVERY_MS: Final = 60_000
-WALLET_MAX_AGE_MS: Final = 3_600_000
-"""Live, freqtrade asks the exchange for balances after its own orders and once an hour."""
-_USD: Final = frozenset({"USDT", "USDC", "USD", "FDUSD", "BUSD", "USDE"})
 
 
 class FreqtradeSource:
@@ -78,9 +65,7 @@ class FreqtradeSource:
         self._whitelist = whitelist
         self._same_account = same_account
         self._tell = tell
-        self._account: SourceAccount | None = None
-        self._money_ms: int | None = None
-        self._foreign: Mapping[str, str] = {}
+        self._wallet = Wallet(name, client, clock, tell)
         self._held: Mapping[str, Decimal] = {}
 
     @property
@@ -128,8 +113,8 @@ class FreqtradeSource:
         now_ms = self._clock.now_ms()
         trades = await self._trades(facts)
         held = held_of(trades)
-        await self._refuse_vanished(facts, held)
-        await self._look_at_money(facts, trades)
+        await self._wallet.refuse_vanished(facts, self._held, held)
+        await self._wallet.look(facts, {one.pair for one in trades})
         self._introduced(facts)
         self._held = held
         self.listed = listed | {one.pair for one in trades}
@@ -143,7 +128,7 @@ class FreqtradeSource:
             positions=() if self._same_account else positions_of(trades),
             listed=self.listed,
             exchange=facts.exchange,
-            account=self._account,
+            account=self._wallet.account,
         )
 
     async def close(self) -> None:
@@ -183,57 +168,6 @@ class FreqtradeSource:
                 "is not taken for flat"
             )
         return trades
-
-    async def _refuse_vanished(self, facts: BotFacts, held: Mapping[str, Decimal]) -> None:
-        """Live, a trade that is told no more while the account still holds it was not closed: it
-        was deleted, or the bot began a new database.
-
-        Raises:
-            DataError: the account still holds all of such a position.
-            UnreachableError: it cannot be asked.
-        """
-        gone = {pair: size for pair, size in self._held.items() if pair not in held}
-        if facts.dry_run or not gone:
-            return
-        where = self._client.where("balance")
-        there = read_account_positions(await self._client.get("balance"), where)
-        for pair, size in sorted(gone.items()):
-            left = there.get(pair, Decimal(0))
-            if left * size > 0 and abs(left) >= abs(size):
-                raise DataError(
-                    f"{self._client.where('status')}: {pair}: told no more, but the account still "
-                    f"holds {left}; restart perphedge if the bot has given it up"
-                )
-
-    async def _look_at_money(self, facts: BotFacts, trades: tuple[Trade, ...]) -> None:
-        """Now and then: the bot's money, and what else is in its account.
-
-        It is of help and nothing rests on it, so that it fails is no failure of the book.
-        """
-        now_ms = self._clock.now_ms()
-        if self._money_ms is not None and 0 <= now_ms - self._money_ms < MONEY_EVERY_MS:
-            return
-        self._money_ms, self._account = now_ms, None
-        where = self._client.where("balance")
-        try:
-            document = await self._client.get("balance")
-            # In dry run it is reckoned at the moment; live, nobody knows when it was read.
-            as_of_ms = now_ms if facts.dry_run else now_ms - WALLET_MAX_AGE_MS
-            account = read_account(document, where, facts.stake_currency, as_of_ms)
-            held = {} if facts.dry_run else read_account_positions(document, where)
-        except (UnreachableError, DataError) as error:
-            self._tell("bot_money_unknown", {"source": self._name, "reason": str(error)})
-            return
-        if facts.stake_currency in _USD:
-            self._account = account
-        self._note_foreign(foreign_positions(held, trades))
-
-    def _note_foreign(self, found: Mapping[str, Any]) -> None:
-        """Positions in the bot's account that are none of its trades: told, once each time."""
-        foreign = {pair: str(size) for pair, size in sorted(found.items())}
-        if foreign != self._foreign:
-            self._foreign = foreign
-            self._tell("bot_account_holds_more", {"source": self._name, "base_units": foreign})
 
     def _introduced(self, facts: BotFacts) -> None:
         before = self.facts
