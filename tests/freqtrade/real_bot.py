@@ -78,6 +78,15 @@ class RealBot:
         """Of all open trades, with their leverage."""
         return sum(float(one["amount"]) * float(one["current_rate"]) for one in self.status())
 
+    def our_locks(self) -> set[tuple[str, str, str]]:
+        """Pair, side and cap of each that perphedge set; freqtrade locks by itself after exits."""
+        found = set()
+        for one in self.ask("GET", "locks")["locks"]:
+            who, _, reason = one["reason"].partition(": ")
+            if who == "perphedge bot-a":
+                found.add((one["pair"], one["side"], reason.split()[0]))
+        return found
+
     def order_ids(self) -> set[str]:
         """Of everything that it ever ordered."""
         trades = self.ask("GET", "trades")["trades"] + self.status()

@@ -34,10 +34,8 @@ def test_its_positions_are_hedged_on_paper_and_unwound_when_it_leaves(tmp_path: 
             assert first["bot_gross_usd"] == pytest.approx(bot.gross_usd(), rel=0.01)
             assert first["status"] == "hedged"
             # No hedge can bring a token under its cap that the bot itself holds.
-            locks = until(lambda: bot.ask("GET", "locks")["locks"], 10)
-            locked = {(one["pair"], one["side"]) for one in locks}
-            assert locked == {("FET/USDT:USDT", "long"), ("TAO/USDT:USDT", "long")}
-            assert all(one["reason"].startswith("perphedge bot-a: token_usd") for one in locks)
+            locked = until(bot.our_locks, 10)
+            assert locked == {(p, "long", "token_usd") for p in ("FET/USDT:USDT", "TAO/USDT:USDT")}
 
             # A third trade: its stream wakes a cycle that would be half a minute away.
             seen = len(engine.cycles())
@@ -51,6 +49,6 @@ def test_its_positions_are_hedged_on_paper_and_unwound_when_it_leaves(tmp_path: 
             until(lambda: not bot.status())
             until(lambda: engine.cycles()[-1]["bot_gross_usd"] == 0, 30)
             until(lambda: engine.cycles()[-1]["hedge_gross_usd"] == 0, 120)
-            until(lambda: not bot.ask("GET", "locks")["locks"], 90)
+            until(lambda: not bot.our_locks(), 90)
             assert "exit_fill" in [one["news"] for one in engine.events("stream_wakes")]
             assert held(host, "bot") == held(host, "hedge") == {}  # all of it was imagined
