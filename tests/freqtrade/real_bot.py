@@ -43,6 +43,7 @@ def until(what: Callable[[], T], seconds: float = 60.0, *, every: float = 0.2) -
 class RealBot:
     """A running freqtrade, as its owner sees it."""
 
+    process: subprocess.Popen[bytes]
     url: str
     log: Path
 
@@ -107,12 +108,21 @@ def served_venue() -> Iterator[str]:
 
 @contextmanager
 def running_freqtrade(
-    folder: Path, host: str, *, dry_run: bool, env: Mapping[str, str] | None = None, **more: Any
+    folder: Path,
+    host: str,
+    *,
+    dry_run: bool,
+    port: int | None = None,
+    env: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Iterator[RealBot]:
-    """freqtrade on the venue at ``host``, in its account ``bot``; ``more`` goes into its config."""
+    """freqtrade on the venue at ``host``, in its account ``bot``; ``more`` goes into its config.
+
+    In the same ``folder`` it goes on with the trades that it had.
+    """
     assert FREQTRADE.exists(), f"{FREQTRADE}: missing, run make test-freqtrade"
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     config = folder / "freqtrade.json"
     config.write_text(json.dumps(_config(folder, host, port, dry_run) | more))
     log = folder / "freqtrade.log"
@@ -121,9 +131,9 @@ def running_freqtrade(
         process = subprocess.Popen(  # noqa: S603 - the bot that was installed for this
             command, stdout=sink, stderr=sink, cwd=folder, env=environment(env)
         )
-    bot = RealBot(f"http://127.0.0.1:{port}", log)
+    bot = RealBot(process, f"http://127.0.0.1:{port}", log)
     try:
-        until(lambda: _is_up(process, bot), START_SECONDS)
+        until(lambda: _is_up(bot), START_SECONDS)
         yield bot
     finally:
         _end(process)
@@ -173,9 +183,9 @@ def documented_exchange(host: str) -> dict[str, Any]:
     return found
 
 
-def _is_up(process: subprocess.Popen[bytes], bot: RealBot) -> bool:
+def _is_up(bot: RealBot) -> bool:
     """It has been round once."""
-    assert process.poll() is None, bot.log.read_text()[-3000:]
+    assert bot.process.poll() is None, bot.log.read_text()[-3000:]
     with contextlib.suppress(httpx.HTTPError):
         return bot.ask("GET", "health")["last_process_ts"] is not None
     return False
