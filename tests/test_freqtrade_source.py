@@ -174,13 +174,16 @@ async def test_what_it_may_enter_is_listed_with_what_it_holds() -> None:
 
 
 async def test_in_the_account_of_the_hedges_its_positions_are_not_counted_twice() -> None:
-    bot = FakeBot()
-    async with opened(bot, same_account=True) as (source, _):
+    bot, told = FakeBot(balance=balance((WLD, "short", 7.0))), Told()  # our hedge
+    async with opened(bot, told=told, same_account=True) as (source, _):
         with pytest.raises(DataError, match="same_account is set, but the bot runs dry"):
             await source.read()
         bot.facts |= LIVE
         snapshot = await source.read()
         assert (snapshot.positions, snapshot.listed) == ((), {FET, TAO, WLD})
+        bot.trades = []
+        assert (await source.read()).listed == {FET, TAO, WLD}
+    assert [name for name, _ in told.events] == ["bot_state"]
 
 
 async def test_live_money_carries_its_age_and_foreign_positions_are_told_once() -> None:

@@ -113,8 +113,11 @@ class FreqtradeSource:
         now_ms = self._clock.now_ms()
         trades = await self._trades(facts)
         held = held_of(trades)
-        await self._wallet.refuse_vanished(facts, self._held, held)
-        await self._wallet.look(facts, {one.pair for one in trades})
+        if self._same_account:  # what it holds is read there, and the hedges are in it
+            await self._wallet.look(facts, None)
+        else:
+            await self._wallet.refuse_vanished(facts, self._held, held)
+            await self._wallet.look(facts, {one.pair for one in trades})
         self._introduced(facts)
         self._held = held
         self.listed = listed | {one.pair for one in trades}

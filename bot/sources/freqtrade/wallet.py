@@ -75,8 +75,9 @@ class Wallet:
                     f"still holds {left}; restart perphedge if the bot has given it up"
                 )
 
-    async def look(self, facts: BotFacts, own: Collection[str]) -> None:
-        """Now and then: the bot's money, and what its account holds beside its ``own`` symbols.
+    async def look(self, facts: BotFacts, own: Collection[str] | None) -> None:
+        """Now and then: the bot's money, and what its account holds beside its ``own`` symbols;
+        None: nothing is said of that.
 
         It is of help and nothing rests on it, so that it fails is no failure of the book.
         """
@@ -90,13 +91,14 @@ class Wallet:
             # In dry run it is reckoned at the moment; live, nobody knows when it was read.
             as_of_ms = now_ms if facts.dry_run else now_ms - WALLET_MAX_AGE_MS
             account = read_account(document, where, facts.stake_currency, as_of_ms)
-            held = {} if facts.dry_run else read_account_positions(document, where)
+            unasked = facts.dry_run or own is None
+            held = {} if unasked else read_account_positions(document, where)
         except (UnreachableError, DataError) as error:
             self._tell("bot_money_unknown", {"source": self._name, "reason": str(error)})
             return
         if facts.stake_currency in _USD:
             self.account = account
-        self._note_foreign(foreign_positions(held, own))
+        self._note_foreign(foreign_positions(held, own or ()))
 
     def _note_foreign(self, found: Mapping[str, Decimal]) -> None:
         """Positions in the bot's account that are none of its trades: told, once each time."""
