@@ -233,14 +233,16 @@ class Engine:
 
 
 @contextmanager
-def running_engine(folder: Path, config: str, *arguments: str) -> Iterator[Engine]:
-    """``perphedge run`` with this configuration."""
+def running_engine(
+    folder: Path, config: str, *arguments: str, account: str = "hedge"
+) -> Iterator[Engine]:
+    """``perphedge run`` with this configuration; live, it trades in this account of the venue."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "perphedge.yaml"
     file.write_text(config, encoding="utf-8")
     env = {
-        "PERPHEDGE_API_KEY": "sandbox-hedge-key",
-        "PERPHEDGE_API_SECRET": "sandbox-hedge-secret",
+        "PERPHEDGE_API_KEY": f"sandbox-{account}-key",
+        "PERPHEDGE_API_SECRET": f"sandbox-{account}-secret",
         "PERPHEDGE_BOT_A_PASSWORD": PASSWORD,
         "PERPHEDGE_BOT_TOKEN": BOT_TOKEN,
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.freqtrade.real_bot import (
+    PAIRS,
     held,
     order_ids,
     running_engine,
@@ -54,6 +55,36 @@ def test_it_is_hedged_from_a_second_account_and_never_touched(tmp_path: Path) ->
         # Whatever was executed in its account was its own order.
         assert order_ids(host, "bot") == bot.order_ids()
         assert len(bot.order_ids()) == 4
+
+
+SHARED = {
+    "account: hedge-sub": "account: both, ownership: shared",
+    "username: owner": "username: owner, same_account: true",
+}
+
+
+def test_in_one_account_it_is_counted_once_and_what_it_lists_is_left_alone(tmp_path: Path) -> None:
+    with served_venue() as host, running_freqtrade(tmp_path / "bot", host, dry_run=False) as bot:
+        for pair in ("FET/USDT:USDT", "TAO/USDT:USDT"):
+            bot.enter(pair)
+        until(lambda: len(bot.status()) == 2)
+        entered = held(host, "bot")
+        config = CONFIG.format(host=host, url=bot.url)
+        for old, new in SHARED.items():
+            config = config.replace(old, new)
+        arguments = ("--live", "--account", "both")
+        with running_engine(tmp_path / "engine", config, *arguments, account="bot") as engine:
+            hedged = until(lambda: [c for c in engine.cycles() if c["status"] == "hedged"], 120)
+            assert hedged[0]["bot_gross_usd"] == pytest.approx(bot.gross_usd(), rel=0.01)
+            both = held(host, "bot")
+            assert {pair: both[pair] for pair in entered} == entered
+            hedges = {pair: base for pair, base in both.items() if pair not in entered}
+            assert hedges
+            assert not hedges.keys() & set(PAIRS)
+            assert engine.events("bot_account_holds_more") == []
+            bot.leave()
+            until(lambda: not bot.status())
+            until(lambda: not held(host, "bot"), 150)
 
 
 def test_what_an_open_order_has_filled_counts_before_freqtrade_counts_it(tmp_path: Path) -> None:
