@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.errors import UnreachableError
+from bot.measuring.universe import base_of
 from bot.records.cycle import iso_utc
 from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.fields import flag, mapping, rows, text, whole
@@ -93,7 +94,7 @@ class EntryLocks:
             (pair, side): reason
             for pair in self._source.listed
             for (base, side), reason in by_base.items()
-            if pair.partition("/")[0] == base
+            if base_of(pair) == base
         }
 
     async def _hold(
