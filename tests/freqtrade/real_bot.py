@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -192,7 +191,7 @@ def _is_up(bot: RealBot) -> bool:
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
-    process.send_signal(signal.SIGINT)
+    process.terminate()  # not SIGINT, which whoever started us may have told us to ignore
     try:
         process.wait(30)
     except subprocess.TimeoutExpired:
