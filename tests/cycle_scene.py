@@ -29,6 +29,7 @@ from bot.policy import execution_styles, impact_refit, policy_of, pretrade_limit
 from bot.ports import PositionSource, Quote, Venue, VenueAccount
 from bot.records.cycle import CycleRecord
 from bot.sources.file import FileSource
+from bot.steps.entry_blocks import EntryLocker
 from bot.trading.execution import Executor
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import Fill, OrderOutcome, OrderRequest, Side
@@ -242,6 +243,7 @@ async def open_scene(
     tape: Tape | None = None,
     clock: SimulatedClock | None = None,
     source: PositionSource | None = None,
+    lockers: tuple[EntryLocker, ...] = (),
 ) -> AsyncIterator[Scene]:
     """An engine that has started, with a bot that holds ``LONGS``."""
     settings = settings or paper_settings(folder)
@@ -294,6 +296,7 @@ async def open_scene(
             halt=halt,
             outlook=outlook_of(settings, clock, journal),
             refit=impact_refit(settings, journal),
+            lockers=lockers,
         )
         engine = Engine(parts, policy_of(settings))
         scene = Scene(folder, clock, tape, settings, journal, venue, market, faults, engine, echo)

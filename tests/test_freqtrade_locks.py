@@ -1,15 +1,34 @@
 """Locks of entries in freqtrade: what is to be blocked, and that nothing piles up."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bot.clock import SimulatedClock
 from bot.records.cycle import CycleRecord, CycleStatus, LegRecord
+from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.locks import EntryLocks
 from bot.sources.freqtrade.source import FreqtradeSource
 from bot.steps.entry_blocks import Block, entry_blocks
 from risk.correlation.clusters import Clustering
 from risk.limits.caps import LimitBreach
-from tests.freqtrade_scene import FET, NOW_MS, TAO, WLD, FakeBot, Told, opened, replied
+from tests.cycle_scene import DAY_MS, HISTORY_DAYS, open_scene, paper_settings, small_tape
+from tests.freqtrade_scene import (
+    FET,
+    LOGIN,
+    NOW_MS,
+    TAO,
+    WLD,
+    FakeBot,
+    Told,
+    opened,
+    replied,
+    served_bot,
+    trade,
+)
 
 HOUR_MS = 3_600_000
 SYMBOLS = (FET, TAO, WLD, "BTC/USDT:USDT")
@@ -53,22 +72,32 @@ def test_other_caps_block_nothing(cap: str) -> None:
 
 
 class Kept:
-    """Locks in a bot that was read once."""
+    """Locks in a bot, with what they told."""
 
-    def __init__(self, bot: FakeBot, source: FreqtradeSource) -> None:
+    def __init__(self, bot: FakeBot, client: FreqtradeClient, source: FreqtradeSource) -> None:
         self.bot = bot
         self.told = Told()
-        self.locks = EntryLocks(source._client, source, 600_000, self.told)
+        self.locks = EntryLocks(client, source, 600_000, self.told)
 
     def held(self) -> list[tuple[str, str]]:
         return [(one["pair"], one["side"]) for one in self.bot.locks]
 
 
-async def test_a_lock_is_set_kept_renewed_and_taken_away() -> None:
-    bot = FakeBot(locks=[foreign(WLD)])
+@asynccontextmanager
+async def keeping(bot: FakeBot) -> AsyncIterator[Kept]:
+    """In a bot that was read once."""
     async with opened(bot) as (source, _):
         await source.read()
-        kept = Kept(bot, source)
+        client = FreqtradeClient("bot-a", bot.url, LOGIN, timeout_s=20)
+        try:
+            yield Kept(bot, client, source)
+        finally:
+            await client.close()
+
+
+async def test_a_lock_is_set_kept_renewed_and_taken_away() -> None:
+    bot = FakeBot(locks=[foreign(WLD)])
+    async with keeping(bot) as kept:
         await kept.locks.keep([FULL, Block("ARKM", "long", "not listed")], NOW_MS + HOUR_MS)
         assert kept.held() == [(WLD, "*"), (FET, "long")]
         first = bot.locks[-1]
@@ -104,9 +133,7 @@ async def test_locks_of_an_earlier_run_are_found_and_doubles_go() -> None:
         for i in (5, 6)
     ]
     bot.locks = [*mine, mine[0] | {"id": 7, "reason": "perphedge bot-b: another"}]
-    async with opened(bot) as (source, _):
-        await source.read()
-        kept = Kept(bot, source)
+    async with keeping(bot) as kept:
         await kept.locks.keep([FULL], NOW_MS)
         assert sorted(one["id"] for one in bot.locks) == [5, 7]
         await kept.locks.keep([], NOW_MS)
@@ -115,9 +142,7 @@ async def test_locks_of_an_earlier_run_are_found_and_doubles_go() -> None:
 
 async def test_a_lock_that_fails_is_told_and_tried_again() -> None:
     bot = FakeBot()
-    async with opened(bot) as (source, _):
-        await source.read()
-        kept = Kept(bot, source)
+    async with keeping(bot) as kept:
         bot.faults["locks"] = replied("oops", 500)
         await kept.locks.keep([FULL], NOW_MS)
         (failed,) = kept.told.of("entry_locks_failed")
@@ -133,6 +158,40 @@ async def test_a_lock_that_fails_is_told_and_tried_again() -> None:
         bot.faults = {}
         await kept.locks.keep([], NOW_MS)
         assert kept.held() == []
+
+
+async def test_an_engine_locks_after_its_decisions_and_only_then(tmp_path: Path) -> None:
+    settings = paper_settings(tmp_path)
+    caps = settings.caps.model_copy(update={"token_usd": 500.0})
+    settings = settings.model_copy(update={"caps": caps})
+    tape = small_tape()
+    clock = SimulatedClock(tape.start_ms + HISTORY_DAYS * DAY_MS + 17 * 60_000)
+    bot = FakeBot(trades=[trade(1, FET, 20_000.0), trade(2, TAO, 1.0)])
+    async with served_bot(bot):
+        client = FreqtradeClient("bot-a", bot.url, LOGIN, timeout_s=20)
+        source = FreqtradeSource("bot-a", client, clock, 10**15)
+        told = Told()
+        locks = EntryLocks(client, source, 600_000, told)
+        async with open_scene(
+            tmp_path, settings=settings, tape=tape, clock=clock, source=source, lockers=(locks,)
+        ) as scene:
+            first = await scene.cycle()
+            assert "token_usd" in {b.cap for b in first.breaches_after}
+            (lock,) = bot.locks
+            assert (lock["pair"], lock["side"]) == (FET, "long")
+            every_ms = settings.hedge.decide_every.total_seconds() * 1000
+            assert lock["lock_end_timestamp"] >= clock.now_ms() + every_ms + 600_000
+
+            bot.asked.clear()
+            await scene.cycle()  # no decision is due
+            assert not any("locks" in path for path in bot.asked)
+
+            bot.trades = [trade(1, FET, 100.0), trade(2, TAO, 1.0)]
+            clock.advance_to(clock.now_ms() + int(every_ms))
+            await scene.cycle()
+            assert bot.locks == []
+        await source.close()
+    assert [event for event, _ in told.events] == ["entry_locked", "entry_unlocked"]
 
 
 def foreign(pair: str) -> dict[str, object]:
