@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from bot.errors import UnreachableError
 from bot.ports import SourceSnapshot
-from bot.sources.freqtrade.client import LARGEST_REPLY_BYTES, FreqtradeClient
+from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.freqtrade.trades import positions_of, read_trades
+from bot.sources.interface import LARGEST_REPLY_BYTES
 from bot.sources.json_file import parse_json
 from config.passwords import Login
 from risk.errors import DataError
@@ -206,7 +207,7 @@ SPOILT = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(number=st.integers(0, 1), spoilt=SPOILT, missing=st.booleans())
 def test_a_trade_that_is_malformed_leaves_no_book(
     number: int, spoilt: tuple[str, Any], missing: bool
@@ -220,7 +221,7 @@ def test_a_trade_that_is_malformed_leaves_no_book(
     assert book(json.dumps(rows)) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     cut_at=st.integers(0, 10_000), tail=st.sampled_from(["", "]", "}]", "}]}]", "null]", "\x00"])
 )
@@ -246,7 +247,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(path=st.sampled_from(PATHS[:4]), document=JSON.map(json.dumps).map(str.encode) | st.binary())
 def test_any_other_reply_leaves_no_book_but_the_right_one(
     stage: Stage, path: str, document: bytes
