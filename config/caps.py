@@ -59,6 +59,11 @@ class Caps(Strict):
     margin_use: ShareCap = Field(
         default=0.5, description="Largest initial margin of hedges only, as a share of equity."
     )
+    bot_margin_share: ShareCap = Field(
+        default=None,
+        description="Largest initial margin of hedges only, as a share of the bot's free margin "
+        "(what the hedges take of it counted in), where they share the bot's account.",
+    )
     stress_use: ShareCap = Field(
         default=None,
         description="Largest share of the hedge account's equity that the loss of any stress and "
@@ -89,6 +94,7 @@ class Caps(Strict):
             turnover_daily_usd=_of(self.turnover_daily_equity_fraction, equity_usd),
             adv_share=self.adv_share,
             margin_use=self.margin_use,
+            bot_margin_share=self.bot_margin_share,
             stress_use=self.stress_use,
         )
 

@@ -124,6 +124,9 @@ def _hedge_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
     if limits.margin_use is not None:
         margin = limits.margin_use * max(facts.equity_usd, 0.0)
         rows.append(("margin_use", "", facts.initial_margin_rate, margin))
+    if limits.bot_margin_share is not None and facts.bot_free_margin_usd is not None:
+        margin = limits.bot_margin_share * max(facts.bot_free_margin_usd, 0.0)
+        rows.append(("bot_margin_share", "", facts.initial_margin_rate, margin))
     return rows
 
 

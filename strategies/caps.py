@@ -44,6 +44,7 @@ TIERS = {
     "token_usd": Tier.SIZE,
     "stress_use": Tier.LIQUIDATION,
     "margin_use": Tier.NEVER,
+    "bot_margin_share": Tier.NEVER,
 }
 
 

@@ -125,6 +125,9 @@ def _check_scalars(facts: HedgeFacts) -> None:
     _check_number("risk_equity_usd", facts.risk_equity_usd, above=bool(facts.bot_usd.any()))
     if not math.isfinite(facts.equity_usd):
         raise OptimizationError(f"equity_usd: {facts.equity_usd} is not a finite number")
+    free_usd = facts.bot_free_margin_usd
+    if free_usd is not None and not math.isfinite(free_usd):
+        raise OptimizationError(f"bot_free_margin_usd: {free_usd} is not a finite number")
 
 
 def _check_optional(facts: HedgeFacts) -> None:

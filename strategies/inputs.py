@@ -48,6 +48,8 @@ class HedgeFacts:
         tail_returns: (S, N) simple returns of one day in S equally likely scenarios; None where
             there are none, and then nothing is said of the tail.
         covariance_windows_daily: (K, N, N) covariances of other windows, for the worst case.
+        bot_free_margin_usd: what the bot's account has free for new margin, with what the hedges
+            take of it added, USD; None where the hedges have an account of their own.
     """
 
     timestamp_ms: int
@@ -79,6 +81,7 @@ class HedgeFacts:
     stress: AccountStress | None = None
     tail_returns: FloatArray | None = None
     covariance_windows_daily: FloatArray | None = None
+    bot_free_margin_usd: float | None = None
 
     def kept(self) -> "HedgeFacts":
         """The same in arrays of its own that cannot be written to, whatever becomes of these.

@@ -34,6 +34,7 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
         cluster_names=facts.cluster_names,
         beta_doubt=choices.beta_doubt(facts),
         stress=facts.stress,
+        bot_free_margin_usd=facts.bot_free_margin_usd,
     )
     return RiskState(
         volatility_daily_usd=volatility,

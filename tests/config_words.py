@@ -27,7 +27,7 @@ SECRETS = (
 CAPS = (
     "token_usd, net_usd, sector_net_usd, cluster_net_usd, cluster_gross_usd, beta_net_usd, "
     "cae_usd, hedge_gross_equity_fraction, turnover_daily_equity_fraction, adv_share, margin_use, "
-    "stress_use"
+    "bot_margin_share, stress_use"
 )
 TOP = (
     "mode, autonomy, state_dir, venue, sources, universe, caps, macro, calendar, hedge, stress, "

@@ -50,6 +50,7 @@ def test_every_cap_arrives() -> None:
         turnover_daily_equity_fraction=0.19,
         adv_share=0.2,
         margin_use=0.21,
+        bot_margin_share=0.22,
     )
     limits = caps.limits(100)
     assert limits == RiskLimits(
@@ -64,6 +65,7 @@ def test_every_cap_arrives() -> None:
         turnover_daily_usd=19,
         adv_share=0.2,
         margin_use=0.21,
+        bot_margin_share=0.22,
     )
 
 

@@ -40,6 +40,7 @@ CAPS: Mapping[str, CapWords] = {
     "turnover_daily_usd": CapWords("turnover in 24 h", "usd"),
     "adv_share": CapWords("share of daily volume", "share"),
     "margin_use": CapWords("margin used", "share"),
+    "bot_margin_share": CapWords("bot's free margin taken", "share"),
     "stress_use": CapWords("equity taken by a stress", "share"),
 }
 

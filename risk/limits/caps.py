@@ -34,6 +34,8 @@ class RiskLimits:
         turnover_daily_usd: largest Σ|z| over any 24 hours.
         adv_share: largest |z_i| of one decision as a fraction of average daily volume.
         margin_use: largest initial margin of the hedges as a fraction of the account's equity.
+        bot_margin_share: largest initial margin of the hedges as a fraction of the bot's free
+            margin, what the hedges take of it counted in; only where they share its account.
         stress_use: largest share of the account's equity that the loss of any stress and the
             margin needed after it may take; what is left is the buffer before liquidation.
     """
@@ -49,6 +51,7 @@ class RiskLimits:
     turnover_daily_usd: float | None = None
     adv_share: float | None = None
     margin_use: float | None = None
+    bot_margin_share: float | None = None
     stress_use: float | None = None
 
 
@@ -107,13 +110,15 @@ def check_limits(
     cluster_names: Sequence[str] = (),
     beta_doubt: FloatArray | None = None,
     stress: AccountStress | None = None,
+    bot_free_margin_usd: float | None = None,
 ) -> LimitReport:
     """Measure every cap on the standing book: all but turnover and ADV share, which limit trades.
 
     With x = bot + hedge: token |x_i|; net |Σx|; sector_net |Σx| over ``in_sector``; cluster_net
     |Σ_k x|; beta_net |Σβx| + κ_β Σ s_β|x|; cae √(xᵀΣx)/σ_BTC. Of the hedges alone: hedge_gross
     Σ|h|; cluster_gross Σ_k|h|; margin_use Σm|h| / equity, infinite when equity is not above 0
-    while hedges need margin. Of the account that holds the hedges: stress_use (−r_jᵀy + mᵀ|y|) / E
+    while hedges need margin; bot_margin_share Σm|h| / F the same way.
+    Of the account that holds the hedges: stress_use (−r_jᵀy + mᵀ|y|) / E
     in each stress, see ``AccountStress``; nothing where there are none. (Linear, absolute and cone
     caps of the hedge problem; the correlation-adjusted exposure is the book's volatility in units
     of BTC's.)
@@ -132,6 +137,8 @@ def check_limits(
         cluster_names: scopes of cluster breaches, by index; "cluster 3" where there is no name.
         beta_doubt: (N,) κ_β s_β, at least 0; None where beta is taken as exact.
         stress: what the account must survive; None for nothing.
+        bot_free_margin_usd: F, the bot's free margin and what the hedges take of it; None where
+            they have an account of their own, and then they take nothing.
 
     Raises:
         DataError: a shape does not fit, a number is not finite (a NaN is never compared with a
@@ -150,6 +157,8 @@ def check_limits(
         _require_finite(name, vector, (len(symbols),))
     _require_finite("covariance_daily", covariance_daily, (len(symbols), len(symbols)))
     _require_finite("equity_usd", equity_usd, ())
+    if bot_free_margin_usd is not None:
+        _require_finite("bot_free_margin_usd", bot_free_margin_usd, ())
     if beta_doubt is not None:
         _require_finite("beta_doubt", beta_doubt, (len(symbols),))
     if stress is not None:
@@ -160,6 +169,7 @@ def check_limits(
     standing = Standing(
         symbols, bot_usd, hedge_usd, covariance_daily, volatility_btc_daily, beta_btc,
         in_sector, cluster, initial_margin_rate, equity_usd, cluster_names, beta_doubt, stress,
+        bot_free_margin_usd,
     )  # fmt: skip
     may_fall = may_hedge | (hedge_usd > 0)
     may_rise = (hedge_usd < 0) | (may_hedge & (not shorts_only))

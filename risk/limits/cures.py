@@ -134,8 +134,9 @@ def _cone(breach: LimitBreach, a: Standing) -> tuple[FloatArray, FloatArray]:
 def _weights(breach: LimitBreach, a: Standing) -> tuple[FloatArray, FloatArray, float]:
     """Signed weights, the positions they are on, and what the sum is divided by."""
     x, h, ones = a.bot + a.hedge, a.hedge, np.ones(len(a.symbols))
-    if breach.cap == "margin_use":
-        return a.margin_rate * np.sign(h), h, a.equity if a.equity > 0 else math.nan
+    if breach.cap in ("margin_use", "bot_margin_share"):
+        of = a.equity if breach.cap == "margin_use" else a.bot_free_margin
+        return a.margin_rate * np.sign(h), h, of if of is not None and of > 0 else math.nan
     if breach.cap == "hedge_gross_usd":
         return np.sign(h), h, 1.0
     if breach.cap == "cluster_gross_usd":

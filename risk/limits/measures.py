@@ -38,6 +38,7 @@ class Standing:
     cluster_names: Sequence[str]
     beta_doubt: FloatArray | None = None
     stress: AccountStress | None = None
+    bot_free_margin: float | None = None
 
     def cluster_name(self, index: int) -> str:
         if index < len(self.cluster_names):
@@ -89,6 +90,11 @@ def _margin_use(a: Standing) -> Iterator[Scope]:
     yield _weighted_gross("", a.margin_rate, a, a.equity)
 
 
+def _bot_margin_share(a: Standing) -> Iterator[Scope]:
+    if a.bot_free_margin is not None:
+        yield _weighted_gross("", a.margin_rate, a, a.bot_free_margin)
+
+
 def _stress_use(a: Standing) -> Iterator[Scope]:
     if a.stress is None:
         return
@@ -108,6 +114,7 @@ MEASURES: Mapping[str, Callable[[Standing], Iterator[Scope]]] = {
     "beta_net_usd": _beta_net,
     "cae_usd": _cae,
     "margin_use": _margin_use,
+    "bot_margin_share": _bot_margin_share,
     "stress_use": _stress_use,
 }
 
