@@ -10,8 +10,8 @@ from bot.ports import Clock, PositionSource
 from bot.sources.account import AccountSource
 from bot.sources.file import FileSource
 from bot.sources.freqtrade.opening import open_freqtrade
-from bot.sources.freqtrade.telling import Tell
 from bot.sources.pushed import PushedSource
+from bot.sources.telling import Tell
 from bot.streaming import Access, StreamBuilder
 from bot.venues.clients import make_client
 from bot.venues.remembering import SourceVenue

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from bot.sources.freqtrade.fields import flag, mapping, pair, text, whole
+from bot.sources.fields import flag, mapping, pair, text, whole
 from bot.sources.json_file import shown
 from risk.errors import DataError
 

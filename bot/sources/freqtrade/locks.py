@@ -12,10 +12,10 @@ from typing import Final
 from bot.errors import UnreachableError
 from bot.measuring.universe import base_of
 from bot.records.cycle import iso_utc
+from bot.sources.fields import flag, mapping, rows, text, whole
 from bot.sources.freqtrade.client import FreqtradeClient
-from bot.sources.freqtrade.fields import flag, mapping, rows, text, whole
 from bot.sources.freqtrade.source import FreqtradeSource
-from bot.sources.freqtrade.telling import Tell
+from bot.sources.telling import Tell
 from bot.steps.entry_blocks import Block
 from risk.errors import DataError
 

@@ -7,7 +7,7 @@ from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.locks import EntryLocks
 from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.freqtrade.stream import FreqtradeStream
-from bot.sources.freqtrade.telling import Tell
+from bot.sources.telling import Tell
 from bot.streaming import StreamBuilder
 from config.passwords import need_login
 from config.sources_freqtrade import FreqtradeSource as FreqtradeSettings

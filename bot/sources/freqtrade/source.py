@@ -18,9 +18,9 @@ from bot.sources.freqtrade.facts import (
     read_last_process_ms,
     read_whitelist,
 )
-from bot.sources.freqtrade.telling import Tell
 from bot.sources.freqtrade.trades import Trade, held_of, positions_of, read_trades
 from bot.sources.freqtrade.wallet import Wallet
+from bot.sources.telling import Tell
 from bot.steps.entry_blocks import EntryLocker
 from bot.venues.streams.inbox import StreamInbox
 from config.errors import ConfigError

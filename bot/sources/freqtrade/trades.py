@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from bot.ports import ReportedPosition
-from bot.sources.freqtrade.fields import (
+from bot.sources.fields import (
     Row,
     flag,
     optional_number,

@@ -9,9 +9,7 @@ from typing import Final
 
 from bot.errors import UnreachableError
 from bot.ports import Clock, SourceAccount
-from bot.sources.freqtrade.client import FreqtradeClient
-from bot.sources.freqtrade.facts import BotFacts
-from bot.sources.freqtrade.fields import (
+from bot.sources.fields import (
     Row,
     flag,
     mapping,
@@ -21,8 +19,10 @@ from bot.sources.freqtrade.fields import (
     rows,
     text,
 )
-from bot.sources.freqtrade.telling import Tell
+from bot.sources.freqtrade.client import FreqtradeClient
+from bot.sources.freqtrade.facts import BotFacts
 from bot.sources.json_file import shown
+from bot.sources.telling import Tell
 from risk.errors import DataError
 
 MONEY_EVERY_MS: Final = 60_000

@@ -71,6 +71,19 @@ def quantity(row: Row, key: str, where: str) -> Decimal:
     return number
 
 
+def signed(row: Row, key: str, where: str) -> Decimal:
+    """A number of either sign, exactly as written.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    value = _there(row, key, where)
+    number = _finite(value)
+    if number is None:
+        raise DataError(f"{where}.{key}: {shown(value)}, must be a number")
+    return number
+
+
 def whole(row: Row, key: str, where: str) -> int:
     """A whole number that is not negative.
 
