@@ -7,6 +7,7 @@ import pytest
 from tests.freqtrade.real_bot import (
     Engine,
     free_port,
+    held,
     running_engine,
     running_freqtrade,
     served_venue,
@@ -74,3 +75,26 @@ def test_a_bot_that_is_gone_is_not_flat(tmp_path: Path) -> None:
                 assert cycle["hedge_gross_usd"] > 0
             told = [(one["health"]) for one in engine.events("stream_gap")]
             assert "gap" in told  # its stream broke off as well
+
+
+def test_a_trade_that_was_deleted_is_not_closed(tmp_path: Path) -> None:
+    with (
+        served_venue() as host,
+        running_freqtrade(tmp_path / "bot", host, dry_run=False) as bot,
+    ):
+        for pair in ("FET/USDT:USDT", "TAO/USDT:USDT"):
+            bot.enter(pair)
+        until(lambda: len(bot.status()) == 2)
+        config = CONFIG.format(host=host, url=bot.url)
+        for old, new in (("paper-hedge", "hedge-sub"), ("mode: paper", "mode: live")):
+            config = config.replace(old, new)
+        with running_engine(
+            tmp_path / "engine", config, "--live", "--account", "hedge-sub"
+        ) as engine:
+            until(lambda: [c for c in engine.cycles() if c["hedge_gross_usd"]], 120)
+            entered, hedges = held(host, "bot"), held(host, "hedge")
+            gone = next(one for one in bot.status() if one["pair"] == "FET/USDT:USDT")
+            bot.ask("DELETE", f"trades/{gone['trade_id']}")
+            held_for(engine, "FET/USDT:USDT: told no more, but the account still holds")
+            assert held(host, "bot") == entered
+            assert held(host, "hedge") == hedges
