@@ -18,6 +18,7 @@ from bot.outlook.outlook import outlook_of
 from bot.policy import agreement_rule, execution_styles, impact_refit, pretrade_limits
 from bot.ports import MarketData, PositionSource, Venue
 from bot.sources.freqtrade.source import FreqtradeSource
+from bot.sources.health import SourcesHealth
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
 from bot.venues.streams.desk import StreamDesk
@@ -59,6 +60,7 @@ def engine_parts(
         agreement=agreement_rule(settings, simulated=around.simulated),
         exclusive=settings.venue.ownership == EXCLUSIVE,
         legs_apart=settings.venue.ownership == LEGS_APART,
+        health=SourcesHealth(doors.sources, journal, around.clock, log),
     )
     strategy = new_strategy(settings.hedge.strategy)
     halt = HaltSwitch(settings.state_dir)

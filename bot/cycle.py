@@ -8,6 +8,7 @@ somebody has to look before more is. Only a journal that fails stops the engine.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
 
@@ -27,6 +28,7 @@ from bot.records.news import News
 from bot.steps.aftermath import answer
 from bot.steps.carrying import carry_out
 from bot.steps.catching_up import catch_up, start_up
+from bot.steps.conflicts import require_room
 from bot.steps.continuing import continuation
 from bot.steps.entry_blocks import entry_blocks
 from bot.steps.interrupted import cut_short, defective
@@ -87,6 +89,8 @@ class Engine:
         """
         parts = self._parts
         recovery = await start_up(parts)
+        for last in parts.journal.cycles(limit=1):
+            parts.monitor.health.recall(last.get("sources", ()))
         self._reconciled = True
         parts.log.info(
             "recovered",
@@ -97,6 +101,14 @@ class Engine:
             unresolved=len(recovery.resolution.unresolved),
             problems=list(recovery.resolution.problems),
         )
+
+    async def require_room(self) -> None:
+        """Refuses where bots leave nothing to hedge with; tells what of ours is in their symbols.
+
+        Raises:
+            SafetyError: as the reason says.
+        """
+        await require_room(self._parts, self._policy)
 
     async def look(self) -> Look:
         """Read the world and measure it; changes nothing.
@@ -152,6 +164,7 @@ class Engine:
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
                 record = await self._guarded(Progress(blank))
+                record = replace(record, sources=self._parts.monitor.health.documents())
                 self._parts.journal.record_cycle(record)
             except JournalError as error:
                 self._parts.log.error("journal_failed", reason=str(error))
@@ -223,6 +236,7 @@ class Engine:
         self._news.others(look.observation)
         seen = described(progress.record, look, correlated=self._first_of_bar(progress.record))
         progress.record = seen
+        self._news.conflicts(seen, look)
         self._news.signals(seen, look, parts.outlook.board.problems)
         parts.outlook.remember()
         if parts.publish is not None:

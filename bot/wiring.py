@@ -80,6 +80,7 @@ async def open_engine(
             await require_ownership(
                 settings.venue.ownership, engine.venue, journal, around.clock, pause_s=pause_s
             )
+        await engine.require_room()
         watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
         async with _watched(watch, simulated=around.simulated):
             if streams is not None:

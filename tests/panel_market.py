@@ -131,6 +131,8 @@ def observation(
     listed: frozenset[str] = frozenset(),
     unpriced: Sequence[str] = (),
     margin_rate: Mapping[str, float] | None = None,
+    shared_account: bool = False,
+    available_usd: float = 60_000.0,
 ) -> Observation:
     """Positions of these notionals at the last close."""
     now_ms = START_MS + HOUR_MS * len(market.closes)
@@ -140,7 +142,7 @@ def observation(
     positions = tuple(
         Position(s, owner, "test", usd / price[s], price[s], now_ms) for s, usd, owner in held
     )
-    state = AccountState("hedge", 60_000.0, 60_000.0, 0.0, 0.0, now_ms)
+    state = AccountState("hedge", 60_000.0, available_usd, 0.0, 0.0, now_ms)
     account = VenueAccount(
         state=state,
         base_quantity={},
@@ -155,4 +157,5 @@ def observation(
         account=account,
         own={},
         bot_listed=listed,
+        shared_account=shared_account,
     )

@@ -37,6 +37,8 @@ async def _check(settings: "Settings") -> dict[str, Any]:
     from bot.logs import stderr_log
 
     with quick_imports():
+        from bot.measuring.bot_margin import bot_margin
+        from bot.measuring.conflict import conflicts_of
         from bot.records.summary import limits_record, shares
         from bot.wiring import Surroundings, open_observer
     clock = SystemClock()
@@ -58,6 +60,8 @@ async def _check(settings: "Settings") -> dict[str, Any]:
         "hedgeable": hedgeable,
         "excluded": dict(look.assessment.excluded),
         "breaches": [b.cap for b in look.before.breaches],
+        "bot_margin": bot_margin(observation).document(),
+        "conflicts": conflicts_of(observation, look.assessment.universe.symbols).document(),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bot.cli.records import orders_table
+from bot.cli.records import margin_lines, orders_table
 from bot.cli.tables import Document, book_panel, caps_table, facts, plain_table, standing_table
 from bot.report import rows, words
 from bot.report.reasons import alternative_rows
@@ -35,6 +35,11 @@ def check_tables(document: Document) -> RenderableType:
         *((f"Source {words.plain(k)}", words.plain(v)) for k, v in document["sources"].items()),
         ("Bot holds", _bases(document["bot_symbols"])),
         ("Left to hedge with", _bases(document["hedgeable"])),
+        *margin_lines(document),
+        *(
+            (f"Hedge in {words.base(symbol)}", f"{words.plain(why)}; it may only shrink")
+            for symbol, why in (document.get("conflicts") or {}).get("hedges", {}).items()
+        ),
     ]
     use = {"limits": document["caps"], "cap_use_before": document["cap_use"]}
     over = {**use, "breaches_before": [{"cap": cap} for cap in document["breaches"]]}

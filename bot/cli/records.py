@@ -48,6 +48,8 @@ def engine_status(document: Document) -> RenderableType:
         ("Halted", words.plain(document.get("halted") or "no")),
         *_control_lines(document),
         *_stream_lines(document),
+        *source_lines(document),
+        *margin_lines(document),
         ("Started", _times(document.get("starts"))),
         ("Cycles", words.plain(document.get("cycles"))),
         ("Orders without an answer", ", ".join(map(words.plain, unresolved)) or "none"),
@@ -79,6 +81,42 @@ def _stream_lines(document: Document) -> list[tuple[str, str]]:
         (f"Stream {words.plain(name)}", ": ".join(filter(None, (one["health"], one["reason"]))))
         for name, one in streams.items()
     ]
+
+
+def source_lines(document: Document) -> list[tuple[str, str]]:
+    """Of every source how old what it said is, or since when it fails and why."""
+    found = []
+    for one in document.get("sources") or ():
+        good = words.plain(one["last_good"] or "never")
+        if one["failing"]:
+            since, error = words.plain(one["failing_since"]), words.plain(one["last_error"])
+            text = f"fails since {since}: {error}; last good read: {good}"
+        elif one["last_good"] is None:
+            text = "not read yet"
+        else:
+            text = f"well, {one['age_seconds']:,.0f} s old; last good read: {good}"
+            if one["last_error"]:
+                error, then = words.plain(one["last_error"]), words.plain(one["last_error_time"])
+                text += f"; last error {then}: {error}"
+        found.append((f"Source {words.plain(one['name'])}", text))
+    return found
+
+
+def margin_lines(document: Document) -> list[tuple[str, str]]:
+    """How much of the bot's free margin the hedges take, and the money that bots tell."""
+    margin = document.get("bot_margin")
+    if not margin:
+        return []
+    found = []
+    if margin["shared_account"]:
+        took, free = margin["hedges_usd"], margin["free_without_hedges_usd"]
+        share = "more than is free" if margin["share"] is None else f"{margin['share']:.1%}"
+        text = f"{words.usd(took)} of {words.usd(free)} free without them ({share})"
+        found.append(("Bot's margin that hedges take", text))
+    for name, money in margin["bots"].items():
+        free, equity = (words.usd(words.number(money[key])) for key in ("free_usd", "equity_usd"))
+        found.append((f"Money of {words.plain(name)}", f"equity {equity}, free {free}"))
+    return found
 
 
 def _times(count: object) -> str:

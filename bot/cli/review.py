@@ -150,6 +150,8 @@ def _status(state_dir: Path) -> dict[str, Any]:
                 for account in accounts
                 for (symbol, _), quantity in journal.own_positions(account).items()
             },
+            "sources": [_as_of_now(one) for one in (last or {}).get("sources", ())],
+            "bot_margin": None if last is None else last.get("bot_margin"),
             "unresolved_orders": [o.client_id for o in journal.unresolved_orders()],
             "last_cycle": None
             if last is None
@@ -168,6 +170,14 @@ def _status(state_dir: Path) -> dict[str, Any]:
                 )
             },
         }
+
+
+def _as_of_now(source: dict[str, Any]) -> dict[str, Any]:
+    """What the last cycle knew of a source, with its age as it is by now."""
+    if source.get("as_of") is None:
+        return source
+    age = datetime.now(UTC) - datetime.fromisoformat(source["as_of"])
+    return {**source, "age_seconds": age.total_seconds()}
 
 
 def _streams(journal: "JournalReader") -> dict[str, Any]:

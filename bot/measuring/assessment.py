@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bot.measuring.bot_margin import UNKNOWN_MARGIN_RATE, bot_margin
 from bot.measuring.estimation import MarketView
 from bot.measuring.monitor import Observation
 from bot.measuring.universe import (
@@ -36,7 +37,6 @@ UNKNOWN_FUNDING = FundingDaily(rate_daily=0.0003, standard_error=0.0003, substit
 # A token that is held though it hardly trades, or nobody knows how much, is taken to trade next to
 # nothing: a hedge in it shrinks by the venue's smallest orders. New hedges never come this far.
 LEAST_VOLUME_USD = 1.0
-UNKNOWN_MARGIN_RATE = 1.0  # without a leverage from the venue the whole notional counts as margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +239,7 @@ def _facts(
         ),
         cluster_names=tuple(f"cluster of {base_of(name)}" for name in measured.clusters.names),
         beta_btc_se=measured.beta.standard_error[columns],
+        bot_free_margin_usd=bot_margin(observation).free_usd,
     )
 
 

@@ -6,23 +6,25 @@ Nothing is guessed: what is stale, missing or contradictory raises, and the cycl
 import contextlib
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, field
 
 from bot.journal.journal import Journal
-from bot.measuring.agreement import Agreed, Agreement, AgreementRule, Told
+from bot.measuring.agreement import Agreement, AgreementRule
 from bot.measuring.belief import Quantities
 from bot.measuring.hedge_account import ClosedHedge, HedgeAccount
+from bot.measuring.source_reads import SourceReads
 from bot.ports import (
     Clock,
     MarketData,
     PositionSource,
     Quote,
     ReportedPosition,
+    SourceAccount,
     SourceSnapshot,
     Venue,
     VenueAccount,
 )
+from bot.sources.health import SourcesHealth
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
 from risk.instrument import Instrument
@@ -55,6 +57,8 @@ class Observation:
         bot_listed: symbols that a bot may trade in the hedge account itself.
         external: what the hedge account holds beside our hedges, signed base units.
         closed_externally: parts of our hedges that others closed, booked by this look.
+        shared_account: the bot trades in the hedge account too.
+        bot_accounts: the money of bots whose source tells it, by source.
     """
 
     book: Book
@@ -65,10 +69,16 @@ class Observation:
     bot_listed: frozenset[str]
     external: Held = field(default_factory=dict)
     closed_externally: tuple[ClosedHedge, ...] = ()
+    shared_account: bool = False
+    bot_accounts: Mapping[str, SourceAccount] = field(default_factory=dict)
 
 
 class Monitor:
-    """The engine's eyes; keeps only the instruments, and which positions were believed last."""
+    """The engine's eyes; keeps only the instruments, and which positions were believed last.
+
+    Attributes:
+        health: of every source.
+    """
 
     def __init__(
         self,
@@ -83,6 +93,7 @@ class Monitor:
         agreement: AgreementRule | None = None,
         exclusive: bool = False,
         legs_apart: bool = False,
+        health: SourcesHealth | None = None,
     ) -> None:
         """Looks through these doors.
 
@@ -91,18 +102,21 @@ class Monitor:
             agreement: when changes of other people's positions are believed; None: at once.
             exclusive: nothing is done while somebody else holds something in the hedge account.
             legs_apart: long and short are held apart, so a bot's orders do not meet ours.
+            health: kept of every source; None: told to the journal alone.
         """
         self._venue = venue
         self._hedges = HedgeAccount(
             venue, journal, clock, rule=agreement, exclusive=exclusive, marks=self._marks
         )
-        self._agreements = {
+        agreements = {
             source.name: Agreement(
                 f"source {source.name}", agreement, journal, clock, marks=self._marks
             )
             for source in sources
             if agreement is not None
         }
+        self.health = health or SourcesHealth(sources, journal, clock)
+        self._reads = SourceReads(sources, agreements, self.health, clock, self._check_age)
         self._legs_apart = legs_apart
         self._sources = sources
         self._market = market
@@ -146,7 +160,7 @@ class Monitor:
             DataError: something needed is stale, missing or contradictory.
             UnreachableError, VenueError: a source or the venue does not answer.
         """
-        snapshots = [await self._read(source) for source in self._sources]
+        snapshots = await self._reads.all()
         instruments = await self._listing(snapshots)
         wanted = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
         wanted |= {*candidates, *(p.symbol for s in snapshots for p in s.positions)}
@@ -163,9 +177,7 @@ class Monitor:
         quotes |= await self._quotes(held - quotes.keys(), instruments)
         held |= {p.symbol for s in snapshots for p in s.positions}
         quotes = self._usable(quotes, held)
-        for source, snapshot in zip(self._sources, snapshots, strict=True):
-            # The machine may have slept since it was read.
-            self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
+        self._reads.require_fresh(snapshots)  # the machine may have slept since they were read
         positions = (
             *_account_positions(split.own, account, quotes, Owner.HEDGE, account.state.name),
             *self._external_positions(split.external, account, quotes),
@@ -180,7 +192,27 @@ class Monitor:
             bot_listed=self._listed_beside_us(account, snapshots),
             external=split.external,
             closed_externally=found.closed,
+            shared_account=self._shared_account,
+            bot_accounts={s.source: s.account for s in snapshots if s.account is not None},
         )
+
+    @property
+    def minds_lists(self) -> bool:
+        """No hedge may be where a bot lists a symbol or has an order: they share one account."""
+        return self._shared_account and not self._legs_apart
+
+    async def of_bots(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Symbols that bots hold, and those that they list or have orders in, by one plain look.
+
+        Raises:
+            DataError, UnreachableError, VenueError: a source or the venue cannot be read.
+        """
+        snapshots = await self._reads.plainly()
+        account = await self._venue.account()
+        own = {key[0] for key in self._journal.own_positions(self._venue.account_name)}
+        held = {p.symbol for s in snapshots for p in s.positions}
+        held |= {symbol for symbol, _ in account.base_quantity if symbol not in own}
+        return frozenset(held), self._listed_beside_us(account, snapshots)
 
     async def _listing(self, snapshots: Sequence[SourceSnapshot]) -> Mapping[str, Instrument]:
         """What the venue lists, with everything that the sources hold.
@@ -211,15 +243,6 @@ class Monitor:
     ) -> Mapping[str, Quote]:
         listed = sorted(s for s in symbols if s in instruments)
         return await self._market.quotes(listed) if listed else {}
-
-    async def _read(self, source: PositionSource) -> SourceSnapshot:
-        async def read() -> SourceSnapshot:
-            snapshot = await source.read()
-            self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
-            return snapshot
-
-        agreement = self._agreements.get(source.name)
-        return await read() if agreement is None else _counted(await agreement.agreed(read, _told))
 
     async def _marks(self, symbols: Collection[str]) -> Mapping[str, float]:
         """What a doubt is worth; what has no usable price is left out."""
@@ -274,31 +297,10 @@ class Monitor:
         self, account: VenueAccount, snapshots: Sequence[SourceSnapshot]
     ) -> frozenset[str]:
         """In a shared account nobody may hedge in what a bot lists or has an order in."""
-        if not self._shared_account or self._legs_apart:
+        if not self.minds_lists:
             return frozenset()
         listed = frozenset().union(*(s.listed for s in snapshots)) if snapshots else frozenset()
         return listed | account.open_order_symbols
-
-
-def _told(snapshot: SourceSnapshot) -> Told:
-    held: dict[tuple[str, str], Decimal] = {}
-    for one in snapshot.positions:
-        key = one.symbol, one.position_side
-        held[key] = held.get(key, Decimal(0)) + one.base_quantity
-    return Told(held, snapshot.edition, snapshot.timestamp_ms)
-
-
-def _counted(agreed: Agreed[SourceSnapshot]) -> SourceSnapshot:
-    """With what is in doubt as it is to be counted."""
-    snapshot, doubtful = agreed.read, agreed.doubtful
-    if not doubtful:
-        return snapshot
-    sure = (p for p in snapshot.positions if (p.symbol, p.position_side) not in doubtful)
-    doubted = (
-        ReportedPosition(symbol, quantity, position_side)
-        for (symbol, position_side), quantity in sorted(doubtful.items())
-    )
-    return replace(snapshot, positions=(*sure, *doubted))
 
 
 def _account_positions(

@@ -163,6 +163,8 @@ class CycleRecord:
     signals: tuple[SignalRecord, ...] = ()
     caps_factor: float = 1.0
     caps_reasons: tuple[str, ...] = ()
+    sources: tuple[dict[str, Any], ...] = ()
+    bot_margin: dict[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""

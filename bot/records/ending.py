@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bot.measuring.assessment import Assessment
+from bot.measuring.bot_margin import bot_margin
 from bot.measuring.monitor import Observation
 from bot.outlook.tightening import Outside
 from bot.records.cycle import CycleRecord, CycleStatus, SignalRecord, iso_utc
@@ -76,6 +77,7 @@ def described(blank: CycleRecord, look: Look, *, correlated: bool = True) -> Cyc
         signals=tuple(signal_record(one) for one in _worth_keeping(look.signals)),
         caps_factor=look.outside.factor,
         caps_reasons=look.outside.reasons,
+        bot_margin=bot_margin(look.observation).document(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from bot.journal.journal import Journal
 from bot.logs import Logger
+from bot.measuring.conflict import Conflicts, conflicts_of
 from bot.measuring.monitor import Held, Observation
 from bot.outlook.tightening import Outside
 from bot.records.cycle import CycleRecord
@@ -30,6 +31,7 @@ class News:
         self._recalled = False
         self._cut: frozenset[str] = frozenset()
         self._external: Held = {}
+        self._conflicts = Conflicts()
 
     def others(self, observation: Observation) -> None:
         """What others did in the hedge account, once for each change; the journal knows it."""
@@ -46,6 +48,25 @@ class News:
         if observation.external != self._external:
             self._log.info("positions_of_others", held=quantities(observation.external))
             self._external = observation.external
+
+    def conflicts(self, record: CycleRecord, look: Look) -> None:
+        """Hedges that came to stand in a bot's symbol, and whether any is left, once each.
+
+        Raises:
+            JournalError: the journal failed.
+        """
+        now = conflicts_of(look.observation, look.assessment.universe.symbols)
+        before, self._conflicts = self._conflicts, now
+        for symbol in [s for s in now.hedges if s not in before.hedges]:
+            document = {"symbol": symbol, "reason": f"{now.hedges[symbol]}; it may only shrink"}
+            self._one("hedge_hands_off", document, record, alarm=True)
+        for symbol in [s for s in before.hedges if s not in now.hedges]:
+            self._one("hedge_hands_off_over", {"symbol": symbol}, record, alarm=False)
+        if now.nothing_left and not before.nothing_left:
+            reason = "bots hold or list every symbol that might carry a hedge"
+            self._one("nothing_left_to_hedge_with", {"reason": reason}, record, alarm=True)
+        if before.nothing_left and not now.nothing_left:
+            self._one("hedgeable_again", {}, record, alarm=False)
 
     def signals(self, record: CycleRecord, look: Look, problems: Mapping[str, str]) -> None:
         """Tell what changed since the last time; the journal has it before the log.

@@ -252,6 +252,7 @@ def _explained(look: Look) -> tuple[Explanation, ...]:
         facts.cluster_names,
         look.choices.beta_doubt(facts),
         facts.stress,
+        facts.bot_free_margin_usd,
     )
     return tuple(explain(breach, standing) for breach in look.before.breaches)
 

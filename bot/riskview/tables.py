@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bot.cli.records import margin_lines
 from bot.cli.tables import caps_table, facts, plain_table
 from bot.report import words
 from bot.riskview.document import Document
@@ -78,7 +79,7 @@ def exposure_facts(document: Document) -> RenderableType:
             pairs.append(("made up", text))
     else:
         pairs.append(("VaR and shortfall", f"not known: {words.plain(tail['unknown'])}"))
-    lines: list[RenderableType] = [facts(pairs)]
+    lines: list[RenderableType] = [facts([*pairs, *margin_lines(document)])]
     for symbol, one in exposure["unmeasured"].items():
         text = (
             f"Not measured, and in none of these figures: {words.base(symbol)} "
