@@ -203,6 +203,7 @@ SPOILT = st.one_of(
     st.tuples(st.sampled_from(["is_short", "is_open"]), NO_FLAG),
     st.tuples(st.just("pair"), NO_PAIR),
     st.tuples(st.just("orders"), NO_ROWS),
+    st.tuples(st.just("exchange"), st.sampled_from([None, "", 1, []])),
     st.tuples(st.just("trading_mode"), st.sampled_from([None, "spot", "", 1])),
 )
 

@@ -134,6 +134,13 @@ def test_the_same_trade_twice_is_no_reply() -> None:
         read_trades(_decimal([trade(1, FET, 1.0), trade(1, TAO, 1.0)]), "status")
 
 
+async def test_a_trade_on_another_exchange_leaves_no_book() -> None:
+    bot = FakeBot(trades=[trade(1, FET, 1.0), trade(2, TAO, 1.0, exchange="gateio")])
+    async with opened(bot) as (source, _):
+        with pytest.raises(DataError, match=f"trade 2 in {TAO} is on gate, but the bot trades on"):
+            await source.read()
+
+
 async def test_flat_is_flat_only_while_the_bot_counts_nothing() -> None:
     async with opened(FakeBot(trades=[])) as (source, _):
         assert (await source.read()).positions == ()

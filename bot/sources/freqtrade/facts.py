@@ -56,6 +56,11 @@ class BotFacts:
         return ""
 
 
+def ccxt_id(exchange: str) -> str:
+    """Of an exchange as freqtrade calls it, in futures mode."""
+    return CCXT_IDS.get(exchange, exchange)
+
+
 def read_facts(document: object, where: str) -> BotFacts:
     """``GET /show_config``.
 
@@ -74,11 +79,10 @@ def read_facts(document: object, where: str) -> BotFacts:
     dry_run = flag(row, "dry_run", where)
     if dry_run != (runmode == "dry_run"):
         raise DataError(f"{where}.dry_run: {shown(dry_run)}, but runmode is {shown(runmode)}")
-    exchange = text(row, "exchange", where)
     return BotFacts(
         bot_name=text(row, "bot_name", where),
         trading_mode=text(row, "trading_mode", where),
-        exchange=CCXT_IDS.get(exchange, exchange),
+        exchange=ccxt_id(text(row, "exchange", where)),
         dry_run=dry_run,
         stake_currency=text(row, "stake_currency", where),
         state=state,

@@ -5,7 +5,7 @@ so they count as of our reply while that loop runs, and as of its last round onc
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from bot.errors import UnreachableError
@@ -156,6 +156,7 @@ class FreqtradeSource:
         client, counted = self._client, -1
         for _ in range(2):
             trades = read_trades(await client.get("status"), client.where("status"))
+            self._refuse_elsewhere(facts, trades)
             if not facts.runs:
                 break  # a bot that is stopped does not count; what it told will soon be stale
             counted = read_count(await client.get("count"), client.where("count"))
@@ -171,6 +172,19 @@ class FreqtradeSource:
                 "is not taken for flat"
             )
         return trades
+
+    def _refuse_elsewhere(self, facts: BotFacts, trades: Collection[Trade]) -> None:
+        """A database that was begun on another exchange tells trades that nobody looks after.
+
+        Raises:
+            DataError: one of these is such a trade.
+        """
+        for one in trades:
+            if one.exchange != facts.exchange:
+                raise DataError(
+                    f"{self._client.where('status')}: trade {one.trade_id} in {one.pair} is on "
+                    f"{one.exchange}, but the bot trades on {facts.exchange}"
+                )
 
     def _introduced(self, facts: BotFacts) -> None:
         before = self.facts

@@ -25,6 +25,7 @@ from bot.sources.fields import (
     text,
     whole,
 )
+from bot.sources.freqtrade.facts import ccxt_id
 from bot.sources.json_file import shown
 from risk.errors import DataError
 
@@ -36,10 +37,12 @@ class Trade:
     """One open trade.
 
     Attributes:
+        exchange: ccxt's id of where it was opened.
         base_quantity: signed base units, with what open orders have filled.
     """
 
     trade_id: int
+    exchange: str
     pair: str
     base_quantity: Decimal
     leverage: float | None
@@ -74,6 +77,7 @@ def _trade(row: Row, where: str) -> Trade:
         raise DataError(f"{where}.orders: exits have filled more than the trade's amount")
     return Trade(
         trade_id=whole(row, "trade_id", where),
+        exchange=ccxt_id(text(row, "exchange", where)),
         pair=pair(row, "pair", where),
         base_quantity=-amount if short else amount,
         leverage=optional_price(row, "leverage", where),
