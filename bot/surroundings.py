@@ -10,6 +10,7 @@ from bot.ports import Clock, PositionSource
 from bot.sources.account import AccountSource
 from bot.sources.file import FileSource
 from bot.sources.freqtrade.opening import open_freqtrade
+from bot.sources.hummingbot.opening import open_hummingbot
 from bot.sources.pushed import PushedSource
 from bot.sources.telling import Tell
 from bot.streaming import Access, StreamBuilder
@@ -21,6 +22,7 @@ from config.sources import AccountSource as AccountSettings
 from config.sources import FileSource as FileSettings
 from config.sources import Source
 from config.sources_freqtrade import FreqtradeSource as FreqtradeSettings
+from config.sources_hummingbot import HummingbotSource as HummingbotSettings
 from config.sources_pushed import PushedSource as PushedSettings
 
 
@@ -94,6 +96,8 @@ def open_source(
         return FileSource(item.name, item.path, max_age_ms)
     if isinstance(item, FreqtradeSettings):
         return open_freqtrade(item, around.clock, stack, streams, tell)
+    if isinstance(item, HummingbotSettings):
+        return open_hummingbot(item, around.clock, stack)
     if isinstance(item, PushedSettings):
         return PushedSource(item.name, settings.state_dir, max_age_ms)
     assert isinstance(item, AccountSettings)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from config.fields import FilePath, Name, Note, Strict, UrlsHost
 from config.sources_freqtrade import FreqtradeSource
+from config.sources_hummingbot import HummingbotSource
 from config.sources_pushed import PushedSource
 from config.venue import Access, Exchange
 
@@ -52,10 +53,10 @@ class FileSource(Strict):
 
 
 Source = Annotated[
-    AccountSource | FileSource | FreqtradeSource | PushedSource,
+    AccountSource | FileSource | FreqtradeSource | HummingbotSource | PushedSource,
     Field(discriminator="kind"),
     Note(
-        "a mapping with kind (account, file, freqtrade or pushed), name and more",
-        later=("hummingbot", "nautilus", "passivbot"),
+        "a mapping with kind (account, file, freqtrade, hummingbot or pushed), name and more",
+        later=("nautilus", "passivbot"),
     ),
 ]

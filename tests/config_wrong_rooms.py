@@ -120,21 +120,21 @@ WRONG_ROOMS = {
     ),
     "source as text": (
         sources("[positions.json]"),
-        'sources[0]: "positions.json" — a mapping with kind (account, file, freqtrade or pushed), '
-        "name and more",
+        'sources[0]: "positions.json" — a mapping with kind (account, file, freqtrade, hummingbot '
+        "or pushed), name and more",
     ),
     "source without kind": (
         sources("[{name: a, path: p}]"),
-        "sources[0].kind: missing — one of: account, file, freqtrade, pushed",
+        "sources[0].kind: missing — one of: account, file, freqtrade, hummingbot, pushed",
     ),
-    "hummingbot is not there yet": (
-        sources("[{kind: hummingbot, name: bot-a}]"),
-        'sources[0].kind: "hummingbot" — not available in this version; available: account, file, '
-        "freqtrade, pushed",
+    "nautilus is not there yet": (
+        sources("[{kind: nautilus, name: bot-a}]"),
+        'sources[0].kind: "nautilus" — not available in this version; available: account, file, '
+        "freqtrade, hummingbot, pushed",
     ),
     "unknown kind": (
         sources("[{kind: telepathy, name: a}]"),
-        'sources[0].kind: "telepathy" — one of: account, file, freqtrade, pushed',
+        'sources[0].kind: "telepathy" — one of: account, file, freqtrade, hummingbot, pushed',
     ),
     "api beyond this machine": (
         GOOD + "api: {host: 0.0.0.0}",

@@ -1,0 +1,1 @@
+"""hummingbot beside us: positions of its accounts, read through hummingbot-api."""
