@@ -19,6 +19,7 @@ from bot.policy import agreement_rule, execution_styles, impact_refit, pretrade_
 from bot.ports import MarketData, PositionSource, Venue
 from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.health import SourcesHealth
+from bot.sources.health_file import HealthFile
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
 from bot.venues.streams.desk import StreamDesk
@@ -103,6 +104,7 @@ def engine_parts(
         streams=doors.streams,
         # In simulated time nobody asks between two cycles.
         publish=None if around.simulated else BookPublisher(settings.state_dir, log).publish,
+        publish_sources=None if around.simulated else HealthFile(settings.state_dir, log).write,
         lockers=tuple(
             one.locks for one in doors.sources if isinstance(one, FreqtradeSource) and one.locks
         ),

@@ -169,6 +169,8 @@ class Engine:
             except JournalError as error:
                 self._parts.log.error("journal_failed", reason=str(error))
                 raise
+            if self._parts.publish_sources is not None:
+                self._parts.publish_sources(record.sources)
             self._tell(record)
             await self.guard.tell()
             if self._decided_ms != decided_ms:

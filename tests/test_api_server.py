@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import SimulatedClock
+from bot.errors import UnreachableError
+from bot.journal.journal import Journal
+from bot.logs import open_log
+from bot.sources.health import SourcesHealth
+from bot.sources.health_file import HEALTH_NAME, HealthFile
 from bot.sources.pushed import PushedSource
 from tests.api_scene import SYMBOLS, TOKEN, Server, book_of, now_text, serving
+from tests.monitor_scene import Source
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +151,25 @@ def test_a_long_body_without_a_length_is_cut_off(server: Server) -> None:
     except (BrokenPipeError, ConnectionResetError):
         return  # it was told off while it was still talking
     assert connection.getresponse().status == 413
+
+
+def test_the_health_of_sources_is_that_of_the_last_cycle_at_todays_age(server: Server) -> None:
+    ago_ms = round(time.time() * 1000) - 90_000
+    clock = SimulatedClock(ago_ms)
+    assert server.send("GET", "/v1/health")[1]["sources"] is None
+    with Journal.open(server.state.parent / "other.sqlite", clock) as journal:
+        health = SourcesHealth([Source(clock), Source(clock, name="b")], journal, clock)
+        health.good("bot-a", ago_ms)
+        health.failed("b", UnreachableError("source b: no reply"))
+        server.state.mkdir(exist_ok=True)
+        HealthFile(server.state, open_log(None, clock)).write(health.documents())
+    good, bad = server.send("GET", "/v1/health")[1]["sources"]
+    assert (good["name"], good["failing"]) == ("bot-a", False)
+    assert good["age_seconds"] == pytest.approx(90, abs=20)
+    assert (bad["failing"], bad["last_error"]) == (True, "source b: no reply")
+    assert bad["age_seconds"] is None
+    (server.state / HEALTH_NAME).write_text("[{", encoding="utf-8")
+    assert server.send("GET", "/v1/health")[1]["sources"] is None
 
 
 async def test_pushed_positions_are_what_the_engine_reads(server: Server) -> None:

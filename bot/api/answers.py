@@ -33,8 +33,13 @@ def entry_out(answer: EntryAnswer) -> dict[str, Any]:
     }
 
 
-def health_out(entries: EntryDesk, pushed: PushedFiles, now_ms: int) -> dict[str, Any]:
-    """How old everything is."""
+def health_out(
+    entries: EntryDesk,
+    pushed: PushedFiles,
+    sources: list[dict[str, Any]] | None,
+    now_ms: int,
+) -> dict[str, Any]:
+    """How old everything is; ``sources`` None where no engine has told of them."""
     try:
         book_ms, problem = entries.book_ms(), None
     except DataError as error:
@@ -45,6 +50,7 @@ def health_out(entries: EntryDesk, pushed: PushedFiles, now_ms: int) -> dict[str
         "book_problem": problem,
         "pending_entries": entries.pending,
         "pushed": [_source(name, pushed.last_ms(name), now_ms) for name in pushed.sources],
+        "sources": sources,
     }
 
 

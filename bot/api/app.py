@@ -44,11 +44,13 @@ class Desks:
     """What the routes hand over to.
 
     Attributes:
+        sources: health of the sources as of a time; None where no engine has told of it.
         now_ms: UTC milliseconds.
     """
 
     entries: EntryDesk
     pushed: PushedFiles
+    sources: Callable[[int], list[dict[str, Any]] | None]
     now_ms: Callable[[], int]
 
 
@@ -132,8 +134,9 @@ def _position_routes(app: FastAPI, desks: Desks) -> None:
 
     @app.get("/v1/health", response_model=HealthOut)
     async def health() -> dict[str, Any]:
-        """How old the book and every pushed source are."""
-        return health_out(desks.entries, desks.pushed, desks.now_ms())
+        """How old the book and every source are, and which sources fail."""
+        now_ms = desks.now_ms()
+        return health_out(desks.entries, desks.pushed, desks.sources(now_ms), now_ms)
 
 
 def _text(body: bytes) -> str:

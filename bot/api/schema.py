@@ -134,6 +134,20 @@ class SourceOut(Out):
     age_seconds: float | None
 
 
+class HealthOfSourceOut(Out):
+    """A source of positions as the engine's last cycle found it; ``age_seconds`` is as of now."""
+
+    name: str
+    failing: bool
+    failing_since: str | None
+    last_good: str | None
+    as_of: str | None
+    age_seconds: float | None
+    max_age_seconds: float
+    last_error: str
+    last_error_time: str | None
+
+
 class HealthOut(Out):
     """How old everything is."""
 
@@ -142,6 +156,7 @@ class HealthOut(Out):
     book_problem: str | None
     pending_entries: int
     pushed: list[SourceOut]
+    sources: list[HealthOfSourceOut] | None
 
 
 class ErrorOut(Out):

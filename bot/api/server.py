@@ -19,6 +19,7 @@ from bot.api.app import Desks, api
 from bot.api.gate import Entrance, Gate
 from bot.clock import SystemClock
 from bot.errors import UnreachableError
+from bot.sources.health_file import read_health
 from bot.sources.pushed import PushedFiles
 from bot.stopping import stopped_by_signals
 from config.api import find_token
@@ -36,6 +37,7 @@ def ungated_app(settings: Settings) -> FastAPI:
     desks = Desks(
         entries=EntryDesk(BookReader(settings.state_dir), policy, clock.now_ms),
         pushed=PushedFiles(settings.state_dir, names),
+        sources=lambda now_ms: read_health(settings.state_dir, now_ms),
         now_ms=clock.now_ms,
     )
     return api(desks, version("perphedge"))

@@ -129,8 +129,11 @@ def _controls(journal: "JournalReader") -> dict[str, Any]:
 
 
 def _status(state_dir: Path) -> dict[str, Any]:
+    import time
+
     from bot.halt import HaltSwitch
     from bot.lock import lock_holder
+    from bot.sources.health_file import as_of
 
     running = lock_holder(state_dir)
     with _open(state_dir) as journal:
@@ -150,7 +153,9 @@ def _status(state_dir: Path) -> dict[str, Any]:
                 for account in accounts
                 for (symbol, _), quantity in journal.own_positions(account).items()
             },
-            "sources": [_as_of_now(one) for one in (last or {}).get("sources", ())],
+            "sources": [
+                as_of(one, round(time.time() * 1000)) for one in (last or {}).get("sources", ())
+            ],
             "bot_margin": None if last is None else last.get("bot_margin"),
             "unresolved_orders": [o.client_id for o in journal.unresolved_orders()],
             "last_cycle": None
@@ -170,14 +175,6 @@ def _status(state_dir: Path) -> dict[str, Any]:
                 )
             },
         }
-
-
-def _as_of_now(source: dict[str, Any]) -> dict[str, Any]:
-    """What the last cycle knew of a source, with its age as it is by now."""
-    if source.get("as_of") is None:
-        return source
-    age = datetime.now(UTC) - datetime.fromisoformat(source["as_of"])
-    return {**source, "age_seconds": age.total_seconds()}
 
 
 def _streams(journal: "JournalReader") -> dict[str, Any]:

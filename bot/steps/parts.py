@@ -1,7 +1,8 @@
 """What an engine is made of: its owner's decisions, and its organs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
@@ -58,6 +59,7 @@ class EngineParts:
     Attributes:
         streams: what is told without being asked; None: everything is asked for.
         publish: told of every good look; None: nobody is.
+        publish_sources: told at every cycle how the sources are; None: nobody is.
         lockers: keep bots from entering what is over its cap.
     """
 
@@ -74,6 +76,7 @@ class EngineParts:
     refit: ImpactRefit | None = None
     streams: StreamDesk | None = None
     publish: Callable[[Look], None] | None = None
+    publish_sources: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
     lockers: tuple[EntryLocker, ...] = ()
 
 
