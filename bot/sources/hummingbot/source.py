@@ -98,12 +98,13 @@ class HummingbotSource:
         for _ in range(_READS):
             taken_ms = self._clock.now_ms()
             holdings = await self._walk.all(self._accounts)
-            silent = self._accounts - {one.account for one in holdings}
+            telling = {one.account for one in holdings}
+            silent = self._accounts - telling
             if silent and silent <= idle:
+                for account in silent:
+                    self._money.forget(account)
                 return taken_ms, holdings
-            money = await self._money.look(self._accounts)
-            for account in sorted(silent):
-                self._money.require_idle(money, account)
+            await self._look_at_money(telling, silent)
             if not silent:
                 return taken_ms, holdings
             idle = silent
@@ -111,6 +112,23 @@ class HummingbotSource:
             f"{self._client.where(PATH)}: {', '.join(sorted(silent))}: now tells positions and "
             "now none, which is not taken for flat"
         )
+
+    async def _look_at_money(self, telling: Collection[str], silent: Collection[str]) -> None:
+        """Positions that are told do not rest on it; that there are none does.
+
+        Raises:
+            UnreachableError, DataError: nothing shows that an account holds no position.
+        """
+        try:
+            money = await self._money.look(self._accounts)
+        except (UnreachableError, DataError):
+            if silent:
+                raise
+            money = None
+        for account in sorted(silent):
+            self._money.require_idle(money, account)
+        for account in telling:
+            self._money.remember(money, account)
 
     async def _require_connector(self, account: str) -> None:
         path = f"accounts/{account}/credentials"
