@@ -1,6 +1,6 @@
 """Hands off what bots hold, list or have orders in: at the start and at every cycle."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -182,3 +182,26 @@ async def test_a_bot_that_is_silent_at_the_start_may_come_later(tmp_path: Path) 
         await started(scene, bot)
         (event,) = [e for e in scene.events if e["event"] == "conflicts_unknown"]
         assert event["reason"] == "source bot: no reply"
+
+
+async def test_a_hedge_beside_what_the_bot_holds_in_the_same_account_is_told(
+    tmp_path: Path,
+) -> None:
+    """The account nets both: ours is what the journal has, the rest is the bot's."""
+    bot = Bot(held={UNIVERSE[2]: BASE_UNITS["FET"]})
+    async with open_scene(tmp_path, settings=shared(tmp_path), source=bot) as scene:
+        bot.clock = scene.clock
+        await scene.cycle()
+        (symbol, side), own = next(iter(own_positions(scene).items()))
+
+        async def with_more(go_on: Any) -> Any:
+            account = await go_on()
+            more = {**account.base_quantity, (symbol, side): own * 3}
+            return replace(account, base_quantity=more)
+
+        await started(scene, bot)
+        assert [e for e in scene.events if e["event"] == "hedge_hands_off_at_start"] == []
+        scene.faults.by_call["account"] = with_more
+        await started(scene, bot)
+        (told,) = [e for e in scene.events if e["event"] == "hedge_hands_off_at_start"]
+        assert (told["symbol"], told["reason"]) == (symbol, "hands off: held by a bot")

@@ -25,6 +25,7 @@ from bot.ports import (
     VenueAccount,
 )
 from bot.sources.health import SourcesHealth
+from bot.trading.attribution import attribute
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
 from risk.instrument import Instrument
@@ -209,9 +210,11 @@ class Monitor:
         """
         snapshots = await self._reads.plainly()
         account = await self._venue.account()
-        own = {key[0] for key in self._journal.own_positions(self._venue.account_name)}
+        own = self._journal.own_positions(self._venue.account_name)
+        split = attribute(own, account.base_quantity)
+        shrunk = {(one.symbol, one.position_side) for one in split.closed_externally}
         held = {p.symbol for s in snapshots for p in s.positions}
-        held |= {symbol for symbol, _ in account.base_quantity if symbol not in own}
+        held |= {key[0] for key in split.external if key not in shrunk}
         return frozenset(held), self._listed_beside_us(account, snapshots)
 
     async def _listing(self, snapshots: Sequence[SourceSnapshot]) -> Mapping[str, Instrument]:
