@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
@@ -16,7 +16,24 @@ from config.errors import ConfigError
 from config.explain import Problem, line
 from config.fields import Base, Listed, Note, Strict
 from config.show import printable, value_text
+from config.venue import Exchange
 from config.yaml_file import read_yaml
+
+DISTINCT: Final = "distinct"
+
+_FAMILIES = {
+    "binance": "binanceusdm",
+    "gateio": "gate",
+    "huobi": "htx",
+    "kucoin": "kucoinfutures",
+    "myokx": "okx",
+    "okex": "okx",
+}
+
+
+def exchange_family(exchange: str) -> str:
+    """One id of ccxt for an exchange that has several."""
+    return _FAMILIES.get(exchange, exchange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +59,29 @@ class Aliases:
     Attributes:
         renames: by old base currency.
         multipliers: token and its units in one, by the contract's base currency.
+        names: base currency that is meant elsewhere by what an exchange calls so, by exchange and
+            base; None: an asset that no other one lists.
     """
 
     renames: Mapping[str, Rename]
     multipliers: Mapping[str, tuple[str, int]]
+    names: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+
+    def stands_for(self, exchange: str, base: str, on: date) -> tuple[str, Decimal] | None:
+        """The token behind ``base`` on an exchange on a day, and how many units of it one is.
+
+        None where that exchange means an asset of its own by it.
+        """
+        family = exchange_family(exchange)
+        if (family, base) in self.names:
+            name = self.names[family, base]
+            return None if name is None else self.canonical(name, on)
+        token, units = self.multipliers.get(base, (base, 1))
+        name = self.names.get((family, token), token)
+        if name is None:
+            return None
+        known, more = self.canonical(name, on)
+        return known, units * more
 
     def canonical(self, base: str, on: date) -> tuple[str, Decimal]:
         """The token that ``base`` stands for on a day, and how many units of it one is.
@@ -96,9 +132,19 @@ class _MultiplierModel(Strict):
     units: Annotated[int, Field(ge=2, le=10**9)]
 
 
+class _NameModel(Strict):
+    exchange: Exchange
+    base: Base
+    token: Annotated[
+        Annotated[str, Field(pattern=r"^([^\s/:,a-z\x00-\x1f]{1,24}|distinct)$")],
+        Note("the base currency that is meant, such as LUNA, or distinct"),
+    ]
+
+
 class _AliasesFile(Strict):
     renames: Annotated[tuple[_RenameModel, ...], Listed, Note("a list of renames")]
     multipliers: Annotated[tuple[_MultiplierModel, ...], Listed, Note("a list of multipliers")]
+    names: Annotated[tuple[_NameModel, ...], Listed, Note("a list of names")] = ()
 
 
 def load_aliases(path: Path | None = None) -> Aliases:
@@ -119,6 +165,10 @@ def load_aliases(path: Path | None = None) -> Aliases:
             r.old: Rename(r.old, r.new, Decimal(repr(r.ratio)), r.since) for r in model.renames
         },
         multipliers={m.base: (m.token, m.units) for m in model.multipliers},
+        names={
+            (exchange_family(n.exchange), n.base): None if n.token == DISTINCT else n.token
+            for n in model.names
+        },
     )
 
 
@@ -146,3 +196,10 @@ def _problems(model: _AliasesFile) -> Iterator[Problem]:
             value = value_text(multiplier.token)
             yield Problem(f"multipliers[{i}].token", value, "the token itself, not a multiple")
         seen.add(multiplier.base)
+    named: set[tuple[str, str]] = set()
+    for i, name in enumerate(model.names):
+        key = exchange_family(name.exchange), name.base
+        if key in named:
+            value = value_text(name.base)
+            yield Problem(f"names[{i}].base", value, "each name of an exchange only once")
+        named.add(key)
