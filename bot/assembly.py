@@ -20,9 +20,11 @@ from bot.ports import MarketData, PositionSource, Venue
 from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.health import SourcesHealth
 from bot.sources.health_file import HealthFile
+from bot.sources.translating import Translator
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
 from bot.venues.streams.desk import StreamDesk
+from config.aliases import load_aliases
 from config.settings import Settings
 from config.strategy import new_strategy
 from config.webhook import find_webhook
@@ -58,6 +60,10 @@ def engine_parts(
             balance_ms=round(controls.balance_max_age_seconds * 1000),
         ),
         shared_account=settings.venue.shared_account,
+        translator=Translator(
+            load_aliases(settings.universe.aliases_file),
+            leave_out=settings.universe.unmapped == "leave_out",
+        ),
         agreement=agreement_rule(settings, simulated=around.simulated),
         exclusive=settings.venue.ownership == EXCLUSIVE,
         legs_apart=settings.venue.ownership == LEGS_APART,

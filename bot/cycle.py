@@ -239,6 +239,7 @@ class Engine:
         seen = described(progress.record, look, correlated=self._first_of_bar(progress.record))
         progress.record = seen
         self._news.conflicts(seen, look)
+        self._news.unmapped(seen)
         self._news.signals(seen, look, parts.outlook.board.problems)
         parts.outlook.remember()
         if parts.publish is not None:

@@ -121,7 +121,7 @@ def _open_account(
         now_ms=around.clock.now_ms if around.simulated else None,
     )
     venue = SourceVenue(client, item.account_name, around.clock)
-    source = AccountSource(item.name, venue, round(item.max_age_seconds * 1000))
+    source = AccountSource(item.name, venue, round(item.max_age_seconds * 1000), item.exchange)
     if streams is not None:
         streams.watch_bot(item.name, Access(item.exchange, item.urls_host, key), venue)
     stack.push_async_callback(source.close)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from bot.ports import MarketData, Venue
 from bot.records.cycle import iso_utc
 from bot.sources.book import BookSource
 from bot.sources.freqtrade.source import FreqtradeSource, require_futures
+from bot.sources.symbols import SymbolMap
 from bot.streaming import Access, StreamBuilder
 from bot.surroundings import Surroundings, cache_dir, hedge_credentials, open_client, open_source
 from bot.venues.capabilities import require_tradable
@@ -146,7 +148,8 @@ async def open_recorded(
         DataError: the data cannot be used.
         UsageError: the time is not in them.
     """
-    tape = recorded_tape(folder, aliases=load_aliases(settings.universe.aliases_file))
+    aliases = load_aliases(settings.universe.aliases_file)
+    tape = recorded_tape(folder, aliases=aliases)
     end_ms = tape.end_ms if tape.end_ms is not None else clock.now_ms()
     if not tape.start_ms <= clock.now_ms() <= end_ms:
         raise UsageError(
@@ -161,7 +164,8 @@ async def open_recorded(
         Decimal(str(settings.venue.paper_wallet_usd)),
     )
     around = Surroundings(clock=clock, simulated=True)
-    book.price_with(tape.quotes(clock.now_ms()))
+    on = datetime.fromtimestamp(clock.now_ms() / 1000, tz=UTC).date()
+    book.price_with(tape.quotes(clock.now_ms()), SymbolMap(aliases, tape.instruments, on))
     with journal_copy(None, clock) as journal:
         doors = Doors(PaperMarket(market, venue), venue, [book])
         yield Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))

@@ -1,7 +1,7 @@
 """Which tokens are looked at and which may carry a hedge (section ``universe``)."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -54,7 +54,14 @@ class Universe(Strict):
         FilePath | None,
         Note("the path of an aliases file", null="the aliases that come with perphedge"),
     ] = Field(
-        default=None, description="Own renames and multipliers in place of the packaged ones."
+        default=None,
+        description="Own renames, multipliers and names in place of the packaged ones.",
+    )
+
+    unmapped: Literal["hold", "leave_out"] = Field(
+        default="hold",
+        description="What a bot holds that has no contract of the same token at the hedges' "
+        "exchange: `hold`, no cycle runs; `leave_out`, it is told and counts in no figure or cap.",
     )
 
     @field_validator("benchmarks", "exclude", "allow")

@@ -55,6 +55,8 @@ async def _check(settings: "Settings") -> dict[str, Any]:
         "equity_usd": round(observation.account.state.equity_usd, 2),
         "sources": {one.name: _words(one) for one in engine.sources},
         "bot_symbols": list(observation.book.symbols()),
+        "symbols": [one.document() for one in observation.translation.rows],
+        "unmapped": [one.document() for one in observation.left_out],
         "caps": limits_record(look.choices.limits),
         "cap_use": shares(look.before.cap_use),
         "hedgeable": hedgeable,

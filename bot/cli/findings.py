@@ -43,7 +43,7 @@ def check_tables(document: Document) -> RenderableType:
     ]
     use = {"limits": document["caps"], "cap_use_before": document["cap_use"]}
     over = {**use, "breaches_before": [{"cap": cap} for cap in document["breaches"]]}
-    parts: list[RenderableType] = [facts(lines), caps_table(over)]
+    parts: list[RenderableType] = [facts(lines), *_symbols(document), caps_table(over)]
     parts += _left_out(document, "Not used for new hedges")
     if not document["hedgeable"]:
         parts.append(Text("No symbol is left to hedge with.", style="bold red"))
@@ -52,6 +52,26 @@ def check_tables(document: Document) -> RenderableType:
 
 def _bases(symbols: Sequence[str]) -> str:
     return ", ".join(words.base(symbol) for symbol in symbols) or "nothing"
+
+
+def _symbols(document: Document) -> list[RenderableType]:
+    """What every source calls its contracts, and which of the hedge venue's stand for them."""
+    if not document["symbols"]:
+        return []
+    table = plain_table()
+    for name in ("Source", "Reports", "Measured as"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("How", overflow="fold")
+    for one in document["symbols"]:
+        lost = one["mapped"] is None
+        table.add_row(
+            Text(words.plain(one["source"])),
+            Text(words.plain(one["symbol"])),
+            Text("left out" if lost else words.plain(one["mapped"])),
+            Text(words.plain(one["how"] or "the same")),
+            style="bold red" if lost else "",
+        )
+    return [table]
 
 
 def _left_out(document: Document, title: str) -> list[RenderableType]:

@@ -172,7 +172,7 @@ def _excluded(
     history_days = _known(view.estimate.symbols, view.estimate.observed_bars / BARS_PER_DAY)
     reasons = excluded_from_hedging(
         universe.symbols,
-        held_by_bot=observation.book.symbols(Owner.BOT),
+        held_by_bot=observation.of_bots,
         listed_by_bot=observation.bot_listed,
         history_days=history_days,
         min_history_days=screen.min_history_days,
@@ -208,7 +208,7 @@ def _facts(
     bot_usd = book.notional_usd(symbols, Owner.BOT)
     carry = [_carry(view.funding.get(s), book.timestamp_ms) for s in symbols]
     margin = observation.account.margin_rate
-    bases_of_bot = bases_of(book.symbols(Owner.BOT))
+    bases_of_bot = bases_of(observation.of_bots)
     known = set(universe.symbols)  # a bot may hold what is of no sector; nothing else is hedged in
     return HedgeFacts(
         timestamp_ms=book.timestamp_ms,

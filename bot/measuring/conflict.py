@@ -57,6 +57,6 @@ def conflicts_of(observation: Observation, universe: Collection[str]) -> Conflic
     return find_conflicts(
         universe=universe,
         hedges=book.symbols(Owner.HEDGE),
-        held_by_bot=book.symbols(Owner.BOT),
+        held_by_bot=observation.of_bots,
         listed_by_bot=observation.bot_listed,
     )

@@ -25,6 +25,7 @@ from bot.ports import (
     VenueAccount,
 )
 from bot.sources.health import SourcesHealth
+from bot.sources.translating import LeftOut, Translated, Translation, Translator
 from bot.trading.attribution import attribute
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
@@ -60,6 +61,7 @@ class Observation:
         closed_externally: parts of our hedges that others closed, booked by this look.
         shared_account: the bot trades in the hedge account too.
         bot_accounts: the money of bots whose source tells it, by source.
+        translation: how the sources' symbols were mapped, and what was left out.
     """
 
     book: Book
@@ -72,6 +74,17 @@ class Observation:
     closed_externally: tuple[ClosedHedge, ...] = ()
     shared_account: bool = False
     bot_accounts: Mapping[str, SourceAccount] = field(default_factory=dict)
+    translation: Translation = field(default_factory=Translation)
+
+    @property
+    def of_bots(self) -> frozenset[str]:
+        """Symbols that bots hold, with all others that are of the same tokens."""
+        return frozenset(self.book.symbols(Owner.BOT)) | self.translation.kin
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Positions of bots that are in no figure, since the venue has no contract for them."""
+        return self.translation.left_out
 
 
 class Monitor:
@@ -95,6 +108,7 @@ class Monitor:
         exclusive: bool = False,
         legs_apart: bool = False,
         health: SourcesHealth | None = None,
+        translator: Translator | None = None,
     ) -> None:
         """Looks through these doors.
 
@@ -104,6 +118,7 @@ class Monitor:
             exclusive: nothing is done while somebody else holds something in the hedge account.
             legs_apart: long and short are held apart, so a bot's orders do not meet ours.
             health: kept of every source; None: told to the journal alone.
+            translator: of the sources' symbols; None: without a table of aliases.
         """
         self._venue = venue
         self._hedges = HedgeAccount(
@@ -119,6 +134,7 @@ class Monitor:
         self.health = health or SourcesHealth(sources, journal, clock)
         self._reads = SourceReads(sources, agreements, self.health, clock, self._check_age)
         self._legs_apart = legs_apart
+        self._translator = translator or Translator()
         self._sources = sources
         self._market = market
         self._journal = journal
@@ -161,8 +177,9 @@ class Monitor:
             DataError: something needed is stale, missing or contradictory.
             UnreachableError, VenueError: a source or the venue does not answer.
         """
-        snapshots = await self._reads.all()
-        instruments = await self._listing(snapshots)
+        told = await self._reads.all()
+        instruments, translated = await self._translated(told)
+        snapshots = translated.snapshots
         wanted = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
         wanted |= {*candidates, *(p.symbol for s in snapshots for p in s.positions)}
         # Prices come late, so that they are not old by the time they are used.
@@ -179,6 +196,9 @@ class Monitor:
         held |= {p.symbol for s in snapshots for p in s.positions}
         quotes = self._usable(quotes, held)
         self._reads.require_fresh(snapshots)  # the machine may have slept since they were read
+        translation = translated.translation.with_kin_of(
+            {symbol for symbol, _ in split.external}, self._translator.symbols
+        )
         positions = (
             *_account_positions(split.own, account, quotes, Owner.HEDGE, account.state.name),
             *self._external_positions(split.external, account, quotes),
@@ -195,6 +215,7 @@ class Monitor:
             closed_externally=found.closed,
             shared_account=self._shared_account,
             bot_accounts={s.source: s.account for s in snapshots if s.account is not None},
+            translation=translation,
         )
 
     @property
@@ -208,30 +229,30 @@ class Monitor:
         Raises:
             DataError, UnreachableError, VenueError: a source or the venue cannot be read.
         """
-        snapshots = await self._reads.plainly()
+        _, translated = await self._translated(await self._reads.plainly())
         account = await self._venue.account()
         own = self._journal.own_positions(self._venue.account_name)
         split = attribute(own, account.base_quantity)
         shrunk = {(one.symbol, one.position_side) for one in split.closed_externally}
-        held = {p.symbol for s in snapshots for p in s.positions}
-        held |= {key[0] for key in split.external if key not in shrunk}
-        return frozenset(held), self._listed_beside_us(account, snapshots)
+        others = {key[0] for key in split.external if key not in shrunk}
+        held = {p.symbol for s in translated.snapshots for p in s.positions} | others
+        kin = translated.translation.with_kin_of(others, self._translator.symbols).kin
+        return frozenset(held) | kin, self._listed_beside_us(account, translated.snapshots)
 
-    async def _listing(self, snapshots: Sequence[SourceSnapshot]) -> Mapping[str, Instrument]:
-        """What the venue lists, with everything that the sources hold.
+    async def _translated(
+        self, told: Sequence[SourceSnapshot]
+    ) -> tuple[Mapping[str, Instrument], Translated]:
+        """What the venue lists, and what the sources tell in its symbols.
 
         Raises:
-            DataError: a source holds what is not listed, so its risk cannot be known.
+            DataError: a source holds what has no contract there, so its risk cannot be known.
         """
-        instruments = await self._listed({p.symbol for s in snapshots for p in s.positions})
-        for snapshot in snapshots:
-            for position in snapshot.positions:
-                if position.symbol not in instruments:
-                    raise DataError(
-                        f"source {snapshot.source}: holds {position.symbol}, but the venue lists "
-                        "no such active perpetual, so its risk is not known"
-                    )
-        return instruments
+        instruments = await self.instruments()
+        unknown = self._translator.unknown(told, instruments, self._clock.now_ms())
+        if unknown:
+            self._instruments_read_ms = None  # it may have been listed since
+            instruments = await self.instruments()
+        return instruments, self._translator.translate(told, instruments, self._clock.now_ms())
 
     async def _listed(self, held: Collection[str]) -> Mapping[str, Instrument]:
         """What the venue lists; read anew where something held is not in it."""

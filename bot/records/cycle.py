@@ -165,6 +165,7 @@ class CycleRecord:
     caps_reasons: tuple[str, ...] = ()
     sources: tuple[dict[str, Any], ...] = ()
     bot_margin: dict[str, Any] | None = None
+    unmapped: tuple[dict[str, Any], ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""

@@ -78,6 +78,7 @@ def described(blank: CycleRecord, look: Look, *, correlated: bool = True) -> Cyc
         caps_factor=look.outside.factor,
         caps_reasons=look.outside.reasons,
         bot_margin=bot_margin(look.observation).document(),
+        unmapped=tuple(one.document() for one in look.observation.left_out),
     )
 
 

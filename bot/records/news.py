@@ -1,7 +1,7 @@
 """Tells what is new once: signals that begin and end, and what others do in the hedge account."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from bot.journal.journal import Journal
@@ -32,6 +32,7 @@ class News:
         self._cut: frozenset[str] = frozenset()
         self._external: Held = {}
         self._conflicts = Conflicts()
+        self._unmapped: frozenset[tuple[str, str, str]] | None = None
 
     def others(self, observation: Observation) -> None:
         """What others did in the hedge account, once for each change; the journal knows it."""
@@ -67,6 +68,26 @@ class News:
             self._one("nothing_left_to_hedge_with", {"reason": reason}, record, alarm=True)
         if before.nothing_left and not now.nothing_left:
             self._one("hedgeable_again", {}, record, alarm=False)
+
+    def unmapped(self, record: CycleRecord) -> None:
+        """Positions of bots that are in no figure, once when that begins and once when it ends.
+
+        Raises:
+            JournalError: the journal failed.
+        """
+        before = self._unmapped
+        if before is None:
+            before = frozenset(
+                key
+                for document in self._journal.cycles(limit=1)
+                for key in _left_out(document.get("unmapped", ()))
+            )
+        now = _left_out(record.unmapped)
+        for change, keys in (("begun", now - before), ("ended", before - now)):
+            for source, symbol, reason in sorted(keys):
+                document = {"source": source, "symbol": symbol, "reason": reason, "change": change}
+                self._one("unmapped", document, record, alarm=change == "begun")
+        self._unmapped = now
 
     def signals(self, record: CycleRecord, look: Look, problems: Mapping[str, str]) -> None:
         """Tell what changed since the last time; the journal has it before the log.
@@ -135,6 +156,10 @@ class News:
                 self._cut = frozenset(k for k, n in notes.items() if n >= MOST_NOTES)
                 self._factor = float(document.get("caps_factor", 1.0))
                 return
+
+
+def _left_out(rows: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str, str]]:
+    return frozenset((one["source"], one["symbol"], one["reason"]) for one in rows)
 
 
 def _plain(signal: Signal | dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,9 @@ def risk_document(
         DataError, EstimationError: the data do not allow it; one line.
     """
     found = measured(look, history)
-    aside = dict(unmeasured or {})
+    aside: dict[str, tuple[float | None, str]] = dict(unmeasured or {})
+    for one in look.observation.left_out:
+        aside[one.symbol] = None, f"source {one.source}: {one.base_quantity} units; {one.reason}"
     excluded = dict(found.excluded) | {symbol: reason for symbol, (_, reason) in aside.items()}
     return {
         "timestamp": iso_utc(look.observation.book.timestamp_ms),

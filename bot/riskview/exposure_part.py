@@ -13,7 +13,9 @@ from risk.tail.var_es import TailRisk
 Document = dict[str, Any]
 
 
-def exposure_part(look: Look, found: Measured, aside: Mapping[str, tuple[float, str]]) -> Document:
+def exposure_part(
+    look: Look, found: Measured, aside: Mapping[str, tuple[float | None, str]]
+) -> Document:
     """The whole book; ``aside`` are the positions that could not be measured, USD and why."""
     report, bets = look.assessment.exposure, found.effective_bets
     held = report.position_usd != 0

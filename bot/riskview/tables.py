@@ -83,7 +83,7 @@ def exposure_facts(document: Document) -> RenderableType:
     for symbol, one in exposure["unmeasured"].items():
         text = (
             f"Not measured, and in none of these figures: {words.base(symbol)} "
-            f"{words.signed(one['notional_usd'])} USD ({words.plain(one['reason'])})"
+            f"{_worth(one['notional_usd'])}({words.plain(one['reason'])})"
         )
         lines.append(Text(text, style="bold red"))
     for symbol, one in exposure["history"].items():
@@ -272,3 +272,7 @@ def excluded_facts(document: Document) -> RenderableType | None:
 def _ratio(value: object) -> str:
     known = words.number(value)
     return words.ABSENT if known is None else f"{known:.2f}".replace("-", words.MINUS)
+
+
+def _worth(notional_usd: float | None) -> str:
+    return "" if notional_usd is None else f"{words.signed(notional_usd)} USD "

@@ -8,10 +8,14 @@ from risk.errors import DataError
 class AccountSource:
     """The bot's account, seen through the same adapter that reads the hedge account."""
 
-    def __init__(self, name: str, venue: Venue, max_age_ms: int) -> None:
+    def __init__(
+        self, name: str, venue: Venue, max_age_ms: int, exchange: str | None = None
+    ) -> None:
+        """``exchange``: ccxt's id of the account's; None: that of the hedges."""
         self._name = name
         self._venue = venue
         self._max_age_ms = max_age_ms
+        self._exchange = exchange
 
     @property
     def name(self) -> str:
@@ -48,6 +52,7 @@ class AccountSource:
             timestamp_ms=account.state.timestamp_ms,
             positions=positions,
             listed=account.open_order_symbols,
+            exchange=self._exchange,
         )
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from bot.errors import UsageError
 from bot.ports import Clock, Quote, ReportedPosition, SourceSnapshot
 from bot.sources.file import is_unified_symbol
 from bot.sources.json_file import is_number, parse_json, read_text, shown
+from bot.sources.symbols import Mapped, SymbolMap
 from risk.errors import DataError, MissingDataError
 
 _LARGEST_USD = Decimal("1e12")
@@ -32,6 +33,7 @@ class BookSource:
         self._notional_usd = _notionals(path)
         self._positions: tuple[ReportedPosition, ...] = ()
         self._set_aside: dict[str, str] = {}
+        self._called: dict[str, str] = {}
 
     @property
     def unmeasured(self) -> Mapping[str, tuple[float, str]]:
@@ -42,9 +44,13 @@ class BookSource:
         }
 
     def set_aside(self, reasons: Mapping[str, str]) -> bool:
-        """Leave positions out of the book for these reasons, by symbol; others than the book's
-        are passed over. False where none of them was in it."""
-        known = {s: why for s, why in reasons.items() if self._notional_usd.get(s)}
+        """Leave positions out of the book for these reasons, by the symbol in the data;
+        others than the book's are passed over. False where none of them was in it."""
+        known = {
+            s: reasons[name]
+            for s, usd in self._notional_usd.items()
+            if usd and (name := self._called.get(s, s)) in reasons
+        }
         self._set_aside |= known
         self._positions = tuple(p for p in self._positions if p.symbol not in self._set_aside)
         return bool(known)
@@ -59,13 +65,22 @@ class BookSource:
         """It is never old: it is what was asked about."""
         return 1
 
-    def price_with(self, quotes: Mapping[str, Quote]) -> None:
+    def price_with(self, quotes: Mapping[str, Quote], symbols: SymbolMap | None = None) -> None:
         """Turn notionals into quantities at these prices.
+
+        Args:
+            symbols: finds the price of a symbol that the data have under another name.
 
         Raises:
             MissingDataError: a symbol of the book has no price, and the book must be whole.
         """
-        unpriced = [s for s in self._notional_usd if s not in quotes and s not in self._set_aside]
+        marks = {s: quote.mark for s, quote in quotes.items()}
+        for symbol in self._notional_usd:
+            found = None if symbols is None else symbols.find(None, symbol)
+            if isinstance(found, Mapped) and found.symbol in quotes:
+                self._called[symbol] = found.symbol
+                marks[symbol] = quotes[found.symbol].mark * float(found.ratio)
+        unpriced = [s for s in self._notional_usd if s not in marks and s not in self._set_aside]
         if self._partial:
             self.set_aside(dict.fromkeys(unpriced, "no price in the data at that time"))
         elif unpriced:
@@ -73,7 +88,7 @@ class BookSource:
                 f"{self._path}: {unpriced[0]}: no price in the data at that time"
             )
         self._positions = tuple(
-            ReportedPosition(symbol, usd / Decimal(repr(quotes[symbol].mark)))
+            ReportedPosition(symbol, usd / Decimal(repr(marks[symbol])))
             for symbol, usd in self._notional_usd.items()
             if usd and symbol not in self._set_aside
         )
