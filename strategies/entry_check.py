@@ -1,7 +1,7 @@
 """A say before a bot enters: does the book stay under its caps with what it wants to add?"""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -45,6 +45,7 @@ class EntryBook:
         limits: the caps.
         equity_usd: of the account that holds the hedges.
         stress: what that account must survive; None for nothing.
+        names: measured symbol for what a bot calls it, by (bot, its symbol); empty: none is.
     """
 
     timestamp_ms: int
@@ -62,6 +63,7 @@ class EntryBook:
     equity_usd: float
     beta_doubt: FloatArray | None = None
     stress: AccountStress | None = None
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.symbols)

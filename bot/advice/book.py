@@ -48,7 +48,19 @@ def entry_book(look: Look) -> EntryBook:
         equity_usd=facts.equity_usd,
         beta_doubt=choices.beta_uncertainty * error if choices.beta_uncertainty else None,
         stress=_stress(facts, symbols, covariance),
+        names=_names(look, symbols),
     )
+
+
+def _names(look: Look, symbols: tuple[str, ...]) -> dict[tuple[str, str], str]:
+    """What each bot calls what is measured."""
+    measured = frozenset(symbols)
+    return {
+        (source, name): symbol
+        for source, names in look.observation.translation.names.items()
+        for name, symbol in names.items()
+        if symbol in measured or (not symbol and name in measured)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Answers bots that ask before they enter, from the last good book."""
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from bot.advice.grants import Grant, Grants
@@ -115,6 +116,7 @@ class EntryDesk:
                 f"{policy.max_age_ms / 1000:.0f} s is accepted"
             )
             return self._by_policy(request, stale, policy.when_stale, book)
+        request = replace(request, symbol=self._called(book, request.bot, request.symbol))
         if request.symbol not in book.symbols:
             unknown = f"{request.symbol}: not measured, so its risk is not known"
             return self._by_policy(request, unknown, policy.when_unknown, book)
@@ -137,6 +139,8 @@ class EntryDesk:
 
     def take_back(self, bot: str, symbol: str, entry_id: str) -> bool:
         """The bot does not enter after all; False where nothing was allowed to it."""
+        with contextlib.suppress(DataError):
+            symbol = self._called(self._books.read(), bot, symbol)
         return self._grants.take_back((bot, symbol, entry_id))
 
     def book_ms(self) -> int:
@@ -151,6 +155,11 @@ class EntryDesk:
     def pending(self) -> int:
         """Entries that were allowed and count still."""
         return len(self._grants)
+
+    @staticmethod
+    def _called(book: EntryBook, bot: str, symbol: str) -> str:
+        """The measured symbol for what this bot calls so; its own word where there is none."""
+        return book.names.get((bot, symbol), symbol) or f"{symbol} of {bot}"
 
     def _granted(
         self, request: EntryRequest, allowed_usd: float, book: EntryBook, now_ms: int

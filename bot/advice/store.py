@@ -48,6 +48,7 @@ def book_bytes(book: EntryBook) -> bytes:
         "cluster_names": book.cluster_names,
         "equity_usd": book.equity_usd,
         "limits": asdict(book.limits),
+        "names": [[*name, symbol] for name, symbol in book.names.items()],
     }
     arrays: dict[str, NDArray[Any]] = {name: getattr(book, name) for name in _ARRAYS}
     arrays["crowding"] = book.crowding
@@ -92,6 +93,7 @@ def parse_book(content: bytes) -> EntryBook:
             limits=RiskLimits(**head["limits"]),
             crowding=arrays["crowding"],
             stress=stress,
+            names={(bot, name): symbol for bot, name, symbol in head.get("names", ())},
             beta_doubt=arrays.get("beta_doubt"),
             **{name: arrays[name] for name in _ARRAYS},
         )
