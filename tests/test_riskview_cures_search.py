@@ -19,8 +19,14 @@ SECTOR = np.array([True, True, True, True, False])
 MARGIN = np.array([0.1, 0.2, 0.05, 0.3, 0.1])
 BETA = np.array([1.3, 0.8, 1.7, 1.1, 1.0])
 DOUBT = np.array([0.2, 0.1, 0.4, 0.3, 0.0])
-EQUITY, SIGMA_BTC = 5_000.0, 0.02
-ON_HEDGES = ("hedge_gross_usd", "cluster_gross_usd", "margin_use", "stress_use")
+EQUITY, BOT_FREE, SIGMA_BTC = 5_000.0, 1_700.0, 0.02
+ON_HEDGES = (
+    "hedge_gross_usd",
+    "cluster_gross_usd",
+    "margin_use",
+    "bot_margin_share",
+    "stress_use",
+)
 STEPS = 500
 
 Book = Mapping[str, FloatArray]
@@ -51,6 +57,7 @@ def plain_values(seed: int) -> dict[tuple[str, str], Value]:
         ("cluster_gross_usd", "two"): lambda x, h: np.abs(h[3:]).sum(),
         ("hedge_gross_usd", ""): lambda x, h: np.abs(h).sum(),
         ("margin_use", ""): lambda x, h: (MARGIN * np.abs(h)).sum() / EQUITY,
+        ("bot_margin_share", ""): lambda x, h: (MARGIN * np.abs(h)).sum() / BOT_FREE,
         ("cae_usd", ""): lambda x, h: np.sqrt((x + h) @ sigma @ (x + h)) / SIGMA_BTC,
         ("beta_net_usd", ""): lambda x, h: (
             abs((BETA * (x + h)).sum()) + (DOUBT * np.abs(x + h)).sum()
@@ -100,6 +107,7 @@ def explained(limits: RiskLimits, seed: int, bot: FloatArray, hedge: FloatArray)
         "cluster_names": ("one", "two"),
         "beta_doubt": DOUBT,
         "stress": stress(seed),
+        "bot_free_margin_usd": BOT_FREE,
     }
     report = check_limits(limits, symbols=SYMBOLS, may_hedge=np.ones(N, dtype=np.bool_), **market)
     standing = Standing(SYMBOLS, *market.values())
