@@ -29,12 +29,14 @@ from bot.policy import execution_styles, impact_refit, policy_of, pretrade_limit
 from bot.ports import PositionSource, Quote, Venue, VenueAccount
 from bot.records.cycle import CycleRecord
 from bot.sources.file import FileSource
+from bot.sources.translating import Translator
 from bot.steps.entry_blocks import EntryLocker
 from bot.trading.execution import Executor
 from bot.trading.ledger import FundingReceipt
 from bot.trading.orders import Fill, OrderOutcome, OrderRequest, Side
 from bot.venues.paper import PaperVenue, open_paper_venue
 from bot.venues.paper_market import PaperMarket
+from config.aliases import load_aliases
 from config.load import load_settings, profile_path
 from config.settings import Settings
 from risk.crowding.report import FundingSeries
@@ -267,6 +269,9 @@ async def open_scene(
                 journal=journal,
                 clock=clock,
                 ages=Ages(mark_ms=3_000, balance_ms=30_000),
+                translator=Translator(
+                    load_aliases(), leave_out=settings.universe.unmapped == "leave_out"
+                ),
                 shared_account=settings.venue.shared_account,
             ),
             model=MarketModel(market, backfill_days=15, shrinkage=settings.hedge.shrinkage),

@@ -1,6 +1,7 @@
 """BOOK.json: signed notionals for a past moment, and one line for everything wrong with it."""
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from bot.clock import SimulatedClock
 from bot.errors import UsageError
 from bot.sources.book import BookSource
+from bot.sources.symbols import Mapped, SymbolMap
+from config.aliases import Aliases
 from risk.errors import DataError, MissingDataError
-from tests.execute_scene import FET, NOW_MS, QUOTES, TAO
+from tests.execute_scene import FET, INSTRUMENTS, NOW_MS, QUOTES, TAO
 
 
 def book(tmp_path: Path, content: Any) -> BookSource:
@@ -103,3 +106,18 @@ async def test_an_empty_list_is_a_flat_book(tmp_path: Path) -> None:
     source = book(tmp_path, [])
     source.price_with({})
     assert (await source.read()).positions == ()
+
+
+async def test_a_symbol_under_another_name_is_worth_what_was_said(tmp_path: Path) -> None:
+    thousand = "1000FET/USDC:USDC"
+    symbols = SymbolMap(Aliases({}, {"1000FET": ("FET", 1000)}), INSTRUMENTS, date(2026, 1, 1))
+    source = book(tmp_path, [{"symbol": thousand, "notional_usd": -5_000}])
+    source.price_with(QUOTES, symbols)
+    (position,) = (await source.read()).positions
+    found = symbols.find(None, thousand)
+    assert isinstance(found, Mapped)
+    here = found.position(position)
+    assert here.symbol == FET
+    assert float(here.base_quantity) * QUOTES[FET].mark == pytest.approx(-5_000, rel=1e-12)
+    assert source.set_aside({FET: "too young"})
+    assert source.unmeasured == {thousand: (-5_000.0, "too young")}

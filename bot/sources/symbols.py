@@ -180,7 +180,7 @@ class SymbolMap:
 def _how(base: str, quote: str, target: _Contract, ratio: Decimal) -> str:
     parts = []
     if ratio != 1:
-        parts.append(f"1 {base} = {ratio.normalize():.8g} {target.base}")
+        parts.append(f"1 {base} = {round(ratio, 12).normalize():f} {target.base}")
     elif base != target.base:
         parts.append(f"{base} is {target.base}")
     if quote != target.quote:
