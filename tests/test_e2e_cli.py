@@ -75,6 +75,34 @@ def test_check_tells_what_holds_and_what_is_left(paper: Path) -> None:
     assert not set(found["hedgeable"]) & (set(LONGS) | set(found["excluded"]))
 
 
+def test_check_shows_what_other_symbols_were_taken_for(
+    served: ServedExchange, tmp_path: Path
+) -> None:
+    symbol, size = next(iter(LONGS.items()))
+    usdc = symbol.replace("USDT", "USDC")
+    write_positions(tmp_path / "positions.json", {usdc: size, "GONE/USDT:USDT": size})
+    config = paper_config(tmp_path, served.host)
+    held = one_line(called("check", "-c", str(config)), 2)
+    assert "holds GONE/USDT:USDT, but the venue lists no such active perpetual" in held
+    change = (r"^universe:$", "universe:\n  unmapped: leave_out")
+    config = paper_config(tmp_path, served.host, change)
+    found = document("check", "-c", str(config))
+    rows = {one["symbol"]: (one["mapped"], one["how"]) for one in found["symbols"]}
+    assert rows == {
+        usdc: (symbol, "quoted in USDT"),
+        "GONE/USDT:USDT": (None, "the venue lists no such active perpetual"),
+    }
+    assert [one["symbol"] for one in found["unmapped"]] == ["GONE/USDT:USDT"]
+    assert found["bot_symbols"] == [symbol]
+    assert symbol not in found["hedgeable"]
+    table = called("check", "-c", str(config))
+    assert (table.code, table.err) == (0, "")
+    assert "left out" in table.out
+    risk = called("risk", "-c", str(config))
+    assert (risk.code, risk.err) == (0, "")
+    assert "Not measured" in risk.out
+
+
 def test_risk_and_propose_agree_and_leave_nothing_behind(paper: Path) -> None:
     risk, proposal = (document(command, "-c", str(paper)) for command in ("risk", "propose"))
     assert set(proposal) >= CYCLE_KEYS
