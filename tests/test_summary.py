@@ -190,6 +190,8 @@ def test_fills_are_exact_and_an_unknown_fee_is_none():
     assert (record.quantity, record.price, record.fee_usd) == ("12.50", "1.2301", None)
     (paid,) = fill_records([replace(fill, fee_usd=Decimal("0.00769"))])
     assert paid.fee_usd == "0.00769"
+    (round_one,) = fill_records([replace(fill, quantity=Decimal("1.843E+4"))])
+    assert round_one.quantity == "18430", "as people write it"
 
 
 def test_every_cap_is_told_also_those_that_are_not_set():

@@ -146,11 +146,11 @@ def order_records(results: Iterable[PlaceResult]) -> tuple[OrderRecord, ...]:
             client_id=r.request.client_id,
             symbol=r.request.symbol,
             side=r.request.side.value,
-            quantity=str(r.request.quantity),
-            limit_price=str(r.request.limit_price),
+            quantity=_amount(r.request.quantity),
+            limit_price=_amount(r.request.limit_price),
             reduce_only=r.request.reduce_only,
             state=r.state.value,
-            filled_quantity=str(r.filled_quantity),
+            filled_quantity=_amount(r.filled_quantity),
             detail=r.detail,
         )
         for r in results
@@ -165,11 +165,11 @@ def journaled_order_records(rows: Iterable[OrderRow]) -> tuple[OrderRecord, ...]
             client_id=row.client_id,
             symbol=row.symbol,
             side=row.request.side.value,
-            quantity=str(row.request.quantity),
-            limit_price=str(row.request.limit_price),
+            quantity=_amount(row.request.quantity),
+            limit_price=_amount(row.request.limit_price),
             reduce_only=row.request.reduce_only,
             state=row.state.value,
-            filled_quantity=str(row.filled_quantity),
+            filled_quantity=_amount(row.filled_quantity),
             detail=f"{row.code} {row.reason}".strip(),
         )
         for row in rows
@@ -184,9 +184,9 @@ def fill_records(fills: Sequence[Fill]) -> tuple[FillRecord, ...]:
             trade_id=f.trade_id,
             symbol=f.symbol,
             side=f.side.value,
-            quantity=str(f.quantity),
-            price=str(f.price),
-            fee_usd=None if f.fee_usd is None else str(f.fee_usd),
+            quantity=_amount(f.quantity),
+            price=_amount(f.price),
+            fee_usd=None if f.fee_usd is None else _amount(f.fee_usd),
         )
         for f in fills
     )
@@ -196,3 +196,8 @@ def limits_record(limits: RiskLimits) -> dict[str, float | None]:
     """The caps in force, by name."""
     names = RiskLimits.__dataclass_fields__
     return {name: getattr(limits, name) for name in names}
+
+
+def _amount(value: Decimal) -> str:
+    """All digits, whatever the exponent: 18430, not 1.843E+4."""
+    return format(value, "f")
