@@ -151,6 +151,7 @@ def test_check_tells_what_is_left_to_hedge_with() -> None:
         "equity_usd": 60_000.0,
         "sources": {"manual": "answers"},
         "bot_symbols": ["FET/USDT:USDT"],
+        "symbols": [],
         "caps": {"net_usd": 20_000.0, "token_usd": None, "turnover_daily_usd": 1000.0},
         "cap_use": {"net_usd": 1.2},
         "hedgeable": [],
