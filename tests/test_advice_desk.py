@@ -81,6 +81,13 @@ def test_two_bots_that_ask_at_once_do_not_get_the_same_room() -> None:
     assert desk.pending == 2
 
 
+def test_a_short_that_may_never_come_makes_no_room_for_a_long() -> None:
+    desk = _books().desk()
+    short = EntryRequest("a", NEAR, "short", 10_000.0)
+    assert desk.ask(short).allowed_usd == 10_000
+    assert desk.ask(_ask(20_000)).allowed_usd == pytest.approx(10_000)
+
+
 def test_asking_again_about_the_same_entry_takes_the_place_of_the_first() -> None:
     desk = _books().desk()
     for _ in range(3):

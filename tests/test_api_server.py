@@ -18,7 +18,7 @@ from bot.journal.journal import Journal
 from bot.logs import open_log
 from bot.sources.health import SourcesHealth
 from bot.sources.health_file import HEALTH_NAME, HealthFile
-from bot.sources.pushed import PushedSource
+from bot.sources.pushed import PushedFiles, PushedSource
 from tests.api_scene import SYMBOLS, TOKEN, Server, book_of, now_text, serving
 from tests.monitor_scene import Source
 
@@ -218,6 +218,16 @@ def test_older_positions_never_take_the_place_of_newer_ones(server: Server) -> N
     assert "older than the positions that were taken last" in answer["error"]
     kept = json.loads((server.state / "pushed" / "bot-a.json").read_text())
     assert kept["positions"][0]["base"] == 3.0
+
+
+def test_a_damaged_file_does_not_keep_new_positions_out(server: Server, tmp_path: Path) -> None:
+    for damaged in (b"{", b"\xff\xfe", b""):
+        files = PushedFiles(tmp_path, frozenset({"bot-a"}))
+        (tmp_path / "pushed").mkdir(exist_ok=True)
+        (tmp_path / "pushed" / "bot-a.json").write_bytes(damaged)
+        assert files.last_ms("bot-a") is None
+        taken = files.put("bot-a", json.dumps(_positions(2.0)), round(time.time() * 1000))
+        assert len(taken.positions) == 1
 
 
 def test_a_flood_is_taken_and_the_last_word_counts(server: Server) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -166,6 +168,31 @@ def test_without_an_answer_the_setting_decides(
     assert _confirmed(strategy, 1_000) is fail_open
     monkeypatch.setattr(_Asking, "perphedge_url", "http://10.1.2.3:8799")
     assert _confirmed(strategy, 1_000) is fail_open, "and the token goes nowhere in the clear"
+
+
+@pytest.mark.parametrize(
+    "said", [b"[]", b"null", b'{"allowed_usd": NaN, "verdict": "", "reason": ""}']
+)
+def test_an_answer_that_is_none_refuses(
+    strategy: _Asking, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    class Nonsense(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - the base's name
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Nonsense) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        monkeypatch.setattr(_Asking, "perphedge_url", f"http://127.0.0.1:{other.server_port}")
+        assert _stake(strategy, 1_000) == 0
+        assert not _confirmed(strategy, 1_000)
+        other.shutdown()
+        thread.join()
 
 
 def test_backtests_ask_nobody(strategy: _Asking, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,9 @@ class EntryDesk:
             return self._by_policy(request, unknown, policy.when_unknown, book)
         if self._grants.full(now_ms):
             return self._by_policy(request, "too many entries are still open", "refuse", book)
-        pending = self._grants.pending_usd(book, now_ms, but=request.key)
+        pending = self._grants.pending_usd(
+            book, now_ms, long=request.side == "long", but=request.key
+        )
         advice = check_entry(
             book, request.symbol, request.signed_usd, rule=policy.rule, pending_usd=pending
         )

@@ -43,24 +43,27 @@ class Grants:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def pending_usd(self, book: EntryBook, now_ms: int, *, but: tuple[str, str, str]) -> FloatArray:
-        """(N,) what is still to come beside the book, USD signed, without the grant ``but``.
+    def pending_usd(
+        self, book: EntryBook, now_ms: int, *, long: bool, but: tuple[str, str, str]
+    ) -> FloatArray:
+        """(N,) what is still to come of one side, USD signed, without the grant ``but``.
+
+        Those of the other side may never come, so they make no room.
 
         What the bots' position has grown by since the oldest grant of a symbol and side was given
         counts as filled, the oldest grants first.
         """
         self._forget(now_ms)
-        grown: dict[tuple[str, bool], float] = {}
+        grown: dict[int, float] = {}
         pending = np.zeros(len(book.symbols))
         for key, grant in self._by_key.items():  # the oldest first
-            if grant.symbol not in book.symbols:
+            if grant.symbol not in book.symbols or (grant.signed_usd > 0) != long:
                 continue
-            i, side = book.symbols.index(grant.symbol), (grant.symbol, grant.signed_usd > 0)
-            sign = 1 if grant.signed_usd > 0 else -1
-            if side not in grown:
-                grown[side] = max(sign * (float(book.bot_usd[i]) - grant.held_usd), 0.0)
-            filled = min(grown[side], abs(grant.signed_usd))
-            grown[side] -= filled
+            i, sign = book.symbols.index(grant.symbol), (1 if long else -1)
+            if i not in grown:
+                grown[i] = max(sign * (float(book.bot_usd[i]) - grant.held_usd), 0.0)
+            filled = min(grown[i], abs(grant.signed_usd))
+            grown[i] -= filled
             if key != but:
                 pending[i] += grant.signed_usd - sign * filled
         return pending

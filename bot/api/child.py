@@ -1,6 +1,7 @@
 """The API's process beside the engine: started, watched, and started again when it ends."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from bot.logs import Logger
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _RAN_WELL_S = 60.0
+_ENDS_WITHIN_S = 10.0
+_PIECE = 65_536
+_SECRETS = ("_API_KEY", "_API_SECRET", "_API_PASSPHRASE", "_PASSWORD", "_WEBHOOK")
 _MAIN = "from bot.cli.main import main; main()"
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without keys and passwords of exchanges and bots: the server needs none of them."""
+    return {name: value for name, value in os.environ.items() if not name.endswith(_SECRETS)}
 
 
 class ApiChild:
@@ -25,7 +34,10 @@ class ApiChild:
         loop = asyncio.get_running_loop()
         while True:
             begun = loop.time()
-            code, words = await self._once()
+            try:
+                code, words = await self._once()
+            except OSError as error:
+                code, words = None, f"cannot be started: {error.strerror}"
             if loop.time() - begun > _RAN_WELL_S:
                 pause_s = _FIRST_PAUSE_S
             self._log.error("api_ended", exit_code=code, reason=words, again_in_seconds=pause_s)
@@ -40,6 +52,7 @@ class ApiChild:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
         )
         self._log.info("api_started", process=process.pid)
         try:
@@ -50,11 +63,16 @@ class ApiChild:
                 process.stdin.close()
             if process.returncode is None:
                 process.terminate()
-                await process.wait()
+                try:
+                    await asyncio.wait_for(process.wait(), _ENDS_WITHIN_S)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
 
     async def _ended(self, process: asyncio.subprocess.Process) -> tuple[int, str]:
         assert process.stderr is not None
         last = ""
-        while line := await process.stderr.readline():
-            last = line.decode(errors="replace").strip() or last
+        while piece := await process.stderr.read(_PIECE):
+            lines = piece.decode(errors="replace").strip().splitlines()
+            last = lines[-1][:500] if lines else last
         return await process.wait(), last

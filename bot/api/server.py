@@ -84,6 +84,7 @@ def _config(settings: Settings, app: Gate) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=3,  # a request that is never sent to its end must not hold us
         ssl_certfile=None if tls.certificate_file is None else str(tls.certificate_file),
         ssl_keyfile=None if tls.certificate_key_file is None else str(tls.certificate_key_file),
     )

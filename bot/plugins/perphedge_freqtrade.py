@@ -2,14 +2,15 @@
 
     from perphedge_freqtrade import PerphedgeMixin
 
-    class MyStrategy(PerphedgeMixin, IStrategy):
+    class MyStrategyAsking(PerphedgeMixin, MyStrategy):   # run freqtrade with this one
         perphedge_url = "http://127.0.0.1:8799"
         perphedge_token_file = "/run/secrets/perphedge"   # or the variable PERPHEDGE_BOT_TOKEN
         perphedge_fail_open = False                       # True: enter when there is no answer
 
-The mixin comes first. Entries are made smaller or not at all where they would push the account
-over its caps; exits and stops are never touched, and nothing is asked in backtests. Needs only
-Python's standard library.
+The mixin comes first, in a class of its own: in a strategy that has methods of the same names,
+those would take the place of the mixin's, and nobody would ask. Entries are made smaller or not at
+all where they would push the account over its caps; exits and stops are never touched, and nothing
+is asked in backtests. Needs only Python's standard library.
 """
 
 import http.client
@@ -28,7 +29,7 @@ _ROUNDING = 1e-3
 
 
 class PerphedgeMixin:
-    """Put it before IStrategy."""
+    """Put it before your strategy, in a class of its own."""
 
     perphedge_url = "http://127.0.0.1:8799"
     perphedge_token_file: str | None = None
@@ -152,7 +153,16 @@ class PerphedgeMixin:
             answer = self._perphedge_send("/v1/entry-check", entry)
             allowed_usd = float(answer["allowed_usd"])
             verdict, reason = str(answer["verdict"]), str(answer["reason"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            if not 0 <= allowed_usd <= notional_usd * (1 + _ROUNDING):
+                raise ValueError(f"allowed_usd is {allowed_usd}")
+        except (
+            OSError,
+            http.client.HTTPException,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
             allowed_usd = notional_usd if self.perphedge_fail_open else 0.0
             verdict = "allowed" if self.perphedge_fail_open else "refused"
             reason = f"no answer of perphedge: {error}"
@@ -166,7 +176,7 @@ class PerphedgeMixin:
             return
         try:
             self._perphedge_send("/v1/entry-cancel", self._perphedge_entry(pair, side))
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
             logger.info("perphedge: could not take an entry back: %s", error)
 
     def _perphedge_entry(self, pair: str, side: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.errors import UnreachableError
 from bot.ports import SourceSnapshot
 from bot.sources.file import FileSource, parse_positions
-from risk.errors import StaleDataError
+from risk.errors import DataError, StaleDataError
 
 FOLDER = "pushed"
 
@@ -83,7 +83,10 @@ class PushedFiles:
         file = pushed_file(self._state_dir, source)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8")
+        with beside.open("w", encoding="utf-8") as fresh:
+            fresh.write(text)
+            fresh.flush()
+            os.fsync(fresh.fileno())  # a power cut leaves the old document or this one
         beside.replace(file)
         self._last[source] = snapshot.timestamp_ms
         return replace(snapshot, source=source)
@@ -91,6 +94,6 @@ class PushedFiles:
     def _read(self, source: str) -> int | None:
         try:
             text = pushed_file(self._state_dir, source).read_text(encoding="utf-8")
-        except OSError:
-            return None
-        return parse_positions(text, "the file", source).timestamp_ms
+            return parse_positions(text, "the file", source).timestamp_ms
+        except (OSError, UnicodeDecodeError, DataError):
+            return None  # what is damaged is no reason to take nothing any more
