@@ -263,9 +263,14 @@ def test_after_the_last_start_it_goes_on_from_what_it_holds(story: Story) -> Non
 def test_nothing_is_hedged_twice(story: Story) -> None:
     last = story.cycles[-1]
     legs = {leg["symbol"]: leg["hedge_after_usd"] for leg in last["legs"]}
-    for symbol, held_usd in legs.items():
-        wanted_usd = story.targets_usd.get(symbol, 0.0)
-        assert abs(held_usd) <= 1.15 * abs(wanted_usd) + 150, (symbol, held_usd, wanted_usd)
+    # While an order is in doubt its symbol is left alone, and another token stands in for it.
+    beyond_usd = missing_usd = 0.0
+    for symbol in legs.keys() | story.targets_usd.keys():
+        held_usd = abs(legs.get(symbol, 0.0))
+        wanted_usd = abs(story.targets_usd.get(symbol, 0.0))
+        beyond_usd += max(held_usd - 1.15 * wanted_usd - 150, 0.0)
+        missing_usd += max(wanted_usd - held_usd, 0.0)
+    assert beyond_usd <= missing_usd, (legs, story.targets_usd)
     total_usd = sum(map(abs, story.targets_usd.values()))
     assert 0.6 * total_usd <= last["hedge_gross_usd"] <= 1.1 * total_usd
     assert last["volatility_after_daily_usd"] <= 0.5 * last["volatility_unhedged_daily_usd"]
