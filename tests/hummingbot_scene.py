@@ -46,7 +46,7 @@ def row(pair: str, side: str, amount: Any, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def balance(units: float, available: float, token: str = "USDT") -> dict[str, Any]:  # noqa: S107
+def balance(units: float, available: float, token: str = "USDT") -> dict[str, Any]:  # noqa: S107 - a coin
     """A row of ``/portfolio/state``."""
     return {
         "token": token,

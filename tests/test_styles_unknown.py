@@ -25,7 +25,7 @@ def lose_replies(stage: StyleStage, *, arrives: bool) -> None:
             outcome = await real(order)
         return UnknownOutcome(order.client_id, "no reply") if lost else outcome
 
-    stage.venue.place = place  # type: ignore[method-assign]
+    stage.venue.place = place  # type: ignore[method-assign] # played
 
 
 def blind(until_ms: int) -> object:
@@ -53,7 +53,7 @@ async def test_one_that_nobody_can_find_is_cancelled_by_its_id_when_the_time_is_
 ) -> None:
     async with open_styles(tmp_path) as stage:
         lose_replies(stage, arrives=True)
-        stage.street.at = blind(NOW_MS + 15_000)  # type: ignore[assignment]
+        stage.street.at = blind(NOW_MS + 15_000)  # type: ignore[assignment] # played
         await stage.run(plan_of(SHORT_FET))
         first = stage.venue.placed[0]
         assert stage.venue.cancelled == [first.client_id]

@@ -13,15 +13,15 @@ class Told(IStrategy):
     minimal_roi = {"0": 100}  # noqa: RUF012 - as the base class has it
     startup_candle_count = 0
 
-    def populate_indicators(self, dataframe, metadata):  # type: ignore[no-untyped-def]
+    def populate_indicators(self, dataframe, metadata):  # type: ignore[no-untyped-def] # freqtrade has no types here
         """None."""
         return dataframe
 
-    def populate_entry_trend(self, dataframe, metadata):  # type: ignore[no-untyped-def]
+    def populate_entry_trend(self, dataframe, metadata):  # type: ignore[no-untyped-def] # freqtrade has no types here
         """No entries."""
         return dataframe
 
-    def populate_exit_trend(self, dataframe, metadata):  # type: ignore[no-untyped-def]
+    def populate_exit_trend(self, dataframe, metadata):  # type: ignore[no-untyped-def] # freqtrade has no types here
         """No exits."""
         return dataframe
 
