@@ -32,7 +32,18 @@ from tests.e2e_scene import (
     write_positions,
 )
 
-COMMANDS = ("demo", "run", "check", "risk", "propose", "status", "log", "evaluate", "venue")
+COMMANDS = (
+    "demo",
+    "run",
+    "check",
+    "risk",
+    "propose",
+    "status",
+    "log",
+    "explain",
+    "evaluate",
+    "venue",
+)
 FIRST, SECOND = "20260101T010000-000001", "20260101T020000-000002"
 
 

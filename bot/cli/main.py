@@ -12,7 +12,20 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
     NoArgsIsHelpError,
 )
 
-from bot.cli import api, assess, check, control, demo, evaluate, faults, review, run, settle, venue
+from bot.cli import (
+    api,
+    assess,
+    check,
+    control,
+    demo,
+    evaluate,
+    explain,
+    faults,
+    review,
+    run,
+    settle,
+    venue,
+)
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
 
@@ -64,6 +77,7 @@ _HELP = {
     "settle": "Say what an order did of which the engine could not find out.",
     "selftest": "Trip every control on a simulated exchange.",
     "log": "The hedge log: cycles, orders and events.",
+    "explain": "Why a cycle did what it did, and what came of it.",
     "api": "The server that bots ask before they enter, and push positions to.",
     "evaluate": "How good hedges are on data they were not made from.",
     "venue": "A simulated exchange on this machine.",
@@ -82,6 +96,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "settle": settle.settle,
     "selftest": control.selftest,
     "log": review.log,
+    "explain": explain.explain,
     "api": api.api,
     "evaluate": evaluate.evaluate,
     "venue": venue.venue,

@@ -58,7 +58,7 @@ def log(
     if follow and cycle is not None:
         raise UsageError("--cycle and --follow are not given together")
     since_ms = 0 if since is None else _since_ms(since)
-    with _open(state_dir_of(config, state)) as journal:
+    with open_journal(state_dir_of(config, state)) as journal:
         records = _records(journal, since_ms, cycle)
         if follow:
             _follow(journal, records, as_json=json)
@@ -70,7 +70,7 @@ def log(
 
 def _verify(state_dir: Path, *, as_json: bool) -> None:
     """One line where all is as it was written; an error that names the first row where not."""
-    with _open(state_dir) as journal:
+    with open_journal(state_dir) as journal:
         head = journal.verify()
     if as_json:
         document = {"whole": True, "lines": head.number, "head": head.link.hex()}
@@ -79,7 +79,13 @@ def _verify(state_dir: Path, *, as_json: bool) -> None:
     print(f"The journal is as it was written: {head.number:,} lines, head {head.link.hex()}")
 
 
-def _open(state_dir: Path) -> "JournalReader":
+def open_journal(state_dir: Path) -> "JournalReader":
+    """The journal of a state directory, to be read.
+
+    Raises:
+        UsageError: no engine has run there.
+        JournalError: it cannot be read.
+    """
     from bot.journal.reader import JOURNAL_NAME, JournalReader
 
     path = state_dir / JOURNAL_NAME
@@ -136,7 +142,7 @@ def _status(state_dir: Path) -> dict[str, Any]:
     from bot.sources.health_file import as_of
 
     running = lock_holder(state_dir)
-    with _open(state_dir) as journal:
+    with open_journal(state_dir) as journal:
         newest = journal.cycles(limit=1)
         last = newest[-1] if newest else None
         accounts = journal.accounts()
@@ -188,12 +194,14 @@ def _streams(journal: "JournalReader") -> dict[str, Any]:
 
 def _records(journal: "JournalReader", since_ms: int, cycle: str | None) -> list[dict[str, Any]]:
     """Events and cycles, oldest first; of one cycle its document comes last."""
+    from bot.records.plain_event import plain_event
+
     if cycle is not None:
         document = journal.cycle(cycle)
         if document is None:
             raise UsageError(f"--cycle {cycle}: no such cycle in {journal.path}")
-        return [*map(_event, journal.events(cycle_id=cycle)), document]
-    found = [*map(_event, journal.events(since_ms)), *journal.cycles(since_ms)]
+        return [*map(plain_event, journal.events(cycle_id=cycle)), document]
+    found = [*map(plain_event, journal.events(since_ms)), *journal.cycles(since_ms)]
     return _in_order(found)
 
 
@@ -207,19 +215,6 @@ def _in_order(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         records,
         key=lambda r: ends[r["cycle_id"]] if "event" not in r else int(r["timestamp_ms"]),
     )
-
-
-def _event(row: Any) -> dict[str, Any]:
-    from bot.records.cycle import iso_utc
-
-    return {
-        "event": row.kind,
-        "timestamp": iso_utc(row.timestamp_ms),
-        "timestamp_ms": row.timestamp_ms,
-        "cycle_id": row.cycle_id,
-        "client_id": row.client_id,
-        **row.document,
-    }
 
 
 def _show(records: list[dict[str, Any]], *, whole: bool = False, head: bool = True) -> None:
@@ -260,6 +255,8 @@ def _batches(
     """
     import time
 
+    from bot.records.plain_event import plain_event
+
     newest_event = max((row.event_id for row in journal.events(limit=1)), default=0)
     newest_ms = max((int(r["timestamp_ms"]) for r in records if "event" not in r), default=0)
     seen = {r["cycle_id"] for r in records if "event" not in r}
@@ -274,7 +271,7 @@ def _batches(
             newest_ms = max(int(c["timestamp_ms"]) for c in cycles)
             seen |= {c["cycle_id"] for c in cycles}
         if events or cycles:
-            yield _in_order([*map(_event, events), *cycles])
+            yield _in_order([*map(plain_event, events), *cycles])
 
 
 def _since_ms(text: str) -> int:

@@ -1,9 +1,12 @@
 """Cycles and events out of the journal."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from bot.journal.opened import OpenedJournal
 from bot.journal.rows import EventRow, event_row, row_document
+
+_AT_ONCE = 200
 
 
 class CycleReads(OpenedJournal):
@@ -23,6 +26,30 @@ class CycleReads(OpenedJournal):
             -1 if limit is None else limit,
         )
         return [row_document(row) for row in reversed(rows)]
+
+    def newest_cycle(self, status: str | None = None) -> dict[str, Any] | None:
+        """Document of the newest cycle, or of the newest that ended so."""
+        rows = self._rows(
+            "SELECT document FROM cycles WHERE ?1 IS NULL OR status = ?1 "
+            "ORDER BY rowid DESC LIMIT 1",
+            status,
+        )
+        return row_document(rows[0]) if rows else None
+
+    def cycle_numbered(self, number: int) -> dict[str, Any] | None:
+        """Document of the cycle whose id ends in that number."""
+        rows = self._rows("SELECT document FROM cycles WHERE rowid = ?", number)
+        return row_document(rows[0]) if rows else None
+
+    def cycles_after(self, cycle_id: str) -> Iterator[dict[str, Any]]:
+        """Documents of the cycles after one, oldest first, read as they are asked for."""
+        sql = "SELECT rowid AS n, document FROM cycles WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        found = self._rows("SELECT rowid AS n FROM cycles WHERE cycle_id = ?", cycle_id)
+        after = int(found[0]["n"]) if found else None
+        while after is not None:
+            rows = self._rows(sql, after, _AT_ONCE)
+            yield from map(row_document, rows)
+            after = int(rows[-1]["n"]) if len(rows) == _AT_ONCE else None
 
     def cycle_count(self) -> int:
         """How many cycles are recorded."""
