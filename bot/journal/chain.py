@@ -89,7 +89,7 @@ class Sealer:
 
     Attributes:
         on_written: told the table of each row as it is written.
-        on_others: told when another connection turns out to have written.
+        on_others: told, in a transaction, that another connection has changed the file.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -97,6 +97,8 @@ class Sealer:
         self.on_others: Callable[[], None] = lambda: None
         self._changed: dict[tuple[str, int], tuple[object, ...]] = {}
         self._head: Head | None = None
+        self._version: int | None = None
+        self._version_before: int | None = None
         self._tables = tables = chained_tables(connection)
         if not tables:
             return
@@ -116,9 +118,15 @@ class Sealer:
         """The newest line; None in a file without a chain."""
         return head_of(connection) if self._tables else None
 
-    def forget(self) -> None:
-        """A transaction begins."""
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """A transaction has begun: nobody else writes until its end, but may have before it."""
         self._changed.clear()
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, version
+        self._version_before = before
+        if before not in (None, version):
+            self._head = None
+            self.on_others()
 
     def mark(self) -> dict[tuple[str, int], tuple[object, ...]]:
         """What was written so far, to come back to."""
@@ -129,22 +137,18 @@ class Sealer:
         self._changed = mark
 
     def undone(self) -> None:
-        """A transaction came to nothing."""
-        self._head = None
+        """A transaction came to nothing, with what it wrote of others."""
+        self._head, self._version = None, self._version_before
 
     def seal(self, connection: sqlite3.Connection) -> Head | None:
-        """Seals what was written since ``forget``; the new head, or None without any."""
+        """Seals what was written since ``begin``; the new head, or None without any."""
         if not self._changed:
             return None
         changes = [
             (source, row, row_digest(source, row, values))
             for (source, row), values in self._changed.items()
         ]
-        try:
-            self._head = _append(connection, self._head or head_of(connection), changes)
-        except sqlite3.IntegrityError:  # another connection has sealed rows meanwhile
-            self.on_others()
-            self._head = _append(connection, head_of(connection), changes)
+        self._head = _append(connection, self._head or head_of(connection), changes)
         return self._head
 
 

@@ -41,7 +41,7 @@ class JournalWriter(JournalReader):
         self._memory = Memory()
         with one_line_errors(path, "be opened"):
             self._sealer = Sealer(connection)
-        self._sealer.on_written, self._sealer.on_others = self._memory.written, self._memory.forget
+        self._sealer.on_written, self._sealer.on_others = self._memory.written, self._others_wrote
 
     @classmethod
     def open(
@@ -95,19 +95,18 @@ class JournalWriter(JournalReader):
     @contextmanager
     def _whole(self) -> Iterator[None]:
         try:
-            self._sealer.forget()
             self._connection.execute("BEGIN IMMEDIATE")
+            self._sealer.begin(self._connection)
             self._put_before()
             yield
+            self._require_transaction()
             head = self._sealer.seal(self._connection)
             self._connection.execute("COMMIT")
             self._with_next.clear()
             self._head = head or self._head
         except BaseException as error:  # told on; nothing half written may stay
             self._sealer.undone()
-            self._memory.forget()
-            if isinstance(error, sqlite3.Error) and is_damage(error):
-                self._broken = True
+            self._undone(error)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -117,41 +116,63 @@ class JournalWriter(JournalReader):
 
         So a locked or full disk keeps it for the next try, and a contradiction fails only once.
         """
-        for statement, rows in self._with_next:
+        for waiting in tuple(self._with_next):
             try:
-                self._connection.executemany(statement, rows)
+                self._connection.executemany(*waiting)
             except sqlite3.IntegrityError:
-                self._with_next.clear()
+                self._with_next.remove(waiting)
                 raise
 
     @contextmanager
     def _part(self) -> Iterator[None]:
         """All of it or nothing, within the transaction around it."""
+        self._require_transaction()
         mark = self._sealer.mark()
         self._connection.execute("SAVEPOINT part")
         try:
             yield
-        except BaseException:  # told on; nothing half written may stay
-            self._memory.forget()
+            self._require_transaction()
+            self._connection.execute("RELEASE part")
+        except BaseException as error:  # told on; nothing half written may stay
+            self._undone(error)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
             self._sealer.back_to(mark)
             raise
-        self._connection.execute("RELEASE part")
+
+    def _require_transaction(self) -> None:
+        """SQLite itself ends one that it cannot go on with, a write without one is not sealed.
+
+        Raises:
+            JournalError: so it did.
+        """
+        if not self._connection.in_transaction:
+            raise JournalError(f"journal {self.path}: an earlier write took this one with it")
+
+    def _undone(self, error: BaseException) -> None:
+        """What was read of it holds no more; after damage nothing does."""
+        self._memory.forget()
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            self._broken = True
+
+    def _others_wrote(self) -> None:
+        """Somebody else has written, or emptied the log of what is not in the file yet."""
+        self._memory.forget()
+        self._insert_event(self._connection, "journal_touched", {}, None, None)
 
     @contextmanager
     def together(self, doing: str) -> Iterator[None]:
         """What is written in the block is on the disk at its end, and the disk is waited for once.
 
-        Nothing may be awaited in it.
+        Within such a block it is a part of that, which fails alone. Nothing may be awaited in it.
         """
         with self._transaction(doing):
-            self._together = True
+            outer, self._together = self._together, True
             try:
                 yield
             finally:
-                self._together = False
+                self._together = outer
 
     def anchor(self) -> None:
         """Notes beside the journal how far it has come, so that a shorter one is found out."""
