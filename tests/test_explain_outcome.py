@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.explain.course import moments_of, moves_of, realised_volatility_daily_usd
+from bot.attribution.course import moments_of, moves_of, realised_volatility_daily_usd
 from bot.explain.outcome import FEWEST_MOVES, outcome_of
 
 HOUR_MS = 3_600_000

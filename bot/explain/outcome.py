@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bot.explain.course import (
+from bot.attribution.course import (
     DAY_MS,
     Move,
     moment_of,
@@ -12,6 +12,7 @@ from bot.explain.course import (
     moves_of,
     realised_volatility_daily_usd,
 )
+from bot.attribution.period import effectiveness
 from bot.report.words import number
 
 FEWEST_MOVES = 8
@@ -114,12 +115,6 @@ def _told(
         expected_together_usd=None if together is None else together * days**0.5,
         realised_bot_daily_usd=bot_daily,
         realised_together_daily_usd=both_daily,
-        expected_effectiveness=_effectiveness(alone, together),
-        realised_effectiveness=_effectiveness(bot_daily, both_daily),
+        expected_effectiveness=effectiveness(alone, together),
+        realised_effectiveness=effectiveness(bot_daily, both_daily),
     )
-
-
-def _effectiveness(alone: float | None, together: float | None) -> float | None:
-    if not alone or together is None:
-        return None
-    return 1 - (together / alone) ** 2
