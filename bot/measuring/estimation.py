@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from bot.feeds.panels import empty_panel, joined_panel
 from bot.ports import MarketData
 from risk.book import FloatArray
+from risk.covariance.basis import FEWEST_BARS, BasisCovariance
 from risk.covariance.estimators import DEFAULT_ESTIMATOR, new_estimator
 from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
 from risk.crowding.report import CrowdingMemory, FundingSeries
@@ -19,6 +21,7 @@ DAY_MS = 24 * HOUR_MS
 REREAD_BARS = 4  # a bar that comes late is looked for this long
 FUNDING_OVERLAP_MS = 9 * HOUR_MS  # a payment may be published after its time
 FUNDING_DAYS = 45  # what a 30-day half-life still feels
+_NO_HOMES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class MarketView:
         history: the bars of all symbols over so many days until now, read when asked for.
         revision: another number means that bars known before have changed.
         crowding_memory: what this funding told before, from one refresh to the next.
+        homes: the hedge venue's contract of the same token, by a contract of another exchange that
+            is estimated as that one and a basis.
     """
 
     symbols: tuple[str, ...]
@@ -47,6 +52,7 @@ class MarketView:
     history: Callable[[int], Awaitable[BarPanel]]
     revision: int = 0
     crowding_memory: CrowdingMemory = field(default_factory=CrowdingMemory)
+    homes: Mapping[str, str] = field(default_factory=dict)
 
 
 class MarketModel:
@@ -73,19 +79,26 @@ class MarketModel:
         self._funding_until_ms: int | None = None
         self._revision = 0
         self._crowding_memory = CrowdingMemory()
+        self._homes: Mapping[str, str] = {}
+        self._paired: dict[str, str] = {}
 
-    async def refresh(self, wanted: Collection[str], now_ms: int) -> MarketView:
+    async def refresh(
+        self, wanted: Collection[str], now_ms: int, homes: Mapping[str, str] = _NO_HOMES
+    ) -> MarketView:
         """Everything that closed bars and payments tell by ``now_ms``.
 
         Args:
             wanted: symbols to know; the set may grow or shrink between calls.
+            homes: the hedge venue's contract of the same token, by a contract of another exchange.
+                Where the two have a week of bars in common, they differ by a basis alone.
 
         Raises:
             UnreachableError, VenueError, DataError: as the market data port says.
         """
-        symbols = tuple(sorted(wanted))
+        symbols = tuple(sorted({*wanted, *homes.values()}))
         hour_ms = now_ms - now_ms % HOUR_MS
-        if self._covariance is None or symbols != self._panel.symbols:
+        if self._covariance is None or symbols != self._panel.symbols or homes != self._homes:
+            self._homes = dict(homes)
             await self._rebuild(symbols, hour_ms)
         else:
             await self._extend(symbols, hour_ms)
@@ -101,6 +114,7 @@ class MarketModel:
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
             revision=self._revision,
             crowding_memory=self._crowding_memory,
+            homes=self._paired,
         )
 
     async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:
@@ -115,9 +129,17 @@ class MarketModel:
         self._revision += 1
         self._panel = panel
         clean, self._faulty = without_faults(panel)
-        self._covariance = new_estimator(self._estimator, clean.symbols, shrinkage=self._shrinkage)
-        for row in log_returns(clean):
+        returns = log_returns(clean)
+        self._paired = _pairs(self._homes, clean.symbols, returns) if self._homes else {}
+        self._covariance = self._new_covariance(clean.symbols)
+        for row in returns:
             self._covariance.update(row)
+
+    def _new_covariance(self, symbols: Sequence[str]) -> CovarianceEstimator:
+        def new(chosen: Sequence[str]) -> CovarianceEstimator:
+            return new_estimator(self._estimator, chosen, shrinkage=self._shrinkage)
+
+        return BasisCovariance(symbols, self._paired, new) if self._paired else new(symbols)
 
     async def _extend(self, symbols: tuple[str, ...], hour_ms: int) -> None:
         known_ms = int(self._panel.open_ms[-1]) + HOUR_MS if len(self._panel.open_ms) else 0
@@ -146,6 +168,19 @@ class MarketModel:
         for symbol, series in fresh.items():
             self._funding[symbol] = _appended(self._funding.get(symbol), series)
         self._funding_until_ms = hour_ms + 1
+
+
+def _pairs(homes: Mapping[str, str], symbols: Sequence[str], returns: FloatArray) -> dict[str, str]:
+    """Those of which both have bars, and enough of them in common to know the basis by."""
+    at = {symbol: i for i, symbol in enumerate(symbols)}
+    there = ~np.isnan(returns)
+    return {
+        far: home
+        for far, home in homes.items()
+        if far in at
+        and home in at
+        and int((there[:, at[far]] & there[:, at[home]]).sum()) >= FEWEST_BARS
+    }
 
 
 def _late_bars(known: BarPanel, tail: BarPanel) -> bool:

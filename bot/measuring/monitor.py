@@ -5,9 +5,11 @@ Nothing is guessed: what is stale, missing or contradictory raises, and the cycl
 
 import contextlib
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from bot.elsewhere import is_elsewhere, parted
+from bot.feeds.other_venues import OtherVenues, renamed
 from bot.journal.journal import Journal
 from bot.measuring.agreement import Agreement, AgreementRule
 from bot.measuring.belief import Quantities
@@ -25,7 +27,7 @@ from bot.ports import (
     VenueAccount,
 )
 from bot.sources.health import SourcesHealth
-from bot.sources.translating import LeftOut, Translated, Translation, Translator
+from bot.sources.translating import LeftOut, Listings, Translated, Translation, Translator
 from bot.trading.attribution import attribute
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
@@ -53,7 +55,7 @@ class Observation:
     Attributes:
         book: positions of bot and hedges, priced at the marks.
         quotes: prices by symbol, for every symbol held and every candidate that has one.
-        instruments: what the venue lists.
+        instruments: what the venue lists, and what is held elsewhere by its name here.
         account: the hedge account as the venue sees it.
         own: our hedges by (symbol, position side), base units, by the journal.
         bot_listed: symbols that a bot may trade in the hedge account itself.
@@ -78,8 +80,8 @@ class Observation:
 
     @property
     def of_bots(self) -> frozenset[str]:
-        """Symbols that bots hold, with all others that are of the same tokens."""
-        return frozenset(self.book.symbols(Owner.BOT)) | self.translation.kin
+        """Symbols of the hedge venue in tokens that are a bot's own business."""
+        return frozenset(_here(self.book.symbols(Owner.BOT))) | self.translation.kin
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -109,6 +111,7 @@ class Monitor:
         legs_apart: bool = False,
         health: SourcesHealth | None = None,
         translator: Translator | None = None,
+        other_venues: OtherVenues | None = None,
     ) -> None:
         """Looks through these doors.
 
@@ -119,6 +122,7 @@ class Monitor:
             legs_apart: long and short are held apart, so a bot's orders do not meet ours.
             health: kept of every source; None: told to the journal alone.
             translator: of the sources' symbols; None: without a table of aliases.
+            other_venues: whose own data positions there are measured by; None: nobody's.
         """
         self._venue = venue
         self._hedges = HedgeAccount(
@@ -135,6 +139,7 @@ class Monitor:
         self._reads = SourceReads(sources, agreements, self.health, clock, self._check_age)
         self._legs_apart = legs_apart
         self._translator = translator or Translator()
+        self._other_venues = other_venues
         self._sources = sources
         self._market = market
         self._journal = journal
@@ -182,14 +187,16 @@ class Monitor:
         snapshots = translated.snapshots
         wanted = {symbol for symbol, _ in self._journal.own_positions(self._venue.account_name)}
         wanted |= {*candidates, *(p.symbol for s in snapshots for p in s.positions)}
+        wanted |= {*translated.translation.homes.values()}
         # Prices come late, so that they are not old by the time they are used.
-        quotes = dict(await self._quotes(wanted, instruments))
+        far = translated.instruments
+        quotes = dict(await self._quotes(wanted, _joined(instruments, far)))
         read_ms = self._clock.now_ms()
         found = await self._hedges.look()
         account, split = found.account, found.split
         self._check_age("hedge account", account.state.timestamp_ms, self._ages.balance_ms)
         if self._clock.now_ms() - read_ms > self._ages.mark_ms // 2:  # it was read more than once
-            quotes = dict(await self._quotes(wanted, instruments))
+            quotes = dict(await self._quotes(wanted, _joined(instruments, far)))
         held = {symbol for symbol, _ in (*split.own, *split.external)}
         instruments = await self._listed(held)
         quotes |= await self._quotes(held - quotes.keys(), instruments)
@@ -207,7 +214,7 @@ class Monitor:
         return Observation(
             book=Book(self._clock.now_ms(), positions, account.state),
             quotes=quotes,
-            instruments=instruments,
+            instruments=_joined(instruments, far),
             account=account,
             own=split.own,
             bot_listed=self._listed_beside_us(account, snapshots),
@@ -235,7 +242,7 @@ class Monitor:
         split = attribute(own, account.base_quantity)
         shrunk = {(one.symbol, one.position_side) for one in split.closed_externally}
         others = {key[0] for key in split.external if key not in shrunk}
-        held = {p.symbol for s in translated.snapshots for p in s.positions} | others
+        held = {*_here(p.symbol for s in translated.snapshots for p in s.positions), *others}
         kin = translated.translation.with_kin_of(others, self._translator.symbols).kin
         return frozenset(held) | kin, self._listed_beside_us(account, translated.snapshots)
 
@@ -247,12 +254,31 @@ class Monitor:
         Raises:
             DataError: a source holds what has no contract there, so its risk cannot be known.
         """
-        instruments = await self.instruments()
-        unknown = self._translator.unknown(told, instruments, self._clock.now_ms())
-        if unknown:
+        instruments, listings = await self.instruments(), await self._listings(told)
+        now_ms = self._clock.now_ms()
+        if self._translator.unknown(told, instruments, now_ms, listings):
             self._instruments_read_ms = None  # it may have been listed since
             instruments = await self.instruments()
-        return instruments, self._translator.translate(told, instruments, self._clock.now_ms())
+        translated = self._translator.translate(told, instruments, now_ms, listings)
+        if translated.translation.elsewhere:
+            translated = replace(translated, instruments=_listed_elsewhere(translated, listings))
+        return instruments, translated
+
+    async def _listings(self, told: Sequence[SourceSnapshot]) -> Listings:
+        """Of the other exchanges on which something is held, where their own data are used.
+
+        Raises:
+            DataError, UnreachableError, VenueError: one cannot be read; that is never as if
+                nothing were held there, nor as if it listed nothing.
+        """
+        venues, wanted = self._other_venues, dict[str, set[str]]()
+        if venues is None:
+            return {}
+        for one in told:
+            venue = venues.venue_of(one.exchange)
+            if venue is not None and one.positions:
+                wanted.setdefault(venue, set()).update(p.symbol for p in one.positions)
+        return await venues.listings(wanted) if wanted else {}
 
     async def _listed(self, held: Collection[str]) -> Mapping[str, Instrument]:
         """What the venue lists; read anew where something held is not in it."""
@@ -325,6 +351,25 @@ class Monitor:
             return frozenset()
         listed = frozenset().union(*(s.listed for s in snapshots)) if snapshots else frozenset()
         return listed | account.open_order_symbols
+
+
+def _joined(
+    instruments: Mapping[str, Instrument], far: Mapping[str, Instrument]
+) -> Mapping[str, Instrument]:
+    return {**instruments, **far} if far else instruments
+
+
+def _listed_elsewhere(translated: Translated, listings: Listings) -> dict[str, Instrument]:
+    """Of what is held on other exchanges, by its name here."""
+    return {
+        name: renamed(listings[one.venue][parted(name)[0]], one.venue)
+        for name, one in translated.translation.elsewhere.items()
+    }
+
+
+def _here(symbols: Iterable[str]) -> Iterator[str]:
+    """Those of the hedge venue."""
+    return (symbol for symbol in symbols if not is_elsewhere(symbol))
 
 
 def _account_positions(

@@ -4,15 +4,17 @@ All of it follows from closed bars, so it is made once a bar and kept; the worst
 longest and change least, once a day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bot.elsewhere import is_elsewhere
 from bot.measuring.estimation import DAY_MS, MarketView
 from risk.book import FloatArray
+from risk.covariance.basis import BasisCovariance
 from risk.covariance.estimate import CovarianceEstimate
-from risk.covariance.mean_ewma import SHRINKAGE, mean_ewma_covariance
+from risk.covariance.mean_ewma import SHRINKAGE, MeanEwmaCovariance, mean_ewma_covariance
 from risk.errors import EstimationError
 from risk.limits.stresses import (
     account_stress,
@@ -99,7 +101,7 @@ class Past:
         return replace(
             facts,
             tail_returns=told.tail_returns,
-            stress=account_stress(named, margin, shared=s.shared),
+            stress=account_stress(*_of_the_account(named, margin, facts.symbols), shared=s.shared),
             covariance_windows_daily=told.windows,
         )
 
@@ -111,7 +113,7 @@ class Past:
             key,
             _tail(panel.symbols, returns, facts, view.estimate),
             self._weeks_of_day(panel, facts, view),
-            self._windows(panel.symbols, returns, facts.symbols),
+            self._windows(clean, view.homes, facts.symbols),
         )
 
     def _weeks_of_day(
@@ -136,13 +138,44 @@ class Past:
         return named
 
     def _windows(
-        self, known: Sequence[str], returns: FloatArray, symbols: tuple[str, ...]
+        self, clean: BarPanel, homes: Mapping[str, str], symbols: tuple[str, ...]
     ) -> FloatArray | None:
         days, shrinkage = self._settings.windows_days, self._settings.shrinkage
         if not days:
             return None
-        estimates = [mean_ewma_covariance(returns, known, (d,), shrinkage) for d in days]
+        pairs = {far: home for far, home in homes.items() if far in symbols}
+        known = tuple(dict.fromkeys((*symbols, *pairs.values())))
+        panel = clean.subset([s for s in known if s in clean.symbols])
+        returns = log_returns(panel)
+        estimates = [_one_window(returns, panel.symbols, pairs, d, shrinkage) for d in days]
         return np.array([one.subset(symbols).covariance_daily for one in estimates])
+
+
+def _one_window(
+    returns: FloatArray,
+    symbols: Sequence[str],
+    pairs: Mapping[str, str],
+    half_life_days: float,
+    shrinkage: float,
+) -> CovarianceEstimate:
+    if not pairs:
+        return mean_ewma_covariance(returns, symbols, (half_life_days,), shrinkage)
+    streamed = BasisCovariance(
+        symbols, pairs, lambda home: MeanEwmaCovariance(home, (half_life_days,), shrinkage)
+    )
+    for row in returns:
+        streamed.update(row)
+    return streamed.estimate()
+
+
+def _of_the_account(
+    named: Mapping[str, FloatArray], margin: FloatArray, symbols: Sequence[str]
+) -> tuple[Mapping[str, FloatArray], FloatArray]:
+    """Returns and margins of what the hedge account may hold: not of other exchanges' contracts."""
+    far = [is_elsewhere(symbol) for symbol in symbols]
+    if not any(far):
+        return named, margin
+    return {name: np.where(far, 0.0, r) for name, r in named.items()}, np.where(far, 0.0, margin)
 
 
 def _tail(

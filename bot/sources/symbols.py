@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from typing import Final
 
+from bot.elsewhere import at_venue
 from bot.ports import ReportedPosition
 from config.aliases import Aliases, exchange_family
 from risk.instrument import Instrument
@@ -20,6 +21,25 @@ DOLLARS: Final = ("USDT", "USDC", "USD")
 """Quotes that count as USD; an earlier one is preferred where the bot's own is not listed."""
 _DIGITS: Final = 60  # of a ratio that has no end, such as one through 0.43335
 NOT_LISTED: Final = "the venue lists no such active perpetual"
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A contract of another exchange, measured by that exchange's own data.
+
+    Attributes:
+        symbol: with the exchange behind it, ``FET/USDT:USDT@bybit``.
+        venue: ccxt's id of the exchange.
+        token: that it stands for; a name of its own where it is an asset of its own.
+        home: the hedge venue's contract of the same token; None where there is none.
+        ratio: base units of ``home`` for one of ``symbol``.
+    """
+
+    symbol: str
+    venue: str
+    token: str
+    home: str | None
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,7 @@ class Mapped:
         how: what differs, in words; empty where it is the contract itself.
         token: that both stand for.
         other_quote: it is quoted in another dollar.
+        elsewhere: it is not the hedge venue's but measured by its own exchange's data.
     """
 
     symbol: str
@@ -39,6 +60,7 @@ class Mapped:
     how: str
     token: str
     other_quote: bool = False
+    elsewhere: "Elsewhere | None" = None
 
     def quantity(self, reported: Decimal) -> Decimal:
         """Base units of ``symbol``, signed like ``reported``."""
@@ -101,6 +123,7 @@ class SymbolMap:
                 self._of_token.setdefault(stands[0], []).append(symbol)
             else:
                 self._listed[symbol] = _Contract(one.base, one.quote, "", Decimal(1))
+        self._tokens = {symbol: one.token for symbol, one in self._listed.items() if one.token}
         self._names: dict[str | None, Mapping[str, str]] = {}
         self._found: dict[tuple[str | None, str], Mapped | Unmapped] = {}
 
@@ -115,6 +138,24 @@ class SymbolMap:
         if key not in self._found:
             self._found[key] = self._find(*key)
         return self._found[key]
+
+    def elsewhere(self, venue: str, symbol: str) -> Mapped:
+        """A contract that another exchange lists, as itself.
+
+        Args:
+            venue: ccxt's id of that exchange.
+            symbol: ccxt's unified symbol, as that exchange has it.
+        """
+        name, here = at_venue(symbol, venue), self.find(venue, symbol)
+        token = here.token or name
+        home, ratio = (here.symbol, here.ratio) if isinstance(here, Mapped) else (None, Decimal(1))
+        far = Elsewhere(name, venue, token, home, float(ratio))
+        return Mapped(name, Decimal(1), f"by {venue}'s own prices", token, elsewhere=far)
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """What each symbol of the hedge venue stands for; those of no known token are left out."""
+        return self._tokens
 
     def kin(self, token: str | None) -> frozenset[str]:
         """Symbols of the hedge venue that are of this token, under whatever name."""

@@ -1,18 +1,27 @@
-"""What all sources tell, in symbols of the hedge venue: done once, for every source. Pure."""
+"""What all sources tell, in symbols that can be measured: done once, for every source. Pure.
+
+That is the hedge venue's contract of the same token or, where the data of the bot's own exchange
+are at hand, that exchange's own contract.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
+from bot.elsewhere import parted
 from bot.ports import ReportedPosition, SourceSnapshot
-from bot.sources.symbols import Mapped, SymbolMap, Unmapped
-from config.aliases import Aliases
+from bot.sources.symbols import Elsewhere, Mapped, SymbolMap, Unmapped
+from config.aliases import Aliases, exchange_family
 from risk.errors import DataError
 from risk.instrument import Instrument
 
 _NO_ALIASES = Aliases({}, {})
+Listings = Mapping[str, Mapping[str, Instrument]]
+"""What other exchanges list, by ccxt's id and by their own symbols."""
+_NO_LISTINGS: Listings = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +86,28 @@ class Translation:
         names: by source, what its exchange may call a contract and the hedge venue's symbol for
             it, where the two differ; empty where it means another asset.
         left_out: positions that are in no figure.
-        kin: symbols of the hedge venue that are of a token that some bot holds.
+        kin: symbols of the hedge venue that are of a token that some bot holds; of one that it
+            holds on another exchange only where hedges must leave those alone too.
+        elsewhere: what bots hold on other exchanges and is measured there, by its name here.
+        tokens: what each symbol of the hedge venue stands for, where anything is held elsewhere.
     """
 
     rows: tuple[Row, ...] = ()
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     kin: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """The hedge venue's contract of the same token, by what is measured elsewhere."""
+        return {name: one.home for name, one in self.elsewhere.items() if one.home is not None}
+
+    def token_of(self, symbol: str) -> str:
+        """What is counted together under a cap on one token."""
+        far = self.elsewhere.get(symbol)
+        return far.token if far is not None else self.tokens.get(symbol, symbol)
 
     def with_kin_of(self, held: Collection[str], symbols: SymbolMap | None) -> "Translation":
         """Also of the tokens behind these symbols of the hedge venue."""
@@ -95,25 +119,46 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """What the sources tell, in symbols of the hedge venue, and how it was mapped."""
+    """What the sources tell, in symbols that can be measured, and how it was mapped.
+
+    Attributes:
+        instruments: of what is held elsewhere, by its name here.
+    """
 
     snapshots: tuple[SourceSnapshot, ...]
     translation: Translation
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
 
 
 class Translator:
     """Maps what sources tell; keeps the map of the venue's instruments of the day."""
 
-    def __init__(self, aliases: Aliases = _NO_ALIASES, *, leave_out: bool = False) -> None:
-        """``leave_out``: what cannot be mapped is left out and told, and does not hold."""
+    def __init__(
+        self,
+        aliases: Aliases = _NO_ALIASES,
+        *,
+        leave_out: bool = False,
+        same_token_elsewhere: bool = False,
+    ) -> None:
+        """Knows no instruments yet.
+
+        Args:
+            leave_out: what cannot be mapped is left out and told, and does not hold.
+            same_token_elsewhere: a token that bots hold on other exchanges only may be hedged in.
+        """
         self._aliases = aliases
         self._leave_out = leave_out
+        self._same_token_elsewhere = same_token_elsewhere
         self._of: tuple[Mapping[str, Instrument], date] | None = None
         self._known: frozenset[tuple[str, str]] = frozenset()
         self.symbols: SymbolMap | None = None
 
     def unknown(
-        self, told: Sequence[SourceSnapshot], instruments: Mapping[str, Instrument], now_ms: int
+        self,
+        told: Sequence[SourceSnapshot],
+        instruments: Mapping[str, Instrument],
+        now_ms: int,
+        listings: Listings = _NO_LISTINGS,
     ) -> bool:
         """Whether something held has no contract that was not left out for that before."""
         symbols = self._map(instruments, now_ms)
@@ -121,14 +166,23 @@ class Translator:
             (one.source, position.symbol)
             for one in told
             for position in one.positions
-            if isinstance(symbols.find(one.exchange, position.symbol), Unmapped)
+            if isinstance(_found(symbols, listings, one, position.symbol), Unmapped)
         }
         return bool(missing - self._known)
 
     def translate(
-        self, told: Sequence[SourceSnapshot], instruments: Mapping[str, Instrument], now_ms: int
+        self,
+        told: Sequence[SourceSnapshot],
+        instruments: Mapping[str, Instrument],
+        now_ms: int,
+        listings: Listings = _NO_LISTINGS,
     ) -> Translated:
-        """Everything in symbols of the hedge venue.
+        """Everything in symbols that can be measured.
+
+        Args:
+            instruments: of the hedge venue.
+            listings: of the exchanges whose own data are to be used; what one does not list is
+                mapped to the hedge venue's contract.
 
         Raises:
             DataError: a position has no contract there and must not be left out.
@@ -139,21 +193,33 @@ class Translator:
         left_out: list[LeftOut] = []
         names: dict[str, Mapping[str, str]] = {}
         kin: set[str] = set()
+        far: dict[str, Elsewhere] = {}
         for one in told:
             positions: list[ReportedPosition] = []
             for position in one.positions:
-                found = symbols.find(one.exchange, position.symbol)
+                found = _found(symbols, listings, one, position.symbol)
                 rows[one.source, position.symbol] = _row(one, position.symbol, found)
-                kin |= symbols.kin(found.token)
-                if isinstance(found, Mapped):
-                    positions.append(found.position(position))
-                else:
+                if isinstance(found, Unmapped):
+                    kin |= symbols.kin(found.token)
                     left_out.append(self._left_out(one, position, found))
+                    continue
+                positions.append(found.position(position))
+                if found.elsewhere is not None:
+                    far[found.symbol] = found.elsewhere
+                if found.elsewhere is None or not self._same_token_elsewhere:
+                    kin |= symbols.kin(found.token)
             names[one.source] = symbols.names(one.exchange)
             listed = one.listed | _listed_here(one, symbols)
             snapshots.append(replace(one, positions=tuple(positions), listed=listed))
         self._known = frozenset((one.source, one.symbol) for one in left_out)
-        translation = Translation(tuple(rows.values()), names, tuple(left_out), frozenset(kin))
+        translation = Translation(
+            tuple(rows.values()),
+            _with_far(names, told, far) if far else names,
+            tuple(left_out),
+            frozenset(kin),
+            far,
+            symbols.tokens if far else {},
+        )
         return Translated(tuple(snapshots), translation)
 
     def _map(self, instruments: Mapping[str, Instrument], now_ms: int) -> SymbolMap:
@@ -181,6 +247,31 @@ class Translator:
             position.base_quantity,
             why.reason,
         )
+
+
+def _found(
+    symbols: SymbolMap, listings: Listings, told: SourceSnapshot, symbol: str
+) -> Mapped | Unmapped:
+    """The bot's own contract where its exchange's data are used and list it, else the mapped."""
+    venue = None if told.exchange is None else exchange_family(told.exchange)
+    if venue is not None and symbol in listings.get(venue, ()):
+        return symbols.elsewhere(venue, symbol)
+    return symbols.find(told.exchange, symbol)
+
+
+def _with_far(
+    names: Mapping[str, Mapping[str, str]],
+    told: Sequence[SourceSnapshot],
+    far: Mapping[str, Elsewhere],
+) -> dict[str, Mapping[str, str]]:
+    """Also what each exchange calls its contracts that are measured by its own data."""
+    called: dict[str, dict[str, str]] = {}
+    for name, one in far.items():
+        called.setdefault(one.venue, {})[parted(name)[0]] = name
+    return {
+        one.source: {**names[one.source], **called.get(exchange_family(one.exchange or ""), {})}
+        for one in told
+    }
 
 
 def _row(told: SourceSnapshot, symbol: str, found: Mapped | Unmapped) -> Row:

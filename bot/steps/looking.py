@@ -29,7 +29,8 @@ async def look_at(parts: EngineParts, policy: Policy, past: Past) -> Look:
     outside = await parts.outlook.outside(universe, parts.clock.now_ms())
     observation = await parts.monitor.observe(universe.symbols)
     wanted = {*universe.symbols, *observation.book.symbols()}
-    view = await parts.model.refresh(wanted, parts.clock.now_ms())
+    homes = observation.translation.homes
+    view = await parts.model.refresh(wanted, parts.clock.now_ms(), homes)
     account = observation.account.state
     used = parts.journal.turnover_usd(parts.clock.now_ms() - DAY_MS, account.name)
     closes = parts.journal.external_closes(account.name)
