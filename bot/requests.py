@@ -5,19 +5,25 @@ the engine takes up with its next cycle.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal, DecimalException
 from pathlib import Path
+from typing import Any
 
 from bot.state_files import StateFolder, state_folder
 from bot.trading.settling import Settlement
+from risk.errors import DataError
 
 RESUME_NAME = "RESUME"
 ACKNOWLEDGE_NAME = "ACKNOWLEDGE"
 FLATTEN_NAME = "FLATTEN"
 SETTLE_PREFIX = "SETTLE-"
 """Before the client id of the order that a request settles."""
-_LONGEST = 4000
+UNREADABLE_PREFIX = "UNREADABLE-"
+"""Before the name of a request that nobody could understand."""
+_LONGEST = 16_000
+_NOT_UNDERSTOOD = (OSError, ValueError, KeyError, TypeError, DecimalException, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,10 @@ def ask(state_dir: Path | StateFolder, name: str, asked: Asked) -> Path:
     """Leaves a request, whole or not at all.
 
     Raises:
+        DataError: it is too long to be read again.
         OSError: it cannot be written.
     """
-    folder = state_folder(state_dir)
-    text = json.dumps({"by": asked.by, "reason": asked.reason})
-    folder.put_whole(name, f"{text}\n")
-    return folder.path / name
+    return _put(state_dir, name, {"by": asked.by, "reason": asked.reason})
 
 
 def waiting(state_dir: Path | StateFolder, name: str) -> Asked | None:
@@ -48,7 +52,7 @@ def waiting(state_dir: Path | StateFolder, name: str) -> Asked | None:
             return None
         found = json.loads(content)
         by, reason = (" ".join(str(found[key]).split()) for key in ("by", "reason"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except _NOT_UNDERSTOOD:
         return None
     return Asked(by, reason) if by and reason else None
 
@@ -66,20 +70,51 @@ def ask_settlement(state_dir: Path | StateFolder, told: Settlement) -> Path:
     """Leaves somebody's word on an order, whole or not at all.
 
     Raises:
+        DataError: an earlier word waits, which would be lost; or it is too long to be read again.
         OSError: it cannot be written.
     """
-    folder, name = state_folder(state_dir), SETTLE_PREFIX + told.client_id
-    folder.put_whole(name, f"{json.dumps(asdict(told), default=str)}\n")
-    return folder.path / name
+    name = SETTLE_PREFIX + told.client_id
+    if state_folder(state_dir).read(name, 1) is not None:
+        raise DataError(
+            f"order {told.client_id}: an earlier word on it waits for the engine's next cycle; "
+            "look at what perphedge log says of that first"
+        )
+    return _put(state_dir, name, asdict(told))
 
 
-def waiting_settlement(state_dir: Path | StateFolder, client_id: str) -> Settlement | None:
-    """The word that waits on this order; None without one, or where it cannot be understood."""
-    asked = waiting(state_dir, SETTLE_PREFIX + client_id)
+def waiting_settlements(state_dir: Path | StateFolder) -> dict[str, Settlement | DataError]:
+    """Every word that waits, by the client id of its order; or why it cannot be understood."""
+    folder = state_folder(state_dir)
     try:
-        content = state_folder(state_dir).read(SETTLE_PREFIX + client_id, _LONGEST)
+        names = folder.names(SETTLE_PREFIX)
+    except OSError:
+        return {}  # they wait on
+    ids = [name.removeprefix(SETTLE_PREFIX) for name in names]
+    return {client_id: _settlement(folder, client_id) for client_id in ids}
+
+
+def answered(state_dir: Path | StateFolder, client_id: str, *, understood: bool) -> None:
+    """The word on this order is in the journal, and what nobody understood is kept for people.
+
+    Raises:
+        OSError: it may still be there.
+    """
+    folder, name = state_folder(state_dir), SETTLE_PREFIX + client_id
+    if understood:
+        folder.remove(name)
+    else:
+        folder.set_aside(name, UNREADABLE_PREFIX + name)
+
+
+def _settlement(folder: StateFolder, client_id: str) -> Settlement | DataError:
+    name = SETTLE_PREFIX + client_id
+    if not client_id.isascii():
+        return DataError(f"{name}: names no order")
+    asked = waiting(folder, name)
+    try:
+        content = folder.read(name, _LONGEST)
         if asked is None or content is None:
-            return None
+            return DataError(f"{name}: cannot be understood, or names nobody or no reason")
         found = json.loads(content)
         price = found["price"]
         return Settlement(
@@ -89,5 +124,14 @@ def waiting_settlement(state_dir: Path | StateFolder, client_id: str) -> Settlem
             asked.by,
             asked.reason,
         )
-    except (OSError, ValueError, KeyError, TypeError, DecimalException):
-        return None
+    except _NOT_UNDERSTOOD as error:
+        return DataError(f"{name}: cannot be understood ({type(error).__name__})")
+
+
+def _put(state_dir: Path | StateFolder, name: str, document: Mapping[str, Any]) -> Path:
+    text = f"{json.dumps(document, default=str)}\n"
+    if len(text) > _LONGEST:
+        raise DataError(f"{name}: {len(text)} bytes, at most {_LONGEST} are read")
+    folder = state_folder(state_dir)
+    folder.put_whole(name, text)
+    return folder.path / name

@@ -6,6 +6,7 @@ out must not come back after one. So files and their folder are synced before an
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,13 @@ class FileDevice(Protocol):
 
         Raises:
             OSError: it cannot be read; a link that leads nowhere is ENOLINK.
+        """
+
+    def names(self, folder: Path) -> Iterable[str]:
+        """Of the files in it, in any order.
+
+        Raises:
+            OSError: it cannot be read.
         """
 
     def write(self, path: Path, content: bytes) -> None:
@@ -66,6 +74,10 @@ class SystemDevice:
         finally:
             os.close(descriptor)
 
+    def names(self, folder: Path) -> Iterable[str]:
+        """See the port."""
+        return [path.name for path in folder.iterdir()]
+
     def write(self, path: Path, content: bytes) -> None:
         """See the port."""
         path.write_bytes(content)
@@ -106,6 +118,14 @@ class StateFolder:
             path = self._read_so_far[name] = self.path / name
         return self._device.read(path, longest)
 
+    def names(self, prefix: str) -> list[str]:
+        """Files that begin so, sorted.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        return sorted(n for n in self._device.names(self.path) if n.startswith(prefix))
+
     def put(self, name: str, text: str) -> None:
         """Make a file whose being there says it all, whatever becomes of its text.
 
@@ -127,6 +147,15 @@ class StateFolder:
         self._device.write(beside, text.encode())
         self._device.sync(beside)
         self._device.rename(beside, self.path / name)
+        self._device.sync(self.path)
+
+    def set_aside(self, name: str, to: str) -> None:
+        """Keep a file under another name, in place of what had it.
+
+        Raises:
+            OSError: it may still be there, or come back.
+        """
+        self._device.rename(self.path / name, self.path / to)
         self._device.sync(self.path)
 
     def remove(self, name: str) -> None:

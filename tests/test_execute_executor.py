@@ -127,6 +127,8 @@ async def test_a_plan_is_filled_booked_and_compared(stage: Stage) -> None:
         "order_costs",
     ]
     assert {f.client_id for f in report.fills} == {r.request.client_id for r in report.results}
+    lots = [stage.journal.fills_of_order(f.client_id)[1]["lot"] for f in report.fills]
+    assert lots == ["1", "1", "0.001"], "by which an operator's word is judged"
 
 
 async def test_each_order_is_durable_before_it_is_sent(stage: Stage) -> None:

@@ -74,3 +74,15 @@ def test_a_halt_that_the_disk_will_not_keep_is_on_until_restart(tmp_path: Path) 
     with pytest.raises(OSError, match="Input/output"):
         switch.clear()
     assert switch.reason is not None
+
+
+def test_names_are_told_by_how_they_begin_and_what_is_set_aside_is_kept(tmp_path: Path) -> None:
+    device = Noted()
+    folder = StateFolder(tmp_path, device)
+    for name in ("SETTLE-b", "SETTLE-a", "HALT", ".SETTLE-c.7"):
+        (tmp_path / name).write_text(name)
+    assert folder.names("SETTLE-") == ["SETTLE-a", "SETTLE-b"]
+    folder.set_aside("SETTLE-a", "OLD-a")
+    assert device.steps == [("rename", "OLD-a"), ("sync", tmp_path.name)]
+    assert folder.names("SETTLE-") == ["SETTLE-b"]
+    assert (tmp_path / "OLD-a").read_text() == "SETTLE-a"

@@ -15,6 +15,9 @@ from bot.errors import SafetyError, UsageError
 if TYPE_CHECKING:
     from bot.requests import Asked
 
+MOST_CHARACTERS = 500
+"""Of what somebody says; it stands in every record of it."""
+
 By = Annotated[str | None, typer.Option("--by", help="Who asks; else the user's name.")]
 
 
@@ -196,6 +199,9 @@ def asked_by(by: str | None, reason: str) -> "Asked":
     name = " ".join((by if by is not None else _user()).split())
     if not name:
         raise UsageError("--by: name who asks")
+    for option, text in (("--reason", reason), ("--by", name)):
+        if len(text) > MOST_CHARACTERS:
+            raise UsageError(f"{option}: {len(text)} characters, at most {MOST_CHARACTERS}")
     return Asked(name, reason)
 
 

@@ -86,10 +86,10 @@ def _checked(folder: Path, told: "Settlement") -> str:
         DataError: what is wrong with it, one line.
     """
     from bot.journal.reader import JOURNAL_NAME, JournalReader
-    from bot.trading.settling import require_settleable
+    from bot.journal.settlements import settleable
 
     with JournalReader.open_reader(folder / JOURNAL_NAME) as journal:
-        return require_settleable(journal.order(told.client_id), told).symbol
+        return settleable(journal, told).symbol
 
 
 def _carry_out(folder: Path, told: "Settlement") -> None:

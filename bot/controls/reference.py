@@ -49,13 +49,17 @@ looked at the exchange and says what it did:
     perphedge settle CLIENT_ID --absent --reason "no such order, support says"
 
 `--filled` is all that it filled, base units; `--price` the average of what is not booked yet. The
-same settles an order of which the exchange told fills that never showed in its list of trades. A
-running engine takes it up with its next cycle; without one it is done at once. It is in the journal
-as `order_settled` with name and reason, and what is booked has a trade id that begins with
-`settled-`, without a fee. Refused with exit code 2: an order that the engine still finds out about,
-more than it asked for, less than the exchange has shown, a price beyond its limit. The symbol's
-halt is lifted by `perphedge resume` alone. Should the exchange list its trades later after all, the
-order counts as overfilled (25) and its symbol halts again.
+same settles an order of which the exchange told fills that never showed in its list of trades.
+Without an engine it is done at once. A running one takes it up with its next cycle, and every word
+ends in the journal: as `order_settled` with name and reason, or as `settlement_refused` with what
+spoke against it by then. A file `SETTLE-…` that cannot be understood is refused too, and kept as
+`UNREADABLE-SETTLE-…`. What is booked has a trade id that begins with `settled-`, without a fee.
+
+Refused with exit code 2: an order that the engine still finds out about or that has a word waiting
+already; more than it asked for, less than the exchange has shown, what is no multiple of its lot; a
+price beyond its limit, or better than that by more than a factor of two. The symbol's halt is
+lifted by `perphedge resume` alone. Should the exchange list its trades later after all, the order
+counts as overfilled (25), however little they are, and its symbol halts again.
 
 ## Alerts
 

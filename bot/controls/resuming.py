@@ -6,6 +6,7 @@ from types import MappingProxyType
 from bot import requests
 from bot.controls.halting import Halting
 from bot.controls.raised import Limits, raised
+from bot.controls.settled_orders import Words, take_words
 from bot.controls.table import number_of
 from risk.errors import DataError
 
@@ -14,6 +15,7 @@ class Resuming(Halting):
     """The operator's side of an account's guard, its third layer."""
 
     _in_force: Limits = MappingProxyType({})
+    _answered: Words = MappingProxyType({})
 
     def start(self, in_force: Limits) -> None:
         """Compares the limits with those of the last run; raised ones wait for a resume.
@@ -48,18 +50,8 @@ class Resuming(Halting):
 
     def _settle_orders(self) -> None:
         """Takes somebody's word on orders of which only people can find out what they did."""
-        if self._switch is None:
-            return
-        for row in self._journal.unresolved_orders(self._account):
-            told = requests.waiting_settlement(self._switch.folder, row.client_id)
-            if told is None:
-                continue
-            try:
-                self._journal.settle_by_hand(told)
-            except DataError as error:  # it was true when it was asked, and is not any more
-                document = {"by": told.by, "symbol": row.symbol, "reason": str(error)}
-                self._journal.record_event("settlement_refused", document)
-            self._taken(requests.SETTLE_PREFIX + row.client_id)
+        if self._switch is not None:
+            self._answered = take_words(self._journal, self._switch.folder, self._answered)
 
     @property
     def flattens(self) -> bool:

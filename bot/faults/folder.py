@@ -6,6 +6,7 @@ became of the content, and a name that was taken away is back.
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from bot.faults.disk import Disk, DiskFile, Mount
@@ -23,6 +24,10 @@ class DiskDevice:
         """See the port."""
         file = self._mount.disk.small.names.get(path.name)
         return None if file is None else bytes(file.content[:longest])
+
+    def names(self, folder: Path) -> Iterable[str]:
+        """See the port."""
+        return tuple(self._mount.disk.small.names)
 
     def write(self, path: Path, content: bytes) -> None:
         """See the port."""

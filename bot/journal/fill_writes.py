@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.journal.closes import close_document, insert_close, insert_venue_close, newest_fill_ms
 from bot.journal.order_writes import OrderWrites
 from bot.journal.reader import FUNDING_WATERMARK, POSITIONS
-from bot.journal.rows import OrderRow, fill_row, order_row, require_same, text_or_none
+from bot.journal.rows import SETTLED, OrderRow, fill_row, order_row, require_same, text_or_none
 from bot.journal.writer import json_text
 from bot.ports import Clock
 from bot.trading.attribution import HedgeClosedExternally
@@ -129,10 +129,12 @@ class FillWrites(OrderWrites):
             "WHERE client_id = ?",
             (str(booked), fill.venue_order_id, order.client_id),
         )
-        if booked > order.request.quantity:
+        # Of an order that an operator settled, no more than what was said can be.
+        most = order.filled_quantity if order.code == SETTLED else order.request.quantity
+        if booked > most:
             document = {
                 "symbol": fill.symbol,
-                "quantity": str(order.request.quantity),
+                "quantity": str(most),
                 "booked_quantity": str(booked),
             }
             self._insert_event(db, "order_overfilled", document, None, order.client_id)

@@ -132,6 +132,7 @@ class Executor(OrderDesk):
             arrival = Arrival(quote.mark, mid, expected)
             told = {"mark": repr(quote.mark), "arrival": arrival.document()}
         told |= {"style": str(style), "quantity": str(intent.trade_quantity)}
+        told["lot"] = str(context.instruments[intent.symbol].lot)
         return {**context.inputs, **told, "slices": self.guard.slices(intent.intent_id)}
 
     async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: Run) -> None:

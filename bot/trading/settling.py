@@ -11,6 +11,9 @@ TRADE_PREFIX = "settled-"
 """Begins the trade id of what is booked on an operator's word."""
 
 _ZERO = Decimal(0)
+_MOST_DIGITS = 28
+_MOST_FACTOR = 2
+"""An average so much better than the limit price is a slip of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,18 @@ class Settlement:
     reason: str
 
 
-def require_settleable(row: OrderRow | None, told: Settlement) -> OrderRow:
+def settled_by_hand(trade_id: str) -> bool:
+    """No exchange has told this trade: an operator did."""
+    return trade_id.startswith(TRADE_PREFIX)
+
+
+def require_settleable(
+    row: OrderRow | None, told: Settlement, *, lot: Decimal | None = None
+) -> OrderRow:
     """The order, if it waits for such a word and this one can be true.
+
+    Args:
+        lot: base units in which it trades; None where nobody noted them.
 
     Raises:
         DataError: one line that says what is wrong with it.
@@ -44,6 +57,8 @@ def require_settleable(row: OrderRow | None, told: Settlement) -> OrderRow:
     if not row.state.final:
         raise DataError(f"{name}: is {row.state}, and the engine still finds out what became of it")
     _require_quantity(row, told.filled, name)
+    if lot is not None and told.filled % lot:
+        raise DataError(f"{name}: --filled: {told.filled}, must be a multiple of its lot {lot}")
     more = told.filled - row.booked_quantity
     if more > 0:
         _require_price(row, told.price, name)
@@ -53,7 +68,7 @@ def require_settleable(row: OrderRow | None, told: Settlement) -> OrderRow:
 
 
 def _require_quantity(row: OrderRow, filled: Decimal, name: str) -> None:
-    if not filled.is_finite() or filled < 0:
+    if not _is_number(filled) or filled < 0:
         raise DataError(f"{name}: --filled: {filled}, must be a number of base units, at least 0")
     if filled > row.request.quantity:
         raise DataError(f"{name}: --filled: {filled}, but it asked for {row.request.quantity}")
@@ -72,9 +87,16 @@ def _require_quantity(row: OrderRow, filled: Decimal, name: str) -> None:
 def _require_price(row: OrderRow, price: Decimal | None, name: str) -> None:
     if price is None:
         raise DataError(f"{name}: --price: missing, needed for what is not booked yet")
-    if not price.is_finite() or price <= 0:
+    if not _is_number(price) or price <= 0:
         raise DataError(f"{name}: --price: {price}, must be a number above 0")
     limit, side = row.request.limit_price, row.request.side
     if (price - limit) * side.sign > _ZERO:
         beyond = "above" if side is Side.BUY else "below"
         raise DataError(f"{name}: --price: {price}, {beyond} its limit price {limit}")
+    if not limit / _MOST_FACTOR <= price <= limit * _MOST_FACTOR:
+        raise DataError(f"{name}: --price: {price}, too far from its limit price {limit}")
+
+
+def _is_number(value: Decimal) -> bool:
+    """One that is reckoned with exactly."""
+    return value.is_finite() and len(value.as_tuple().digits) <= _MOST_DIGITS
