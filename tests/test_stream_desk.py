@@ -11,7 +11,8 @@ from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
 from bot.logs import silent_log
 from bot.records.cycle import CycleRecord, CycleStatus, OrderRecord
-from bot.trading.orders import Side
+from bot.trading.orders import OrderState, Side, UnknownOutcome
+from bot.trading.settling import Settlement
 from bot.venues.streams.desk import CLOCKS_MS, StreamDesk
 from bot.venues.streams.inbox import CONFIRM_MS, Health, StreamInbox
 from bot.venues.streams.news import TradeNews
@@ -118,6 +119,17 @@ def test_what_happened_before_it_stood_is_not_expected(found: Found, again: bool
         found.inbox.connected(found.clock.now_ms())
         found.cycle()
     found.books(at_ms)
+    found.cycle()
+    assert found.after(MUTE_MS + 1) is Health.LIVE
+
+
+def test_what_an_operator_said_is_told_by_no_exchange(found: Found) -> None:
+    """An order of a minute ago that was settled by hand: nothing is wrong with the stream."""
+    send(found.journal, order())
+    found.journal.record_outcome(UnknownOutcome("h1order", "no reply"))
+    found.journal.settle("h1order", OrderState.QUARANTINED, "the account changed")
+    found.journal.settle_by_hand(Settlement("h1order", Decimal(400), Decimal("0.5"), "ann", "seen"))
+    assert found.journal.own_fills(ACCOUNT, NOW_MS + CLOCKS_MS)
     found.cycle()
     assert found.after(MUTE_MS + 1) is Health.LIVE
 

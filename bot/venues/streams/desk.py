@@ -15,6 +15,7 @@ from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord
+from bot.trading.settling import settled_by_hand
 from bot.venues.streams.inbox import Health, StreamInbox, trade_key
 from bot.venues.streams.news import OrderNews, PositionNews, StreamNews, TradeNews
 from bot.venues.streams.watched import WatchedAccount
@@ -154,7 +155,11 @@ class StreamDesk:
         if read is None or account.journal is None:
             return set()
         own = account.journal.own_fills(read.state.name, since_ms + CLOCKS_MS)
-        return {trade_key(one.fill.symbol, one.fill.trade_id) for one in own}
+        return {
+            trade_key(one.fill.symbol, one.fill.trade_id)
+            for one in own
+            if not settled_by_hand(one.fill.trade_id)
+        }
 
     def _weigh(self, account: WatchedAccount) -> None:
         """Wake the engine if any of the news is more than it knows."""
