@@ -41,6 +41,7 @@ COMMANDS = (
     "status",
     "log",
     "explain",
+    "report",
     "evaluate",
     "venue",
 )

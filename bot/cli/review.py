@@ -57,7 +57,7 @@ def log(
         return
     if follow and cycle is not None:
         raise UsageError("--cycle and --follow are not given together")
-    since_ms = 0 if since is None else _since_ms(since)
+    since_ms = 0 if since is None else since_ms_of(since)
     with open_journal(state_dir_of(config, state)) as journal:
         records = _records(journal, since_ms, cycle)
         if follow:
@@ -274,7 +274,12 @@ def _batches(
             yield _in_order([*map(plain_event, events), *cycles])
 
 
-def _since_ms(text: str) -> int:
+def since_ms_of(text: str) -> int:
+    """UTC milliseconds of a time, or of an age before now.
+
+    Raises:
+        UsageError: it is neither.
+    """
     units = {"m": "minutes", "h": "hours", "d": "days"}
     if text[-1:] in units and text[:-1].isdigit():
         moment = datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})

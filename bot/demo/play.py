@@ -15,7 +15,11 @@ from pydantic import SecretStr
 from bot.cycle import Engine
 from bot.demo.piling_bot import DemoBot
 from bot.demo.stage import BOT, REPORT_NAME, STEP_MS, DemoOptions, DemoStage, OnCycle, account_key
+from bot.errors import JournalError
+from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.logs import LOG_NAME, Logger, open_log
+from bot.report.beside import Beside
+from bot.report.gather import beside_of
 from bot.report.page import write_report
 from bot.stopping import stopped_by_signals
 from bot.venues.clients import make_client
@@ -37,8 +41,17 @@ async def play(stage: DemoStage, options: DemoOptions, on_cycle: OnCycle) -> lis
             await _play(_Play(stage, server.host, options, log, on_cycle), documents)
     finally:
         title = f"perphedge demo, seed {options.seed}"
-        write_report(documents, options.out / REPORT_NAME, title=title)
+        write_report(documents, options.out / REPORT_NAME, title=title, beside=_beside(options.out))
     return documents
+
+
+def _beside(out: Path) -> Beside:
+    """What the journal adds to the cycles; nothing where it cannot be read."""
+    try:
+        with JournalReader.open_reader(out / JOURNAL_NAME) as journal:
+            return beside_of(journal)
+    except JournalError:
+        return Beside()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,16 @@ class CycleReads(OpenedJournal):
 
     def cycles_after(self, cycle_id: str) -> Iterator[dict[str, Any]]:
         """Documents of the cycles after one, oldest first, read as they are asked for."""
-        sql = "SELECT rowid AS n, document FROM cycles WHERE rowid > ? ORDER BY rowid LIMIT ?"
         found = self._rows("SELECT rowid AS n FROM cycles WHERE cycle_id = ?", cycle_id)
-        after = int(found[0]["n"]) if found else None
+        return self._walk(int(found[0]["n"])) if found else iter(())
+
+    def cycles_since(self, since_ms: int = 0) -> Iterator[dict[str, Any]]:
+        """The same of the cycles since then."""
+        first = self._rows("SELECT min(rowid) AS n FROM cycles WHERE timestamp_ms >= ?", since_ms)
+        return iter(()) if first[0]["n"] is None else self._walk(int(first[0]["n"]) - 1)
+
+    def _walk(self, after: int | None) -> Iterator[dict[str, Any]]:
+        sql = "SELECT rowid AS n, document FROM cycles WHERE rowid > ? ORDER BY rowid LIMIT ?"
         while after is not None:
             rows = self._rows(sql, after, _AT_ONCE)
             yield from map(row_document, rows)
@@ -55,6 +62,11 @@ class CycleReads(OpenedJournal):
         """How many cycles are recorded."""
         # None is ever taken away, and counting them would read them all.
         return int(self._rows("SELECT coalesce(max(rowid), 0) AS n FROM cycles")[0]["n"])
+
+    def cycle_count_since(self, since_ms: int) -> int:
+        """How many of them began since then."""
+        sql = "SELECT count(*) AS n FROM cycles WHERE timestamp_ms >= ?"
+        return int(self._rows(sql, since_ms)[0]["n"])
 
     def events(
         self,

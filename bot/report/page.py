@@ -12,11 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bot.report import history, rows, words
+from bot.report.beside import Beside, result_facts, result_rows, signal_rows, trip_rows
 from bot.report.breakdowns import contribution_chart, correlation_chart
 from bot.report.canvas import Chart
 from bot.report.timelines import cae_chart, cap_use_chart, exposure_chart, volatility_chart
 
 ORDERS_SHOWN = 500
+_NOTHING_BESIDE = Beside()
 _CHARTS = (
     exposure_chart,
     volatility_chart,
@@ -27,14 +29,20 @@ _CHARTS = (
 )
 
 
-def write_report(cycles: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
+def write_report(
+    cycles: Sequence[Mapping[str, Any]],
+    path: Path,
+    *,
+    title: str,
+    beside: Beside = _NOTHING_BESIDE,
+) -> None:
     """Write the report of these cycles, oldest first, as one HTML file.
 
     ``cycles`` are the documents of ``CycleRecord.document()``, as they are or read back from JSON.
     The file appears whole or not at all; its folder is made when it is missing. OSError when it
     cannot be written.
     """
-    page = render_report(cycles, title=title)
+    page = render_report(cycles, title=title, beside=beside)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -47,7 +55,9 @@ def write_report(cycles: Sequence[Mapping[str, Any]], path: Path, *, title: str)
         draft.unlink(missing_ok=True)
 
 
-def render_report(cycles: Sequence[Mapping[str, Any]], *, title: str) -> str:
+def render_report(
+    cycles: Sequence[Mapping[str, Any]], *, title: str, beside: Beside = _NOTHING_BESIDE
+) -> str:
     """The report as text."""
     environment = _environment()
     drawn = [chart for draw in _CHARTS if (chart := draw(cycles)) is not None]
@@ -63,6 +73,7 @@ def render_report(cycles: Sequence[Mapping[str, Any]], *, title: str) -> str:
         chart_data=Markup(_inert_json(_chart_data(drawn))),  # noqa: S704 - escaped by _inert_json
         charts={chart.key: chart for chart in drawn},
         **_facts(cycles),
+        **_beside_facts(cycles, beside),
     )
 
 
@@ -136,6 +147,18 @@ def _facts(cycles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "troubles": rows.trouble_rows(cycles),
         "cycles": rows.cycle_rows(cycles),
         "excluded": _excluded(cycles),
+    }
+
+
+def _beside_facts(cycles: Sequence[Mapping[str, Any]], told: Beside) -> dict[str, Any]:
+    """Attribution, controls and signals, and how many cycles there were in all."""
+    found = told.attribution
+    return {
+        "results": [] if found is None else result_rows(found),
+        "result_facts": [] if found is None else result_facts(found),
+        "trips": trip_rows(told.events),
+        "signals": signal_rows(history.with_figures(cycles)),
+        "cycles_total": len(cycles) if told.cycles_total is None else told.cycles_total,
     }
 
 

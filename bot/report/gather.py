@@ -1,0 +1,76 @@
+"""Reads from the journal what a report of a period tells, in bounded memory."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bot.attribution.hedges import Booked
+from bot.attribution.period import attribution_of
+from bot.journal.reader import JournalReader
+from bot.records.plain_event import plain_event
+from bot.report.beside import TRIPS, Beside
+
+MOST_CYCLES = 1_500
+"""So many cycles are drawn and listed; of more, those that traded and a thinned rest."""
+
+_FIGURES = (
+    "timestamp_ms",
+    "bot_gross_usd",
+    "volatility_unhedged_daily_usd",
+    "volatility_after_daily_usd",
+    "legs",
+)
+
+
+def period_of(journal: JournalReader, since_ms: int = 0) -> tuple[list[dict[str, Any]], Beside]:
+    """Documents of the cycles since then, oldest first, and what else is told of them."""
+    total = journal.cycle_count_since(since_ms)
+    every = max(1, -(-total // MOST_CYCLES))
+    cycles: list[dict[str, Any]] = []
+    figures: list[dict[str, Any]] = []
+    for number, document in enumerate(journal.cycles_since(since_ms)):
+        figures.append({key: document.get(key) for key in _FIGURES})
+        if number % every == 0 or number >= total - 1 or document.get("orders"):
+            cycles.append(document)
+            _lighten(cycles)
+    return cycles, _beside(journal, since_ms, figures)
+
+
+def beside_of(journal: JournalReader, since_ms: int = 0) -> Beside:
+    """What is told beside cycles that somebody has already."""
+    figures = [
+        {key: document.get(key) for key in _FIGURES} for document in journal.cycles_since(since_ms)
+    ]
+    return _beside(journal, since_ms, figures)
+
+
+def _beside(journal: JournalReader, since_ms: int, figures: list[dict[str, Any]]) -> Beside:
+    events = [plain_event(one) for kind in TRIPS for one in journal.events(since_ms, kind=kind)]
+    return Beside(
+        cycles_total=len(figures),
+        events=sorted(events, key=lambda one: int(one["timestamp_ms"])),
+        attribution=attribution_of(figures, _booked(journal), _costs(journal, since_ms)),
+    )
+
+
+def _lighten(cycles: list[dict[str, Any]]) -> None:
+    """Only the newest correlations are drawn; a matrix is most of a document."""
+    if cycles[-1].get("correlation") is None:
+        return
+    for one in reversed(cycles[:-1]):
+        if one.get("correlation") is not None:
+            one["correlation"] = None
+            return
+
+
+def _booked(journal: JournalReader) -> Booked:
+    accounts = journal.accounts()
+    return Booked(
+        [one for account in accounts for one in journal.own_fills(account)],
+        [one for account in accounts for one in journal.funding_receipts(account)],
+        [one for account in accounts for one in journal.external_closes(account)],
+    )
+
+
+def _costs(journal: JournalReader, since_ms: int) -> Iterable[Mapping[str, Any]]:
+    for event in journal.kept_events("order_costs", since_ms=since_ms):
+        yield from event.document["costs"]
