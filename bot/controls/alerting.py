@@ -58,6 +58,8 @@ class Alerting:
 
     async def tell(self) -> None:
         """Delivers what is new, all at once; what no channel takes is tried again the next time."""
+        if not self._untold:
+            return
         untold, self._untold = self._untold, []
         timeout_s = self.limits.alert_timeout_s
         deliveries = (deliver(alert, self._channels, timeout_s) for alert in untold)

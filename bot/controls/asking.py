@@ -18,7 +18,9 @@ class VenueQuestions:
     """Asks one venue, each question at its own pace."""
 
     def __init__(self, venue: Venue, guard: Guard, clock: Clock) -> None:
-        self._venue = venue
+        # Once: what a venue offers takes Python long to find out.
+        self._teller = venue if isinstance(venue, ClockTeller) else None
+        self._reader = venue if isinstance(venue, IncomeReader) else None
         self._guard = guard
         self._clock = clock
         self._clock_ms: int | None = None
@@ -30,14 +32,13 @@ class VenueQuestions:
         Raises:
             UnreachableError, VenueError, DataError: the venue does not answer.
         """
-        now_ms, venue = self._clock.now_ms(), self._venue
-        # What is due comes first: what a venue offers takes Python longer to find out.
-        if _due(self._clock_ms, now_ms, CLOCK_EVERY_MS) and isinstance(venue, ClockTeller):
-            self._guard.clock_offset_ms = await venue.clock_offset_ms()
+        now_ms, teller, reader = self._clock.now_ms(), self._teller, self._reader
+        if teller is not None and _due(self._clock_ms, now_ms, CLOCK_EVERY_MS):
+            self._guard.clock_offset_ms = await teller.clock_offset_ms()
             self._clock_ms = now_ms
-        if _due(self._income_ms, now_ms, INCOME_EVERY_MS) and isinstance(venue, IncomeReader):
+        if reader is not None and _due(self._income_ms, now_ms, INCOME_EVERY_MS):
             since_ms = max(0, (self._income_ms or now_ms) - _INCOME_BACK_MS)
-            self._guard.check_books(await venue.income(since_ms), since_ms)
+            self._guard.check_books(await reader.income(since_ms), since_ms)
             self._income_ms = now_ms
 
 

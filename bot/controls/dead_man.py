@@ -24,7 +24,9 @@ class DeadMan:
     """The switch of one account."""
 
     def __init__(self, venue: Venue, guard: Guard, journal: Journal, clock: Clock) -> None:
-        self._venue = venue
+        # Once: what a venue offers takes Python long to find out.
+        self._switch = venue if isinstance(venue, DeadManSwitch) else None
+        self._account = venue.account_name
         self._guard = guard
         self._journal = journal
         self._clock = clock
@@ -36,15 +38,15 @@ class DeadMan:
         Raises:
             JournalError: the journal cannot be read or written.
         """
-        after_ms, venue = self._guard.limits.dead_man_ms, self._venue
-        if after_ms is None or not isinstance(venue, DeadManSwitch) or not venue.has_dead_man:
+        after_ms, switch = self._guard.limits.dead_man_ms, self._switch
+        if after_ms is None or switch is None or not switch.has_dead_man:
             return
-        resting = _resting(self._journal.unresolved_orders(venue.account_name))
+        resting = _resting(self._journal.unresolved_orders(self._account))
         for symbol in sorted(resting):
             if self._is_due(symbol, after_ms):
-                await self._arm(venue, symbol, after_ms)
+                await self._arm(switch, symbol, after_ms)
         for symbol in sorted(self._armed_ms.keys() - resting):
-            if await venue.arm_dead_man(symbol, 0):
+            if await switch.arm_dead_man(symbol, 0):
                 del self._armed_ms[symbol]
                 self._journal.record_event("dead_man_disarmed", {"symbol": symbol})
 
@@ -54,9 +56,9 @@ class DeadMan:
             return True
         return not 0 <= self._clock.now_ms() - armed_ms < after_ms / _RENEWALS
 
-    async def _arm(self, venue: DeadManSwitch, symbol: str, after_ms: int) -> None:
+    async def _arm(self, switch: DeadManSwitch, symbol: str, after_ms: int) -> None:
         asked_ms, key = self._clock.now_ms(), f"dead_man:{symbol}"
-        if not await venue.arm_dead_man(symbol, after_ms):
+        if not await switch.arm_dead_man(symbol, after_ms):
             text = f"{symbol}: the exchange's dead-man switch cannot be armed"
             self._guard.alert("dead_man", symbol, text, clears=True)
             return

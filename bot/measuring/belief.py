@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 
 Key = tuple[str, str]
 """Symbol and position side."""
@@ -14,7 +15,14 @@ _ZERO = Decimal(0)
 
 def differs(old: Decimal, new: Decimal, share: float) -> bool:
     """By more than ``share`` of the larger one; new, gone and turned round always do."""
-    return abs(new - old) > Decimal(repr(share)) * max(abs(old), abs(new))
+    # Most are as they were.
+    return old != new and abs(new - old) > _exact(share) * max(abs(old), abs(new))
+
+
+@cache
+def _exact(share: float) -> Decimal:
+    """There is one for each rule of the config."""
+    return Decimal(repr(share))
 
 
 def changes(before: Quantities, now: Quantities, share: float) -> dict[Key, str]:

@@ -37,6 +37,8 @@ Held = Quantities
 
 IMPLAUSIBLE = 0.5
 """A mark price so far from both the index and the last price is an error of somebody's."""
+_EARLIEST_MS = -60_000
+"""What is said to be true so far in the future is an error of somebody's."""
 INSTRUMENTS_MAX_AGE_MS = 3_300_000  # orders on filters older than an hour are denied
 
 
@@ -305,7 +307,7 @@ class Monitor:
             raise StaleDataError(
                 f"{what}: {age_ms / 1000:.0f} s old, at most {max_age_ms / 1000:.0f} s is accepted"
             )
-        if age_ms < -60_000:
+        if age_ms < _EARLIEST_MS:
             raise DataError(f"{what}: its timestamp lies {-age_ms / 1000:.0f} s in the future")
 
     def _usable(self, quotes: Mapping[str, Quote], held: Iterable[str]) -> dict[str, Quote]:
@@ -327,7 +329,9 @@ class Monitor:
         return fresh
 
     def _check_quote(self, quote: Quote) -> None:
-        self._check_age(f"{quote.symbol}: mark price", quote.timestamp_ms, self._ages.mark_ms)
+        age_ms = self._clock.now_ms() - quote.timestamp_ms
+        if not _EARLIEST_MS <= age_ms <= self._ages.mark_ms:
+            self._check_age(f"{quote.symbol}: mark price", quote.timestamp_ms, self._ages.mark_ms)
         if not (math.isfinite(quote.mark) and quote.mark > 0):
             raise DataError(f"{quote.symbol}: mark price {quote.mark}, must be above 0")
         beside = (quote.index, quote.last)

@@ -14,7 +14,8 @@ never while it is among the open orders or the position speaks for it: then it i
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from functools import cache
+from typing import Any, Protocol, cast, runtime_checkable
 
 from bot.errors import UnreachableError, VenueError
 from bot.journal.journal import Journal
@@ -132,15 +133,26 @@ async def book_funding(journal: Journal, venue: Venue, clock: Clock) -> int:
     """
     account = venue.account_name
     since_ms = journal.funding_wanted_since(account)
-    if since_ms is None or not isinstance(venue, FundingReader):
+    reader = _funding_reader(venue)
+    if since_ms is None or reader is None:
         return 0
     read_ms = clock.now_ms()
-    receipts = await venue.funding_receipts(max(0, since_ms - FUNDING_OVERLAP_MS))
+    receipts = await reader.funding_receipts(max(0, since_ms - FUNDING_OVERLAP_MS))
     ours = set(journal.symbols_traded(account)) if receipts else ()
     mine = [receipt for receipt in receipts if receipt.symbol in ours]
     if not mine and read_ms - since_ms < FUNDING_KEEP_MS:
         return 0  # not worth a write: the next read begins a little earlier
     return journal.record_funding(account, mine, read_ms=read_ms)
+
+
+def _funding_reader(venue: Venue) -> FundingReader | None:
+    return cast("FundingReader", venue) if _tells_funding(type(venue)) else None
+
+
+@cache
+def _tells_funding(kind: type[Venue]) -> bool:
+    """Asked in every cycle, and Python takes long to find out."""
+    return issubclass(kind, FundingReader)
 
 
 async def resolve_unresolved(journal: Journal, venue: Venue, clock: Clock) -> Resolution:
