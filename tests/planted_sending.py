@@ -103,6 +103,17 @@ def missing_fsync(patch: Patch) -> None:
     patch.setattr(bot.journal.writer, "connect_writer", fast)
 
 
+def sending_without_waiting(patch: Patch) -> None:
+    """What an outcome is allowed, taken by what must be safe before the order leaves."""
+    mark = Journal.mark_sending
+
+    def hasty(self: Journal, order: Any, **facts: Any) -> None:
+        with self.durable_with_next():
+            mark(self, order, **facts)
+
+    patch.setattr(Journal, "mark_sending", hasty)
+
+
 def ignored_pending_exposure(patch: Patch) -> None:
     mark, unresolved = Journal.mark_sending, Journal.unresolved_orders
 
@@ -177,6 +188,7 @@ SENDING = (
     Bug(journal_after_send, ("sigkill",), ("I2",)),
     Bug(journal_failure_swallowed, ("disk_full",), ("I2",)),
     Bug(missing_fsync, ("power_loss",), ("I2",)),
+    Bug(sending_without_waiting, ("power_loss",), ("I2",)),
     Bug(ignored_pending_exposure, ("timeout_before",), ("I3",)),
     Bug(reused_client_id, ("connect_refused",), ("I13", "no defect")),
     Bug(limit_beyond_the_collar, ("price_gap",), ("I4",)),

@@ -4,13 +4,14 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import JournalError
 from bot.journal.anchor import ANCHORED, anchor_accepted, write_anchor
-from bot.journal.chain import Head, Sealer, head_of
+from bot.journal.chain import Sealer, head_of
+from bot.journal.durability import Durability
 from bot.journal.memory import Memory
 from bot.journal.opened import T
 from bot.journal.reader import JournalReader
@@ -36,9 +37,9 @@ class JournalWriter(JournalReader):
         self._broken = False
         self._together = False
         self._with_next: list[tuple[str, list[tuple[object, ...]]]] = []  # statement and its rows
-        self._head: Head | None = None  # newest line of the chain since the last anchor
         self._anchored = False  # the journal says that there must be an anchor
         self._memory = Memory()
+        self._durability = Durability(connection)
         with one_line_errors(path, "be opened"):
             self._sealer = Sealer(connection)
         self._sealer.on_written, self._sealer.on_others = self._memory.written, self._others_wrote
@@ -74,7 +75,8 @@ class JournalWriter(JournalReader):
             if accepted:
                 journal.record_event("anchor_accepted", {"line": head_of(connection).number})
             journal._anchored = journal.meta(ANCHORED) is not None
-            journal._head = journal._sealer.head(connection)
+            with one_line_errors(path, "be opened"):
+                journal._durability.opened(journal._sealer.head(connection))
             journal.anchor()
         except BaseException:  # told on; the file must not stay open
             journal.close()
@@ -95,6 +97,7 @@ class JournalWriter(JournalReader):
     @contextmanager
     def _whole(self) -> Iterator[None]:
         try:
+            self._durability.begin()
             self._connection.execute("BEGIN IMMEDIATE")
             self._sealer.begin(self._connection)
             self._put_before()
@@ -103,7 +106,7 @@ class JournalWriter(JournalReader):
             head = self._sealer.seal(self._connection)
             self._connection.execute("COMMIT")
             self._with_next.clear()
-            self._head = head or self._head
+            self._durability.committed(head)
         except BaseException as error:  # told on; nothing half written may stay
             self._sealer.undone()
             self._undone(error)
@@ -174,19 +177,29 @@ class JournalWriter(JournalReader):
             finally:
                 self._together = outer
 
+    def durable_with_next(self) -> AbstractContextManager[None]:
+        """What is written in the block is on the disk with the next commit outside of it.
+
+        For what can be asked for again: until then a power cut, and nothing else, may take it.
+        """
+        return self._durability.with_next()
+
     def anchor(self) -> None:
-        """Notes beside the journal how far it has come, so that a shorter one is found out."""
-        if self._head is None:
-            return
-        if write_anchor(self.path, self._head) and not self._anchored:
+        """Notes beside the journal how far it has surely come, so that a shorter one is found."""
+        head, self._durability.safe = self._durability.safe, None
+        if head is not None and write_anchor(self.path, head) and not self._anchored:
             self._with_next.append((_SET_META, [(ANCHORED, "1")]))
             self._anchored = True
-        self._head = None
 
     def close(self) -> None:
         """Gives the file back."""
-        self.anchor()
-        super().close()
+        try:
+            if not self._broken:
+                with suppress(sqlite3.Error):  # then the next start catches up
+                    self._durability.catch_up()
+            self.anchor()
+        finally:
+            super().close()
 
     @property
     def install_key(self) -> bytes:

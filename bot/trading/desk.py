@@ -19,6 +19,7 @@ from bot.trading.execution_report import ExecutionContext, PlaceResult, Run
 from bot.trading.last_word import unless
 from bot.trading.order_notes import OrderNotes, OrderObserver
 from bot.trading.orders import (
+    Acknowledged,
     NotAccepted,
     OrderOutcome,
     OrderRequest,
@@ -138,7 +139,7 @@ class OrderDesk:
         self.guard.sending(request, Decimal(repr(run.quotes[request.symbol].mark)))
         self.costs.note_touch(request.client_id, run.quotes[request.symbol])
         outcome = await self._send(request, context)
-        row = self._journal.record_outcome(outcome)
+        row = self._record(outcome)
         if isinstance(outcome, Rejected) and (late := self._halt_reason(request, context)):
             run.halted, run.stopped = True, f"halted: {late}"
             self.guard.saw_switch()
@@ -192,6 +193,17 @@ class OrderDesk:
             reason = f"the send was cut short ({type(error).__name__})"
             self._journal.record_outcome(UnknownOutcome(request.client_id, reason))
             raise
+
+    def _record(self, outcome: OrderOutcome) -> OrderRow:
+        """Writes down what the venue said.
+
+        The disk is not waited for where the order is there: lost in a power cut, it is asked for
+        by its id at the start, and the next commit, before whatever is sent next, has it as well.
+        """
+        if not isinstance(outcome, Acknowledged):
+            return self._journal.record_outcome(outcome)
+        with self._journal.durable_with_next():
+            return self._journal.record_outcome(outcome)
 
     # Before it
 
