@@ -30,8 +30,8 @@ from bot.steps.carrying import carry_out
 from bot.steps.catching_up import catch_up, start_up
 from bot.steps.conflicts import require_room
 from bot.steps.continuing import continuation
-from bot.steps.entry_blocks import entry_blocks
 from bot.steps.interrupted import cut_short, defective
+from bot.steps.locking import Locking
 from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
 from bot.trading.reconcile import book_funding
@@ -56,6 +56,8 @@ class Engine:
         self._means: Means | None = None
         self._correlated_bar: int | None = None
         self._looked: Look | None = None
+        self._decides = False  # in this cycle
+        self._locking = Locking(parts.lockers, parts.clock, policy.decide_every_ms)
         self._reconciled = False
         self._questions = VenueQuestions(parts.venue, parts.executor.guard, parts.clock)
         self._news = News(parts.journal, parts.log)
@@ -159,7 +161,7 @@ class Engine:
 
     async def _recorded(self) -> CycleRecord:
         blank = self._blank()
-        decided_ms, self._looked = self._decided_ms, None
+        self._looked, self._decides = None, False
         # Every event on the way, of whatever part, carries the cycle's id.
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
@@ -173,19 +175,8 @@ class Engine:
                 self._parts.publish_sources(record.sources)
             self._tell(record)
             await self.guard.tell()
-            if self._decided_ms != decided_ms:
-                await self._lock_entries(record)
+            await self._locking.after(record, self._looked, decided=self._decides)
         return record
-
-    async def _lock_entries(self, record: CycleRecord) -> None:
-        """After a decision: bots that ask for it may not add to what it left over a cap."""
-        look, decided_ms = self._looked, self._decided_ms
-        if not self._parts.lockers or look is None or decided_ms is None:
-            return
-        estimate = look.assessment.estimate
-        blocks = entry_blocks(record, look.assessment.clusters, estimate.symbols)
-        for locker in self._parts.lockers:
-            await locker.keep(blocks, decided_ms + self._policy.decide_every_ms)
 
     async def _guarded(self, progress: Progress) -> CycleRecord:
         """The record of the cycle, whatever happens in it.
@@ -324,6 +315,7 @@ class Engine:
 
     def _decided(self, look: Look, decision: HedgeProposal | NoHedge) -> None:
         """Remember when, what it leaves over its cap, and what it had to hedge with."""
+        self._decides = True
         self._decided_ms, self._left = self._parts.clock.now_ms(), left_over(decision)
         self._means = Means.of(look.assessment.facts)
 

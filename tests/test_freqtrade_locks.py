@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bot.clock import SimulatedClock
+from bot.errors import UnreachableError
 from bot.records.cycle import CycleRecord, CycleStatus, LegRecord
 from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.locks import EntryLocks
@@ -15,7 +17,7 @@ from bot.sources.freqtrade.source import FreqtradeSource
 from bot.steps.entry_blocks import Block, entry_blocks
 from risk.correlation.clusters import Clustering
 from risk.limits.caps import LimitBreach
-from tests.cycle_scene import DAY_MS, HISTORY_DAYS, open_scene, paper_settings, small_tape
+from tests.cycle_scene import DAY_MS, HISTORY_DAYS, Scene, open_scene, paper_settings, small_tape
 from tests.freqtrade_scene import (
     FET,
     LOGIN,
@@ -160,7 +162,30 @@ async def test_a_lock_that_fails_is_told_and_tried_again() -> None:
         assert kept.held() == []
 
 
-async def test_an_engine_locks_after_its_decisions_and_only_then(tmp_path: Path) -> None:
+@dataclass
+class Engine:
+    """An engine that keeps locks in a bot whose FET is far over its cap."""
+
+    scene: Scene
+    bot: FakeBot
+    told: Told
+
+    @property
+    def every_ms(self) -> int:
+        return int(self.scene.settings.hedge.decide_every.total_seconds() * 1000)
+
+    def lasts(self) -> bool:
+        """Whether FET is locked until after the next decision."""
+        ends = [lock["lock_end_timestamp"] for lock in self.bot.locks if lock["pair"] == FET]
+        return bool(ends) and max(ends) >= self.scene.clock.now_ms() + self.every_ms
+
+    def later(self) -> None:
+        """The next decision is due."""
+        self.scene.clock.advance_to(self.scene.clock.now_ms() + self.every_ms)
+
+
+@asynccontextmanager
+async def running(tmp_path: Path) -> AsyncIterator[Engine]:
     settings = paper_settings(tmp_path)
     caps = settings.caps.model_copy(update={"token_usd": 500.0})
     settings = settings.model_copy(update={"caps": caps})
@@ -175,23 +200,81 @@ async def test_an_engine_locks_after_its_decisions_and_only_then(tmp_path: Path)
         async with open_scene(
             tmp_path, settings=settings, tape=tape, clock=clock, source=source, lockers=(locks,)
         ) as scene:
-            first = await scene.cycle()
-            assert "token_usd" in {b.cap for b in first.breaches_after}
-            (lock,) = bot.locks
-            assert (lock["pair"], lock["side"]) == (FET, "long")
-            every_ms = settings.hedge.decide_every.total_seconds() * 1000
-            assert lock["lock_end_timestamp"] >= clock.now_ms() + every_ms + 600_000
-
-            bot.asked.clear()
-            await scene.cycle()  # no decision is due
-            assert not any("locks" in path for path in bot.asked)
-
-            bot.trades = [trade(1, FET, 100.0), trade(2, TAO, 1.0)]
-            clock.advance_to(clock.now_ms() + int(every_ms))
-            await scene.cycle()
-            assert bot.locks == []
+            yield Engine(scene, bot, told)
         await source.close()
-    assert [event for event, _ in told.events] == ["entry_locked", "entry_unlocked"]
+
+
+async def test_an_engine_locks_after_its_decisions_and_only_then(tmp_path: Path) -> None:
+    async with running(tmp_path) as engine:
+        scene, bot = engine.scene, engine.bot
+        first = await scene.cycle()
+        assert "token_usd" in {b.cap for b in first.breaches_after}
+        (lock,) = bot.locks
+        assert (lock["pair"], lock["side"]) == (FET, "long")
+        assert lock["lock_end_timestamp"] >= scene.clock.now_ms() + engine.every_ms + 600_000
+
+        bot.asked.clear()
+        await scene.cycle()  # no decision is due
+        assert not any("locks" in path for path in bot.asked)
+
+        bot.trades = [trade(1, FET, 100.0), trade(2, TAO, 1.0)]
+        engine.later()
+        await scene.cycle()
+        assert bot.locks == []
+    assert [event for event, _ in engine.told.events] == ["entry_locked", "entry_unlocked"]
+
+
+async def test_locks_are_renewed_while_plans_are_stopped(tmp_path: Path) -> None:
+    """The engine decides anew with each cycle then, and no decision is carried out."""
+    async with running(tmp_path) as engine:
+        scene = engine.scene
+        scene.faults.by_call["depth_usd"] = UnreachableError("no answer")
+        for _ in range(3):
+            record = await scene.cycle()
+            assert record.status in (CycleStatus.DENIED, CycleStatus.HELD)
+            assert "token_usd" in {breach.cap for breach in record.breaches_after}
+            assert engine.lasts()
+            engine.later()
+
+
+async def test_locks_are_renewed_as_they_were_while_nothing_can_be_seen(tmp_path: Path) -> None:
+    async with running(tmp_path) as engine:
+        scene = engine.scene
+        await scene.cycle()
+        for _ in range(3):
+            engine.later()
+            scene.faults.by_call["account"] = UnreachableError("no answer")
+            assert (await scene.cycle()).status is CycleStatus.HELD
+            assert engine.lasts()
+        assert len(engine.bot.locks) == 1
+
+
+async def test_locks_stay_where_a_cycle_breaks_off_after_its_decision(tmp_path: Path) -> None:
+    """It has no figures of the book afterwards, so those before count."""
+    async with running(tmp_path) as engine:
+        scene = engine.scene
+        await scene.cycle()
+        engine.later()
+        scene.faults.by_call["place"] = KeyError("a defect")
+        engine.bot.trades = [trade(1, FET, 40_000.0), trade(2, TAO, 1.0)]
+        record = await scene.cycle()
+        assert (record.status, record.breaches_after) == (CycleStatus.HELD, ())
+        assert engine.lasts()
+
+
+async def test_a_halted_engine_locks_what_is_over_its_cap(tmp_path: Path) -> None:
+    async with running(tmp_path) as engine:
+        scene = engine.scene
+        scene.halt_file.write_text("stop")
+        assert (await scene.cycle()).status is CycleStatus.HALTED
+        assert engine.lasts()
+        engine.bot.asked.clear()
+        await scene.cycle()
+        assert not any("locks" in path for path in engine.bot.asked)
+        engine.later()
+        engine.bot.trades = [trade(1, FET, 100.0), trade(2, TAO, 1.0)]
+        assert (await scene.cycle()).status is CycleStatus.HALTED
+        assert engine.bot.locks == []
 
 
 def foreign(pair: str) -> dict[str, object]:
