@@ -13,6 +13,7 @@ from bot.feeds.generated import generated_tape
 from bot.feeds.tape import DAY_MS, Tape
 from bot.feeds.tape_feed import TapeFeed
 from bot.journal.journal import Journal
+from bot.trading.cancels import cancel_resting
 from bot.trading.execution import ExecutionContext, Executor
 from bot.trading.orders import Acknowledged, OrderState, Rejected, Side
 from bot.trading.planner import PlanIdentity, PlanSettings, plan_orders
@@ -24,6 +25,7 @@ from bot.trading.reconcile import (
     recover,
     resolve_unresolved,
 )
+from bot.venues.ccxt_controlled import ControlledVenue
 from bot.venues.ccxt_venue import CcxtVenue
 from bot.venues.dialects import dialect_of
 from bot.venues.http.server import serve_exchange
@@ -124,6 +126,25 @@ async def test_open_orders_are_not_asked_for_after_each_order_of_a_plan(
     market.exchange.cancel_all(market.account, FET)
     market.advance(3)
     assert (await venue.account()).open_order_client_ids == frozenset()
+
+
+async def test_an_order_that_is_known_to_have_ended_is_open_no_more(
+    raw: Any, market: Market, journal: Journal
+) -> None:
+    """Nor is it taken for a bot's, in whose symbol no hedge may be."""
+    venue = ControlledVenue(raw, "hedge", market.clock)
+    journal.record_intents([intent()])
+    far = str(market.price(FET, "1.05"))
+    ours = replace(sell(market, "h1rests", "10", price=far), time_in_force="GTC")
+    far = str(market.price(BTC, "1.05"))
+    bots = replace(order("bots", symbol=BTC, quantity="0.01", price=far), time_in_force="GTC")
+    journal.mark_sending(ours, account="hedge", leg="open-0", attempt=0)
+    journal.record_outcome(await venue.place(ours))
+    await venue.place(bots)
+    assert (await venue.account()).open_order_symbols == {FET, BTC}
+    assert await cancel_resting(journal, venue, market.clock, "test") == ()
+    seen = await venue.account()
+    assert (seen.open_order_client_ids, seen.open_order_symbols) == ({"bots"}, {BTC})
 
 
 async def test_order_position_fill_and_money_agree_with_the_exchange(

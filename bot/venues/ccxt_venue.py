@@ -302,11 +302,20 @@ class CcxtVenue:
             if raw is NO_SUCH_ORDER:
                 return None
             known = read_order(raw, client_id, size, venue)
+            if known is not None and known.state.final:
+                self._note_ended(client_id)
             return known or UnknownOutcome(client_id, "the reply does not tell the order")
         self._note_wait(reply)
         if self._says_absent(reply):
             return None
         return UnknownOutcome(client_id, describe(reply))
+
+    def _note_ended(self, client_id: str) -> None:
+        """It is open no more, although the list of open orders was read while it was."""
+        venue = self._wire.venue
+        self._open_orders = [
+            row for row in self._open_orders if own_id(venue, row.get("clientOrderId")) != client_id
+        ]
 
     def _says_absent(self, reply: Reply) -> bool:
         return self._meaning(reply) is Meaning.ABSENT
