@@ -8,6 +8,7 @@ from bot.advice.publisher import BookPublisher
 from bot.alerts import alert_channels
 from bot.controls.guard import Guard
 from bot.cycle import EngineParts
+from bot.feeds.other_venues import OtherVenues
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.logs import Logger
@@ -41,6 +42,7 @@ class Doors:
     venue: Venue
     sources: list[PositionSource]
     streams: StreamDesk | None = None
+    other_venues: OtherVenues | None = None
 
 
 def engine_parts(
@@ -63,7 +65,9 @@ def engine_parts(
         translator=Translator(
             load_aliases(settings.universe.aliases_file),
             leave_out=settings.universe.unmapped == "leave_out",
+            same_token_elsewhere=settings.hedge.same_token_elsewhere,
         ),
+        other_venues=doors.other_venues,
         agreement=agreement_rule(settings, simulated=around.simulated),
         exclusive=settings.venue.ownership == EXCLUSIVE,
         legs_apart=settings.venue.ownership == LEGS_APART,

@@ -18,6 +18,7 @@ from bot.cycle import Engine
 from bot.errors import SafetyError, UsageError
 from bot.feeds.live import LiveFeed
 from bot.feeds.recorded import recorded_tape
+from bot.feeds.router import RoutedFeed
 from bot.feeds.tape_feed import TapeFeed
 from bot.journal.copy import journal_copy
 from bot.journal.journal import Journal
@@ -33,7 +34,14 @@ from bot.sources.book import BookSource
 from bot.sources.freqtrade.source import FreqtradeSource, require_futures
 from bot.sources.symbols import SymbolMap
 from bot.streaming import Access, StreamBuilder
-from bot.surroundings import Surroundings, cache_dir, hedge_credentials, open_client, open_source
+from bot.surroundings import (
+    Surroundings,
+    cache_dir,
+    hedge_credentials,
+    open_client,
+    open_other_venues,
+    open_source,
+)
 from bot.venues.capabilities import require_tradable
 from bot.venues.paper import open_paper_venue
 from bot.venues.paper_account import open_paper_account
@@ -192,7 +200,12 @@ async def _engine(
     for source in sources:
         if isinstance(source, FreqtradeSource):
             await require_futures(source)
-    doors = Doors(market, venue, sources, None if streams is None else streams.desk)
+    others = open_other_venues(settings, around, log)
+    if others is not None:
+        stack.push_async_callback(others.close)
+        market = RoutedFeed(market, others)
+    desk = None if streams is None else streams.desk
+    doors = Doors(market, venue, sources, desk, others)
     return Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
 
 

@@ -58,6 +58,12 @@ class Hedge(Strict):
         )
     )
     shorts_only: bool = Field(default=_DEFAULT["shorts_only"], description="Hedges are never long.")
+    same_token_elsewhere: bool = Field(
+        default=False,
+        description="A token that bots hold on other exchanges only, measured by their own data, "
+        "may carry a hedge too: it takes the bot's own bet away and leaves the basis. False leaves "
+        "bots their bets and hedges in correlated tokens.",
+    )
     impact: Annotated[float, Field(ge=0, le=10)] = Field(
         default=_DEFAULT["impact"],
         description="Constant of the square-root law of market impact; 0 leaves it out.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from config.aliases import exchange_family
 from config.api import is_loopback
 from config.errors import ConfigError
 from config.explain import Problem
@@ -9,7 +10,7 @@ from config.settings import Settings
 from config.show import value_text
 from config.sources import AccountSource
 from config.sources_freqtrade import FreqtradeSource
-from config.venue import WITH_PASSPHRASE, VenueSettings
+from config.venue import WITH_PASSPHRASE, WITH_TESTNET, VenueSettings
 from strategies.registry import BUILT_IN
 
 
@@ -98,7 +99,7 @@ def _bot_shares_a_shared_account(s: Settings) -> Iterator[Problem]:
 def _simulated_exchange(s: Settings) -> Iterator[Problem]:
     for path, exchange, account in _accounts(s):
         host = account.urls_host
-        if host is not None and exchange != "binanceusdm":
+        if host is not None and path == "venue" and exchange != "binanceusdm":
             yield Problem(
                 f"{path}.urls_host",
                 value_text(host),
@@ -114,6 +115,39 @@ def _simulated_exchange(s: Settings) -> Iterator[Problem]:
             )
     if s.mode == "demo" and s.venue.exchange != "binanceusdm":
         yield Problem("venue.exchange", value_text(s.venue.exchange), "binanceusdm in mode demo")
+
+
+def _data_venues(s: Settings) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    home = exchange_family(s.venue.exchange)
+    for i, one in enumerate(s.data.venues):
+        path, venue = f"data.venues[{i}]", exchange_family(one.exchange)
+        if venue == home:
+            yield Problem(
+                f"{path}.exchange",
+                value_text(one.exchange),
+                "another exchange than venue.exchange, whose data are those of the hedges",
+            )
+        if venue in first:
+            yield Problem(
+                f"{path}.exchange",
+                value_text(one.exchange),
+                f"each exchange only once, data.venues[{first[venue]}] is this one",
+            )
+        first.setdefault(venue, i)
+        if (one.urls_host is None) != (s.venue.urls_host is None) and s.mode != "demo":
+            yield Problem(
+                f"{path}.urls_host",
+                value_text(one.urls_host),
+                "simulated where venue.urls_host is, and real where it is not: prices of the one "
+                "tell nothing of the other's",
+            )
+        if one.testnet and (one.urls_host is not None or one.exchange not in WITH_TESTNET):
+            yield Problem(
+                f"{path}.testnet",
+                "true",
+                f"only without urls_host, for {', '.join(sorted(WITH_TESTNET))}",
+            )
 
 
 def _secret_files(s: Settings) -> Iterator[Problem]:
@@ -276,6 +310,7 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _source_is_not_the_hedge_account,
     _bot_shares_a_shared_account,
     _simulated_exchange,
+    _data_venues,
     _secret_files,
     _lists_agree,
     _caps_within_controls,

@@ -10,7 +10,7 @@ from config.caps import Caps
 from config.controls import Controls
 from config.costs import Costs
 from config.execution import Execution
-from config.fields import FilePath, Listed, Note, Strict
+from config.fields import FilePath, Listed, Note, Strict, UrlsHost
 from config.hedge import Hedge
 from config.macro import MacroSeries
 from config.ownership import OwnershipSettings
@@ -18,17 +18,39 @@ from config.sources import Source
 from config.streams import Streams
 from config.stress import Stress
 from config.universe import Universe
-from config.venue import VenueSettings
+from config.venue import Exchange, VenueSettings
+
+
+class DataVenue(Strict):
+    """How the public data of one other exchange are reached; without an entry, as they are."""
+
+    exchange: Exchange = Field(description="The exchange, by ccxt's id.")
+    urls_host: UrlsHost = Field(
+        default=None,
+        description="Address of a simulated exchange that plays it, in place of the real one.",
+    )
+    testnet: bool = Field(
+        default=False,
+        description="Read the exchange's test network, where the bot trades there; not for "
+        "binanceusdm and kucoinfutures.",
+    )
 
 
 class Data(Strict):
-    """Market history kept on this machine."""
+    """Market history kept on this machine, and where it comes from."""
 
     cache_dir: Annotated[
         FilePath | None, Note("the path of a folder", null="the folder cache in state_dir")
     ] = Field(default=None, description="Folder with bars and funding already fetched.")
     backfill_days: Annotated[int, Field(ge=15, le=400), Note(unit="days")] = Field(
         default=60, description="Days of hourly bars that are fetched before the first cycle."
+    )
+    venues: Annotated[
+        tuple[DataVenue, ...], Listed, Note("a list of exchanges, each with exchange and more")
+    ] = Field(
+        default=(),
+        description="Exchanges on which bots trade beside that of the hedges, where their public "
+        "data are reached in another way than usual.",
     )
 
 

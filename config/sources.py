@@ -47,6 +47,10 @@ class FileSource(Strict):
     kind: Literal["file"] = Field(description="What kind of source it is.")
     name: Name = Field(description="Name of the source in journal and reports.")
     path: Annotated[FilePath, Note("the path of a file")] = Field(description="The positions file.")
+    exchange: Exchange | None = Field(
+        default=None,
+        description="The exchange on which the bot trades, by ccxt's id; null: that of the hedges.",
+    )
     max_age_seconds: Age = Field(
         default=300.0, description="A file whose own timestamp is older means that no cycle runs."
     )

@@ -64,6 +64,16 @@ class Universe(Strict):
         "exchange: `hold`, no cycle runs; `leave_out`, it is told and counts in no figure or cap.",
     )
 
+    other_venues: Literal["own_data", "map"] = Field(
+        default="own_data",
+        description="A bot on another exchange than the hedges': `own_data`, its positions keep "
+        "that exchange's prices, bars and funding, read without a key, so that the basis and the "
+        "difference in funding are measured (exchanges that perphedge cannot read, contracts that "
+        "they do not list, and everything beside a simulated exchange that section `data.venues` "
+        "does not name, are mapped); `map`, each counts as the hedges' exchange's own contract of "
+        "the same token.",
+    )
+
     @field_validator("benchmarks", "exclude", "allow")
     @classmethod
     def _no_repetition(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:

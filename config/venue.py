@@ -34,6 +34,10 @@ WITH_PASSPHRASE = frozenset({"okx", "bitget", "kucoinfutures"})
 """Exchanges whose keys come with a third secret."""
 
 
+WITH_TESTNET = frozenset({"bybit", "okx", "hyperliquid", "bitget", "gate", "bingx", "paradex"})
+"""Exchanges whose test network ccxt can be pointed at."""
+
+
 class Access(Strict):
     """Where the key of an account comes from; the key itself is never in this file."""
 

@@ -163,8 +163,8 @@ def _shadow_prices(choices: HedgeChoices, model: HedgeModel, plan: Plan) -> dict
     if choices.limits.token_usd is not None:
         # Widened to what allowed hedges can reach: the cap itself is out of their reach.
         widened = caps.limits > choices.limits.token_usd * (1 + 1e-9)
-        tokens = caps.blocks["token"]
-        prices[tokens] = np.where(widened[tokens], 0.0, prices[tokens])
+        tokens = np.array([name == "token_usd" for name in caps.names])
+        prices[tokens & widened] = 0.0
     return caps.by_cap(prices, np.sum)
 
 

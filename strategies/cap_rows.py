@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.book import FloatArray
+from risk.limits.tokens import shared_tokens
 from strategies.caps import CapTable
 from strategies.inputs import HedgeChoices, HedgeFacts
 
@@ -63,12 +64,23 @@ def cap_table(
         values.extend(row_limits)
         owned.extend([limit] * len(row_limits))
 
+    shared = shared_tokens(facts.symbols, facts.token) if limits.token_usd is not None else []
     if limits.token_usd is not None:
         tokens = _token_limits(limits.token_usd, facts.bot_usd, lower, upper)
+        owns = np.full(len(tokens), limits.token_usd)
+        for _, members in shared:  # counted together, by a row of their own below
+            tokens[members] = owns[members] = math.inf
         add("token_usd", limits.token_usd, tokens.tolist(), facts.symbols)
+        owned[:] = owns.tolist()
     for rows in (book, gross):
         for cap, scope, limit, moves in rows.told(movable):
             add(cap, limit, [limit if moves else math.inf], [scope])
+    for row, (_, members) in enumerate(shared):  # the first of the book's rows
+        bot_usd = np.array([facts.bot_usd[members].sum()])
+        low, high = (np.array([bound[members].sum()]) for bound in (lower, upper))
+        values[len(facts.symbols) + row] = float(
+            _token_limits(limits.token_usd or 0.0, bot_usd, low, high)[0]
+        )
     if stress is not None and limits.stress_use is not None:
         most = limits.stress_use * max(facts.equity_usd, 0.0)
         add("stress_use", most, [most if any_moves else math.inf] * len(stress.names), stress.names)
@@ -102,6 +114,11 @@ def cap_table(
 
 def _book_rows(facts: HedgeFacts, choices: HedgeChoices) -> list[_Row]:
     limits, rows = choices.limits, list[_Row]()
+    if limits.token_usd is not None:
+        for name, members in shared_tokens(facts.symbols, facts.token):
+            weights = np.zeros(len(facts.symbols))
+            weights[members] = 1.0
+            rows.append(("token_usd", name, weights, limits.token_usd))
     if limits.net_usd is not None:
         rows.append(("net_usd", "", np.ones(len(facts.symbols)), limits.net_usd))
     if limits.sector_net_usd is not None:

@@ -24,7 +24,9 @@ _KINDS = {
     "may_hedge": (np.bool_, "b"),
     "in_sector": (np.bool_, "b"),
     "cluster": (np.integer, "iu"),
+    "token": (np.integer, "iu"),
 }
+_OPTIONAL_KINDS = ("token",)
 _SYMMETRY = 1e-9
 _BELOW_ONE = ("cushion", "tail_confidence")
 
@@ -46,6 +48,8 @@ def check_facts(facts: HedgeFacts) -> None:
         _name_the_unsound(facts)
     for name, (kind, letters) in _KINDS.items():
         values = getattr(facts, name)
+        if values is None and name in _OPTIONAL_KINDS:
+            continue
         if values.shape != (len(symbols),) or values.dtype.kind not in letters:
             raise OptimizationError(
                 f"{name}: shape {values.shape} of {values.dtype}, must be ({len(symbols)},) "

@@ -46,6 +46,8 @@ class EntryBook:
         equity_usd: of the account that holds the hedges.
         stress: what that account must survive; None for nothing.
         names: measured symbol for what a bot calls it, by (bot, its symbol); empty: none is.
+        token: number of each symbol's token, which a cap on one token counts together; None:
+            every symbol is a token of its own.
     """
 
     timestamp_ms: int
@@ -64,12 +66,15 @@ class EntryBook:
     beta_doubt: FloatArray | None = None
     stress: AccountStress | None = None
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    token: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.symbols)
         for name in ("bot_usd", "hedge_usd", "beta_btc", "in_sector", "cluster", "crowding"):
             if getattr(self, name).shape != (n,):
                 raise DataError(f"entry book: {name} has shape {getattr(self, name).shape}")
+        if self.token is not None and self.token.shape != (n,):
+            raise DataError(f"entry book: token has shape {self.token.shape}")
         if self.covariance_daily.shape != (n, n):
             raise DataError(f"entry book: covariance has shape {self.covariance_daily.shape}")
         measured = (self.bot_usd, self.hedge_usd, self.beta_btc, self.covariance_daily)
@@ -85,7 +90,7 @@ class EntryBook:
             self.hedge_usd if hedges else np.zeros_like(self.hedge_usd),
             self.covariance_daily, self.volatility_btc_daily, self.beta_btc, self.in_sector,
             self.cluster, np.zeros_like(self.bot_usd), self.equity_usd, self.cluster_names,
-            self.beta_doubt, self.stress,
+            self.beta_doubt, self.stress, None, self.token,
         )  # fmt: skip
 
 

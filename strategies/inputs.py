@@ -50,6 +50,8 @@ class HedgeFacts:
         covariance_windows_daily: (K, N, N) covariances of other windows, for the worst case.
         bot_free_margin_usd: what the bot's account has free for new margin, with what the hedges
             take of it added, USD; None where the hedges have an account of their own.
+        token: number of each symbol's token, which a cap on one token counts together; None:
+            every symbol is a token of its own.
     """
 
     timestamp_ms: int
@@ -82,6 +84,7 @@ class HedgeFacts:
     tail_returns: FloatArray | None = None
     covariance_windows_daily: FloatArray | None = None
     bot_free_margin_usd: float | None = None
+    token: NDArray[np.int64] | None = None
 
     def kept(self) -> "HedgeFacts":
         """The same in arrays of its own that cannot be written to, whatever becomes of these.

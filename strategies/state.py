@@ -35,6 +35,7 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
         beta_doubt=choices.beta_doubt(facts),
         stress=facts.stress,
         bot_free_margin_usd=facts.bot_free_margin_usd,
+        token=facts.token,
     )
     return RiskState(
         volatility_daily_usd=volatility,

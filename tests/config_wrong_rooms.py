@@ -150,8 +150,8 @@ WRONG_ROOMS = {
         "sources[0].path: missing — the path of a file",
     ),
     "key of another kind of source": (
-        sources("[{kind: file, name: a, path: p, exchange: okx}]"),
-        "sources[0].exchange: unknown key here — did you mean venue.exchange?",
+        sources("[{kind: file, name: a, path: p, account: main}]"),
+        "sources[0].account: unknown key here — did you mean venue.account?",
     ),
     "source that never ages": (
         sources("[{kind: file, name: a, path: p, max_age_seconds: 1e9}]"),
@@ -172,6 +172,30 @@ WRONG_ROOMS = {
         "urls_host: '127.0.0.1:18080'}]",
         'sources[0].urls_host: "127.0.0.1:18080" — in live mode either every account is on a '
         "simulated exchange or none: real and simulated positions do not hedge each other",
+    ),
+    # data.venues
+    "data of the hedges' own exchange": (
+        GOOD + "data: {venues: [{exchange: binanceusdm}]}",
+        'data.venues[0].exchange: "binanceusdm" — another exchange than venue.exchange, whose '
+        "data are those of the hedges",
+    ),
+    "data of one exchange twice": (
+        GOOD + "data: {venues: [{exchange: bybit}, {exchange: bybit, testnet: true}]}",
+        'data.venues[1].exchange: "bybit" — each exchange only once, data.venues[0] is this one',
+    ),
+    "simulated data beside real ones": (
+        GOOD + "data: {venues: [{exchange: bybit, urls_host: '127.0.0.1:18081'}]}",
+        'data.venues[0].urls_host: "127.0.0.1:18081" — simulated where venue.urls_host is, and '
+        "real where it is not: prices of the one tell nothing of the other's",
+    ),
+    "test network that is not there": (
+        GOOD + "data: {venues: [{exchange: kucoinfutures, testnet: true}]}",
+        "data.venues[0].testnet: true — only without urls_host, for bingx, bitget, bybit, gate, "
+        "hyperliquid, okx, paradex",
+    ),
+    "data of an exchange that cannot be read": (
+        GOOD + "data: {venues: [{exchange: dydx}]}",
+        f'data.venues[0].exchange: "dydx" — {EXCHANGES}',
     ),
     # universe
     "unknown sector": (GOOD + "universe: {sector: defi}", 'universe.sector: "defi" — one of: ai'),

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.elsewhere import is_elsewhere
+from bot.measuring.assessment import tokens_of
 from bot.records.ending import Look
 from risk.book import FloatArray, Owner
 from risk.correlation.clusters import beta
@@ -49,6 +51,7 @@ def entry_book(look: Look) -> EntryBook:
         beta_doubt=choices.beta_uncertainty * error if choices.beta_uncertainty else None,
         stress=_stress(facts, symbols, covariance),
         names=_names(look, symbols),
+        token=tokens_of(look.observation, symbols),
     )
 
 
@@ -102,11 +105,18 @@ def _stress(
     stress = facts.stress
     if stress is None or not stress.shared:
         return None
-    at = [symbols.index(s) for s in facts.symbols]
+    # What is held on another exchange takes nothing of this account, so nothing stands in for it
+    # and it stands in for nothing.
+    here = [k for k, s in enumerate(facts.symbols) if not is_elsewhere(s)]
+    far = np.array([is_elsewhere(s) for s in symbols])
+    at = [symbols.index(facts.symbols[k]) for k in here]
     first = [*at, *(i for i in range(len(symbols)) if i not in at)]
     kin = _Kin.of(covariance[np.ix_(first, first)], len(at))
     back = np.argsort(first)
-    returns = np.maximum(stress.returns[:, kin.nearest] * kin.scale, -1.0)
+    returns = np.maximum(stress.returns[:, here][:, kin.nearest] * kin.scale, -1.0)[:, back]
+    margin = stress.margin_rate[here][kin.nearest][back]
     return replace(
-        stress, returns=returns[:, back], margin_rate=stress.margin_rate[kin.nearest][back]
+        stress,
+        returns=np.where(far, 0.0, returns),
+        margin_rate=np.where(far, 0.0, margin),
     )

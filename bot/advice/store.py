@@ -54,6 +54,8 @@ def book_bytes(book: EntryBook) -> bytes:
     arrays["crowding"] = book.crowding
     if book.beta_doubt is not None:
         arrays["beta_doubt"] = book.beta_doubt
+    if book.token is not None:
+        arrays["token"] = book.token
     if book.stress is not None:
         head["stress"] = {"names": book.stress.names, "shared": book.stress.shared}
         arrays["stress_returns"] = book.stress.returns
@@ -95,6 +97,7 @@ def parse_book(content: bytes) -> EntryBook:
             stress=stress,
             names={(bot, name): symbol for bot, name, symbol in head.get("names", ())},
             beta_doubt=arrays.get("beta_doubt"),
+            token=arrays.get("token"),
             **{name: arrays[name] for name in _ARRAYS},
         )
     except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.measuring.bot_margin import UNKNOWN_MARGIN_RATE, bot_margin
 from bot.measuring.estimation import MarketView
@@ -240,7 +241,21 @@ def _facts(
         cluster_names=tuple(f"cluster of {base_of(name)}" for name in measured.clusters.names),
         beta_btc_se=measured.beta.standard_error[columns],
         bot_free_margin_usd=bot_margin(observation).free_usd,
+        token=tokens_of(observation, symbols),
     )
+
+
+def tokens_of(observation: Observation, symbols: Sequence[str]) -> NDArray[np.int64] | None:
+    """(N,) a number for each token of the symbols; None where nothing is held elsewhere.
+
+    Two contracts of the hedge venue itself are of one token as well where the aliases say so.
+    """
+    translation = observation.translation
+    if not translation.elsewhere:
+        return None
+    number: dict[str, int] = {}
+    named = (translation.token_of(symbol) for symbol in symbols)
+    return np.array([number.setdefault(name, len(number)) for name in named], dtype=np.int64)
 
 
 def _min_trade_usd(instruments: Sequence[Instrument], price: FloatArray) -> FloatArray:

@@ -253,6 +253,7 @@ def _explained(look: Look) -> tuple[Explanation, ...]:
         look.choices.beta_doubt(facts),
         facts.stress,
         facts.bot_free_margin_usd,
+        facts.token,
     )
     return tuple(explain(breach, standing) for breach in look.before.breaches)
 

@@ -19,10 +19,12 @@ _LARGEST = Decimal("1e15")
 class FileSource:
     """Reads ``positions.json`` anew each time; the file's own timestamp says how old it is."""
 
-    def __init__(self, name: str, path: Path, max_age_ms: int) -> None:
+    def __init__(self, name: str, path: Path, max_age_ms: int, exchange: str | None = None) -> None:
+        """``exchange``: ccxt's id of the bot's; None: that of the hedges."""
         self._name = name
         self._path = path
         self._max_age_ms = max_age_ms
+        self._exchange = exchange
 
     @property
     def name(self) -> str:
@@ -50,7 +52,8 @@ class FileSource:
                 f"source {self._name}: cannot read {self._path}: {error.strerror}"
             ) from error
         snapshot = parse_positions(text, str(self._path), self._name)
-        return replace(snapshot, edition=f"{snapshot.timestamp_ms} {written_ns}")
+        edition = f"{snapshot.timestamp_ms} {written_ns}"
+        return replace(snapshot, edition=edition, exchange=self._exchange)
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -24,8 +24,11 @@ def pushed_file(state_dir: Path, source: str) -> Path:
 class PushedSource(FileSource):
     """Reads what a bot pushed last."""
 
-    def __init__(self, name: str, state_dir: Path, max_age_ms: int) -> None:
-        super().__init__(name, pushed_file(state_dir, name), max_age_ms)
+    def __init__(
+        self, name: str, state_dir: Path, max_age_ms: int, exchange: str | None = None
+    ) -> None:
+        """``exchange``: ccxt's id of the bot's; None: that of the hedges."""
+        super().__init__(name, pushed_file(state_dir, name), max_age_ms, exchange)
         self._file = pushed_file(state_dir, name)
 
     async def read(self) -> SourceSnapshot:

@@ -1,7 +1,7 @@
 """The one place where ccxt clients are made."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from bot.errors import SafetyError
 from bot.venues.ccxt_pacing import pace
@@ -10,6 +10,9 @@ from bot.venues.ccxt_wire import watch
 from bot.venues.loopback import ccxt_library
 from bot.venues.loopback import client as loopback_client
 from config.secrets import Credentials
+
+SIMULATED: Final = "binanceusdm"
+"""The exchange whose interface the simulated one speaks, whichever it plays."""
 
 
 def make_client(
@@ -33,9 +36,9 @@ def make_client(
         SafetyError: ``urls_host`` is not this machine, or the exchange cannot be simulated.
     """
     if urls_host is not None:
-        if exchange_id != "binanceusdm":
+        if exchange_id != SIMULATED:
             raise SafetyError(
-                f"venue.urls_host: only binanceusdm can be simulated, not {exchange_id}"
+                f"venue.urls_host: only {SIMULATED} can be simulated, not {exchange_id}"
             )
         key = credentials.api_key.get_secret_value() if credentials else None
         secret = credentials.api_secret.get_secret_value() if credentials else None

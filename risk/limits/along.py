@@ -9,6 +9,7 @@ import numpy as np
 from risk.book import FloatArray
 from risk.limits.caps import CAP_TOLERANCE, RiskLimits
 from risk.limits.measures import Standing
+from risk.limits.tokens import token_groups
 
 _HALVINGS = 60
 
@@ -56,7 +57,7 @@ def along(limits: RiskLimits, standing: Standing, index: int) -> Iterator[Along]
 
     With x = p + h, t added to p_i, values as ``check_limits`` measures them:
 
-        token        |x_i + t|
+        token        |Σ_T x + t| over the symbols of i's token
         net          |Σx + t|, for the sector and the cluster where i belongs to them
         beta_net     |βᵀx + β_i t| + Σ_{j≠i} d_j|x_j| + d_i|x_i + t|
         cae          √(xᵀΣx + 2 t (Σx)_i + t² Σ_ii) / σ_BTC
@@ -76,7 +77,12 @@ _Curve = tuple[str, Callable[[float], float]]
 
 
 def _token(a: Standing, i: int) -> Iterator[_Curve]:
-    yield a.symbols[i], _moved(float(a.bot[i] + a.hedge[i]), 1.0)
+    if a.token is None:
+        yield a.symbols[i], _moved(float(a.bot[i] + a.hedge[i]), 1.0)
+        return
+    for name, members in token_groups(a.symbols, a.token):
+        if i in members:
+            yield name, _moved(float((a.bot[members] + a.hedge[members]).sum()), 1.0)
 
 
 def _net(a: Standing, _: int) -> Iterator[_Curve]:

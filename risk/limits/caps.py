@@ -23,7 +23,7 @@ class RiskLimits:
     x is bot and hedges together, h hedges only, z a trade, all USD and signed.
 
     Attributes:
-        token_usd: largest |x_i| of any one token.
+        token_usd: largest |x_i| of any one token, over all its symbols.
         hedge_gross_usd: largest Σ|h|.
         net_usd: largest |Σ x|.
         sector_net_usd: largest |Σ x| over the tokens of the sector (benchmarks left out).
@@ -111,13 +111,14 @@ def check_limits(
     beta_doubt: FloatArray | None = None,
     stress: AccountStress | None = None,
     bot_free_margin_usd: float | None = None,
+    token: NDArray[np.int64] | None = None,
 ) -> LimitReport:
     """Measure every cap on the standing book: all but turnover and ADV share, which limit trades.
 
-    With x = bot + hedge: token |x_i|; net |Σx|; sector_net |Σx| over ``in_sector``; cluster_net
-    |Σ_k x|; beta_net |Σβx| + κ_β Σ s_β|x|; cae √(xᵀΣx)/σ_BTC. Of the hedges alone: hedge_gross
-    Σ|h|; cluster_gross Σ_k|h|; margin_use Σm|h| / equity, infinite when equity is not above 0
-    while hedges need margin; bot_margin_share Σm|h| / F the same way.
+    With x = bot + hedge: token |Σ_t x| over the symbols of token t; net |Σx|; sector_net |Σx| over
+    ``in_sector``; cluster_net |Σ_k x|; beta_net |Σβx| + κ_β Σ s_β|x|; cae √(xᵀΣx)/σ_BTC. Of the
+    hedges alone: hedge_gross Σ|h|; cluster_gross Σ_k|h|; margin_use Σm|h| / equity, infinite when
+    equity is not above 0 while hedges need margin; bot_margin_share Σm|h| / F the same way.
     Of the account that holds the hedges: stress_use (−r_jᵀy + mᵀ|y|) / E
     in each stress, see ``AccountStress``; nothing where there are none. (Linear, absolute and cone
     caps of the hedge problem; the correlation-adjusted exposure is the book's volatility in units
@@ -139,6 +140,7 @@ def check_limits(
         stress: what the account must survive; None for nothing.
         bot_free_margin_usd: F, the bot's free margin and what the hedges take of it; None where
             they have an account of their own, and then they take nothing.
+        token: the number of each symbol's token; None: every symbol is a token of its own.
 
     Raises:
         DataError: a shape does not fit, a number is not finite (a NaN is never compared with a
@@ -153,6 +155,8 @@ def check_limits(
         "cluster": cluster,
         "may_hedge": may_hedge,
     }
+    if token is not None:
+        vectors["token"] = token
     for name, vector in vectors.items():
         _require_finite(name, vector, (len(symbols),))
     _require_finite("covariance_daily", covariance_daily, (len(symbols), len(symbols)))
@@ -169,7 +173,7 @@ def check_limits(
     standing = Standing(
         symbols, bot_usd, hedge_usd, covariance_daily, volatility_btc_daily, beta_btc,
         in_sector, cluster, initial_margin_rate, equity_usd, cluster_names, beta_doubt, stress,
-        bot_free_margin_usd,
+        bot_free_margin_usd, token,
     )  # fmt: skip
     may_fall = may_hedge | (hedge_usd > 0)
     may_rise = (hedge_usd < 0) | (may_hedge & (not shorts_only))

@@ -10,6 +10,7 @@ from risk.book import FloatArray
 from risk.errors import DataError
 from risk.limits.caps import LimitBreach
 from risk.limits.measures import Standing
+from risk.limits.tokens import token_groups
 
 _ROUNDING = 1e-9
 
@@ -146,11 +147,21 @@ def _weights(breach: LimitBreach, a: Standing) -> tuple[FloatArray, FloatArray, 
     if breach.cap == "token_usd":
         if breach.scope not in a.symbols:
             raise DataError(f"{breach.scope}: over its cap, but not in the book")
-        return (np.array(a.symbols) == breach.scope).astype(float), x, 1.0
+        return _token(breach, a), x, 1.0
     plain = {"net_usd": ones, "sector_net_usd": a.in_sector.astype(float), "beta_net_usd": a.beta}
     if breach.cap not in plain:
         raise DataError(f"{breach.cap} is not a cap on a standing book")
     return plain[breach.cap], x, 1.0
+
+
+def _token(breach: LimitBreach, a: Standing) -> FloatArray:
+    if a.token is None:
+        return np.array([float(symbol == breach.scope) for symbol in a.symbols])
+    weights = np.zeros(len(a.symbols))
+    for name, members in token_groups(a.symbols, a.token):
+        if name == breach.scope:
+            weights[members] = 1.0
+    return weights
 
 
 def _cluster(breach: LimitBreach, a: Standing) -> FloatArray:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.limits.stresses import AccountStress
+from risk.limits.tokens import token_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Standing:
     beta_doubt: FloatArray | None = None
     stress: AccountStress | None = None
     bot_free_margin: float | None = None
+    token: NDArray[np.int64] | None = None
 
     def cluster_name(self, index: int) -> str:
         if index < len(self.cluster_names):
@@ -47,8 +49,12 @@ class Standing:
 
 
 def _token(a: Standing) -> Iterator[Scope]:
-    for i, symbol in enumerate(a.symbols):
-        yield _one_token(symbol, i, a)
+    if a.token is None:
+        for i, symbol in enumerate(a.symbols):
+            yield _one_symbol(symbol, i, a)
+        return
+    for name, members in token_groups(a.symbols, a.token):
+        yield _one_token(name, members, a)
 
 
 def _net(a: Standing) -> Iterator[Scope]:
@@ -123,7 +129,7 @@ def _clusters(a: Standing) -> list[int]:
     return [int(k) for k in np.unique(a.cluster[a.cluster >= 0])]
 
 
-def _one_token(name: str, i: int, a: Standing) -> Scope:
+def _one_symbol(name: str, i: int, a: Standing) -> Scope:
     """|x_i|."""
     signed = float(a.bot[i] + a.hedge[i])
 
@@ -133,6 +139,19 @@ def _one_token(name: str, i: int, a: Standing) -> Scope:
         return row
 
     return Scope(name, abs(signed), abs(float(a.bot[i])), slope)
+
+
+def _one_token(name: str, members: NDArray[np.intp], a: Standing) -> Scope:
+    """|Σ x| over the symbols of one token."""
+    by_bot = float(a.bot[members].sum())
+    signed = float((a.bot[members] + a.hedge[members]).sum())
+
+    def slope() -> FloatArray:
+        row = np.zeros(len(a.symbols))
+        row[members] = np.sign(signed)
+        return row
+
+    return Scope(name, abs(signed), abs(by_bot), slope)
 
 
 def _linear(name: str, weights: FloatArray, a: Standing, doubt: FloatArray | None = None) -> Scope:
