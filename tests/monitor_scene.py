@@ -10,6 +10,7 @@ import pytest
 
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
+from bot.measuring.agreement import AgreementRule
 from bot.measuring.monitor import Ages, Monitor, Observation
 from bot.ports import Quote, ReportedPosition, SourceSnapshot, VenueAccount
 from risk.instrument import Instrument
@@ -82,6 +83,8 @@ class Scene:
         self.sources: list[Source] = []
         self.shared = self.exclusive = self.legs_apart = False
         self.account_change: dict[str, Any] = {}
+        self.agreement: AgreementRule | None = None
+        self.venue_tells: list[dict[str, str]] = []  # one after another, with each read
         self._monitor: Monitor | None = None
 
     async def look(self, candidates: Sequence[str] = (BTC,)) -> Observation:
@@ -90,6 +93,8 @@ class Scene:
 
             class Account(ScriptedVenue):
                 async def account(self) -> VenueAccount:
+                    if scene.venue_tells:
+                        scene.venue_holds(**scene.venue_tells.pop(0))
                     return replace(await super().account(), **scene.account_change)
 
             venue = Account(self.clock, held=self.venue.held)
@@ -103,6 +108,7 @@ class Scene:
                 shared_account=self.shared,
                 exclusive=self.exclusive,
                 legs_apart=self.legs_apart,
+                agreement=self.agreement,
             )
         return await self._monitor.observe(candidates)
 

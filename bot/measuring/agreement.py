@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from bot.journal.journal import Journal
 from bot.measuring.belief import Key, Quantities, Sightings, changes
+from bot.measuring.doubts import Doubts
 from bot.ports import Clock
 from risk.errors import DataError
 
@@ -34,7 +35,8 @@ class AgreementRule:
         reads: how many reads in a row must agree; 1 believes every read.
         change_share: a change up to this share of the position needs no second read.
         pause_ms: between two reads.
-        doubt_usd: what is not agreed on holds nothing while all of it is worth no more.
+        doubt_usd: what is not agreed on holds nothing while all of it is worth no more, that of
+            other readers of the same look with it.
         stand_ms: a snapshot that its writer left as it is for so long counts as a read each time.
     """
 
@@ -82,17 +84,20 @@ class Agreement:
         clock: Clock,
         *,
         marks: Marks | None = None,
+        doubts: Doubts | None = None,
     ) -> None:
         """``what`` is read, for people: ``source bot-a`` for instance.
 
         Args:
             marks: tells what a doubt is worth; None: no doubt is small.
+            doubts: of all that are read in one look; None: of this one alone.
         """
         self._what = what
         self._rule = rule
         self._journal = journal
         self._clock = clock
         self._marks = marks
+        self._doubts = doubts or Doubts()
         self._believed: Quantities | None = None
         self._doubtful: frozenset[Key] = frozenset()
 
@@ -107,6 +112,7 @@ class Agreement:
             DataError: no two reads agree; the next look begins anew.
         """
         rule = self._rule
+        self._doubts.over(self._what)
         seen = Sightings(self._believed, reads=rule.reads, share=rule.change_share)
         first = before = now = None
         for number in range(1, rule.reads + _MORE_READS + 1):
@@ -137,7 +143,7 @@ class Agreement:
         if any(symbol not in marks for symbol, _ in keys):
             return False
         worth = sum(float(seen.swing(key)) * marks[key[0]] for key in keys)
-        return worth <= self._rule.doubt_usd
+        return self._doubts.left(self._what, worth, most_usd=self._rule.doubt_usd)
 
     def _no_agreement(self, seen: Sightings, *, repeated: bool) -> str:
         if repeated:

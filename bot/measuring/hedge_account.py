@@ -11,6 +11,7 @@ from decimal import Decimal
 from bot.journal.journal import Journal
 from bot.measuring.agreement import Agreed, Agreement, AgreementRule, Marks, Told
 from bot.measuring.belief import Quantities
+from bot.measuring.doubts import Doubts
 from bot.ports import Clock, Venue, VenueAccount
 from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
 from bot.trading.forced_closes import find_trades
@@ -65,12 +66,14 @@ class HedgeAccount:
         rule: AgreementRule | None = None,
         exclusive: bool = False,
         marks: Marks | None = None,
+        doubts: Doubts | None = None,
     ) -> None:
         """Reads it through this venue.
 
         Args:
             exclusive: nobody else trades here, and nothing is done while somebody does.
             marks: tells what a position that is in doubt is worth; None: no doubt is small.
+            doubts: of all that are read in one look; None: of this account alone.
         """
         self._venue = venue
         self._journal = journal
@@ -79,7 +82,9 @@ class HedgeAccount:
         self.on_closed: Callable[[Sequence[ClosedHedge]], None] = lambda _closed: None
         name = f"hedge account {venue.account_name}"
         self._agreement = (
-            None if rule is None else Agreement(name, rule, journal, clock, marks=marks)
+            None
+            if rule is None
+            else Agreement(name, rule, journal, clock, marks=marks, doubts=doubts)
         )
         self._disagreement: tuple[HedgeClosedExternally, ...] = ()
         self._external: Quantities = {}

@@ -13,6 +13,7 @@ from bot.feeds.other_venues import OtherVenues, renamed
 from bot.journal.journal import Journal
 from bot.measuring.agreement import Agreement, AgreementRule
 from bot.measuring.belief import Quantities
+from bot.measuring.doubts import Doubts
 from bot.measuring.hedge_account import ClosedHedge, HedgeAccount
 from bot.measuring.source_reads import SourceReads
 from bot.ports import (
@@ -127,12 +128,24 @@ class Monitor:
             other_venues: whose own data positions there are measured by; None: nobody's.
         """
         self._venue = venue
+        self._doubts = Doubts()
         self._hedges = HedgeAccount(
-            venue, journal, clock, rule=agreement, exclusive=exclusive, marks=self._marks
+            venue,
+            journal,
+            clock,
+            rule=agreement,
+            exclusive=exclusive,
+            marks=self._marks,
+            doubts=self._doubts,
         )
         agreements = {
             source.name: Agreement(
-                f"source {source.name}", agreement, journal, clock, marks=self._marks
+                f"source {source.name}",
+                agreement,
+                journal,
+                clock,
+                marks=self._marks,
+                doubts=self._doubts,
             )
             for source in sources
             if agreement is not None
@@ -184,6 +197,7 @@ class Monitor:
             DataError: something needed is stale, missing or contradictory.
             UnreachableError, VenueError: a source or the venue does not answer.
         """
+        self._doubts.begin()
         told = await self._reads.all()
         instruments, translated = await self._translated(told)
         snapshots = translated.snapshots
