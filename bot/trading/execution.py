@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 from bot.controls.facts import Denied
@@ -87,12 +88,7 @@ class Executor(OrderDesk):
         orders: Sequence[PlannedOrder] = plan.orders
         if style is Style.POST_ONLY and orders:
             orders = await RestingWork(self, self.styles, context, run).work(plan.orders)
-        for planned in orders:
-            run.stopped = run.stopped or self.outdated(context)
-            if run.stopped:
-                run.leave(planned.request, run.stopped)
-            else:
-                await self._carry_out(planned, context, run)
+        await self._all_of(orders, context, run)
         costs = self.costs.record(run.ended, context.cycle_id)
         return replace(run.report(), waiting=self._waiting(), costs=costs)
 
@@ -132,10 +128,32 @@ class Executor(OrderDesk):
             arrival = Arrival(quote.mark, mid, expected)
             told = {"mark": repr(quote.mark), "arrival": arrival.document()}
         told |= {"style": str(style), "quantity": str(intent.trade_quantity)}
-        told["lot"] = str(context.instruments[intent.symbol].lot)
+        instrument = context.instruments.get(intent.symbol)
+        if instrument is not None:  # else the checks deny its orders
+            told["lot"] = str(instrument.lot)
         return {**context.inputs, **told, "slices": self.guard.slices(intent.intent_id)}
 
-    async def _carry_out(self, planned: PlannedOrder, context: ExecutionContext, run: Run) -> None:
+    async def _all_of(
+        self, orders: Sequence[PlannedOrder], context: ExecutionContext, run: Run
+    ) -> None:
+        """One order after the other, as far as nothing stops it."""
+        try:
+            for planned, following in zip_longest(orders, orders[1:]):
+                run.stopped = run.stopped or self.outdated(context)
+                if run.stopped:
+                    run.leave(planned.request, run.stopped)
+                else:
+                    await self._carry_out(planned, following, context, run)
+        finally:
+            await self.depths.end()
+
+    async def _carry_out(
+        self,
+        planned: PlannedOrder,
+        following: PlannedOrder | None,
+        context: ExecutionContext,
+        run: Run,
+    ) -> None:
         """One order that fills at once or ends."""
         outcome = await self.place(planned, context, run)
         if isinstance(outcome, Denied):
@@ -144,6 +162,8 @@ class Executor(OrderDesk):
                 PlaceResult(request, OrderState.PLANNED, denied=outcome, detail=outcome.reason)
             )
         elif outcome is not None:
+            if following is not None:
+                self.depths.begin(following.request.symbol)
             await self.settle(outcome, run)
 
 
