@@ -1,23 +1,30 @@
 """What an opening may do to the caps when earlier orders turn out badly."""
 
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bot.steps.carrying import cap_use_of
 from bot.trading.execution import ExecutionReport
 from bot.trading.orders import Side
 from bot.trading.pretrade import OpenOrder
 from bot.trading.styles import ExecutionStyles, Style
 from bot.trading.worst_case import moved_otherwise, worst_cap
 from bot.venues.sim.records import NewOrder, OrderType
+from risk.errors import DataError
+from tests.cycle_scene import open_scene
 from tests.execute_scene import FET, TAO, leg, order, plan_of
 from tests.styles_scene import POST_ONLY, Street, StyleStage, open_styles
 
 BOT_USD = 1000.0
 CAP_USD = 300.0
+NEAR = "NEAR/USDT:USDT"
 MARKS = {FET: 0.5, TAO: 400.0}
 
 
@@ -51,6 +58,76 @@ def test_beyond_the_cap_nothing_may_make_it_worse_but_better_is_allowed() -> Non
 def test_buys_and_sells_on_their_way_do_not_make_up_for_each_other() -> None:
     both = [pending(Side.SELL, "2"), pending(Side.BUY, "2")]
     assert worst_cap(order(quantity="1900"), {}, both, MARKS, net) is not None
+
+
+def test_of_two_sells_on_their_way_only_the_worse_one_may_fill() -> None:
+    """The bot is long TAO and short FET; a sell of TAO is a cure, one of FET makes it worse."""
+
+    def volatility(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        tao, fet = 1000 + hedge_usd.get(TAO, 0.0), -500 + hedge_usd.get(FET, 0.0)
+        near = hedge_usd.get(NEAR, 0.0)
+        spread = tao**2 + fet**2 + near**2 + tao * fet + tao * near + fet * near
+        return {"cae_usd": spread**0.5 / 1000}
+
+    selling = [pending(Side.SELL, "1.25"), replace(pending(Side.SELL, "1000"), symbol=FET)]
+    marks = {**MARKS, NEAR: 5.0}
+    buying = order(symbol=NEAR, side=Side.BUY, quantity="40")
+    assert worst_cap(buying, {}, [], marks, volatility) is None
+    assert worst_cap(buying, {}, selling[:1], marks, volatility) is None
+    assert worst_cap(buying, {}, selling, marks, volatility) is not None
+
+
+def test_a_use_that_is_no_number_is_no_permission() -> None:
+    assert worst_cap(order(), {}, [], MARKS, lambda _: {"net_usd": math.nan}) is not None
+
+
+def _side(die: np.random.Generator) -> Side:
+    return Side.BUY if die.random() < 0.5 else Side.SELL
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_up_to_four_orders_may_fill_in_any_mixture(seed: int) -> None:
+    die = np.random.default_rng(seed)
+    names = [f"T{i}/USDT:USDT" for i in range(5)]
+    root = die.normal(size=(5, 5))
+    bot_usd = die.normal(scale=1000, size=5)
+    marks = dict.fromkeys(names, 1.0)
+
+    def volatility(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        held = bot_usd + np.array([hedge_usd.get(name, 0.0) for name in names])
+        return {"cae_usd": float(np.linalg.norm(root @ held)) / 3000}
+
+    waiting = [
+        OpenOrder(name, _side(die), "BOTH", Decimal(amount), False)
+        for name, amount in zip(names, die.integers(100, 1500, 4).tolist(), strict=False)
+    ]
+    asked = order(symbol=names[4], side=_side(die), quantity="300")
+    change = {asked.symbol: asked.side.sign * 300.0}
+    worse = False
+    for which in itertools.product((0, 1), repeat=4):
+        filled = {
+            one.symbol: one.side.sign * float(one.quantity) * fills
+            for one, fills in zip(waiting, which, strict=True)
+        }
+        before, after = volatility(filled)["cae_usd"], volatility(filled | change)["cae_usd"]
+        worse |= after > max(1.0, before) * (1 + 1e-6)
+    assert (worst_cap(asked, {}, waiting, marks, volatility) is not None) == worse
+
+
+@pytest.mark.parametrize("filling", [[3], [0, 1, 2, 4, 5]])
+def test_of_many_one_may_fill_alone_and_one_may_fail(filling: list[int]) -> None:
+    names = [f"T{i}/USDT:USDT" for i in range(6)]
+    marks = {**MARKS, **dict.fromkeys(names, 1.0)}
+    waiting = [OpenOrder(name, Side.SELL, "BOTH", Decimal(10), False) for name in names]
+
+    def use(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        apart = sum(
+            -hedge_usd.get(n, 0.0) * (1 if i in filling else -1) for i, n in enumerate(names)
+        )
+        return {"apart_usd": (apart - hedge_usd.get(FET, 0.0)) / (10 * len(filling) + 2)}
+
+    assert worst_cap(order(quantity="10"), {}, waiting, marks, use) is not None
+    assert worst_cap(order(quantity="3"), {}, waiting, marks, use) is None
 
 
 def test_what_moved_is_what_the_account_holds_more_or_less_of_than_before() -> None:
@@ -135,3 +212,26 @@ async def test_an_opening_waits_for_the_close_that_makes_room_for_it(
             assert denials(report) == [(FET, "self_trade"), (TAO, "worst_case")]
         else:
             assert stage.own == {(FET, "BOTH"): Decimal(-1400), (TAO, "BOTH"): Decimal(-1)}
+
+
+async def test_what_the_look_did_not_measure_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        cap_use = cap_use_of(await scene.engine.look())
+        assert cap_use({FET: 0.0, "NEW/USDT:USDT": 0.0}) == cap_use({})
+        with pytest.raises(DataError, match="NEW/USDT:USDT moved during the plan"):
+            cap_use({"NEW/USDT:USDT": 1.0})
+
+
+async def test_a_plan_ends_when_something_moves_that_nobody_measured(tmp_path: Path) -> None:
+    legs = leg(FET, Decimal(0), Decimal(-1000), 0.5), leg(TAO, Decimal(0), Decimal(-9), 400.0)
+
+    def measured(usd: Mapping[str, float]) -> Mapping[str, float]:
+        if usd.keys() - {FET}:
+            raise DataError("TAO/USDT:USDT moved during the plan, which was made without it")
+        return {"net_usd": 0.0}
+
+    async with open_styles(tmp_path, IOC) as stage:
+        sends_again(stage, times=1)
+        report = await stage.run(plan_of(*legs), cap_use=measured)
+        assert sent(stage) == [(FET, Side.SELL), (TAO, Side.SELL)], "TAO is of two orders"
+        assert "made without it" in report.stopped

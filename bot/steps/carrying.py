@@ -16,6 +16,7 @@ from bot.trading.execution import ExecutionContext, ExecutionReport
 from bot.trading.order_costs import SymbolCost
 from bot.trading.planner import Plan, PlanIdentity, Skipped, plan_orders
 from bot.trading.worst_case import CapUse
+from risk.errors import DataError
 from strategies.costs import cost_model
 from strategies.proposal import HedgeProposal
 from strategies.state import risk_state
@@ -77,7 +78,7 @@ def _context(
         allowed=frozenset(symbol for symbol, may in may_hedge if may),
         limits_hash=_hash_of(look.choices.limits),
         inputs={"sentence": proposal.sentence},
-        cap_use=_cap_use(look),
+        cap_use=cap_use_of(look),
         looked_ms=observation.book.timestamp_ms,
         instruments_ms=parts.monitor.instruments_ms,
         closing=closing,
@@ -96,11 +97,17 @@ def _expected(look: Look) -> dict[str, SymbolCost]:
     return {s: c for s, c in found.items() if all(map(math.isfinite, dataclasses.astuple(c)))}
 
 
-def _cap_use(look: Look) -> CapUse:
-    """What these hedges would use of each cap."""
+def cap_use_of(look: Look) -> CapUse:
+    """What these hedges would use of each cap.
+
+    It raises a DataError for a symbol that the look did not measure: something moved there since.
+    """
     facts = look.assessment.facts
 
     def use(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        unknown = sorted(s for s, usd in hedge_usd.items() if usd and s not in facts.symbols)
+        if unknown:
+            raise DataError(f"{unknown[0]} moved during the plan, which was made without it")
         vector = np.array([hedge_usd.get(symbol, 0.0) for symbol in facts.symbols])
         return risk_state(facts, look.choices, vector).cap_use
 

@@ -1,11 +1,12 @@
 """Whether an opening could make a cap worse, if orders that are not resolved turn out badly. Pure.
 
 Only asked while something did not go as planned: what is left of a plan was made for orders that
-fill. Caps are convex in the hedges, so the worst of some orders filling lies where all of one side
-have filled, or none.
+fill. Caps are convex in the hedges, so the worst lies where each order has filled, or has not.
+Which of them is not known: one sell may cure what another one would make worse.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 from bot.trading.orders import OrderRequest, Side
@@ -15,6 +16,8 @@ CapUse = Callable[[Mapping[str, float]], Mapping[str, float]]
 """Use of each cap on what is held, for hedges in USD by symbol, signed; 1 is exactly at the cap."""
 
 _NOISE = 1e-6
+_IN_ANY_MIXTURE = 4
+"""Of so many orders every mixture is thought of: 16. More seldom wait at a time."""
 _ZERO = Decimal(0)
 
 
@@ -38,7 +41,7 @@ def worst_cap(
         before = cap_use(_in_usd(held, mark_usd))
         after = cap_use(_in_usd(_sum(held, change), mark_usd))
         for cap, use in after.items():
-            if use > max(1.0, before[cap]) * (1 + _NOISE):
+            if not use <= max(1.0, before[cap]) * (1 + _NOISE):  # also where it is no number
                 return f"{cap} at {use:.2f} of its cap if unresolved orders turn out badly"
     return None
 
@@ -66,18 +69,29 @@ def moved_otherwise(
 
 
 def _scenarios(pending: Sequence[OpenOrder]) -> list[dict[str, Decimal]]:
-    """What they change by symbol if none, all buys, all sells or all of them fill."""
-    sides: Iterable[tuple[Side, ...]] = ((), (Side.BUY,), (Side.SELL,), (Side.BUY, Side.SELL))
+    """What they change by symbol if none, some or all of them fill."""
+    changes: dict[tuple[str, Side], Decimal] = {}
+    for one in pending:
+        key = one.symbol, one.side
+        changes[key] = changes.get(key, _ZERO) + one.side.sign * one.quantity
     found: list[dict[str, Decimal]] = []
-    for which in sides:
-        change: dict[str, Decimal] = {}
-        for one in pending:
-            if one.side in which:
-                signed = one.side.sign * one.quantity
-                change[one.symbol] = change.get(one.symbol, _ZERO) + signed
-        if change not in found:
-            found.append(change)
+    for which in _mixtures(list(changes)):
+        filled: dict[str, Decimal] = {}
+        for symbol, side in which:
+            filled[symbol] = filled.get(symbol, _ZERO) + changes[symbol, side]
+        found.append(filled)
     return found
+
+
+def _mixtures(orders: Sequence[tuple[str, Side]]) -> list[tuple[tuple[str, Side], ...]]:
+    """Which of them fill: any of a few; of many none, all, one side, one alone, all but one."""
+    if len(orders) <= _IN_ANY_MIXTURE:
+        sizes = range(len(orders) + 1)
+        return [some for size in sizes for some in itertools.combinations(orders, size)]
+    count = len(orders)
+    sides = [tuple(one for one in orders if one[1] is side) for side in Side]
+    alone_or_not = [*itertools.combinations(orders, 1), *itertools.combinations(orders, count - 1)]
+    return [(), tuple(orders), *sides, *alone_or_not]
 
 
 def _by_symbol(own: Mapping[tuple[str, str], Decimal]) -> dict[str, Decimal]:
