@@ -140,6 +140,35 @@ async def test_a_fill_that_the_account_does_not_show_yet_is_no_close_by_others(
     assert rows(await scene.look()) == {("hedge", ACCOUNT, FET, "BOTH"): -100}
 
 
+@pytest.mark.parametrize("ahead_ms", [0, 9_000, 11_000, 3_600_000])
+async def test_a_clock_that_is_behind_the_exchanges_hides_no_fill(
+    scene: Scene, ahead_ms: int
+) -> None:
+    """However far the fill's time is ahead of ours, it was booked just now, and not for long."""
+    scene.fill("-100", at=NOW_MS + ahead_ms)
+    scene.venue_holds()
+    for _ in range(3):
+        with pytest.raises(DataError, match="waiting for a second read"):
+            await scene.look()
+        scene.clock.advance_to(scene.clock.now_ms() + 3_000)
+    assert scene.journal.external_closes(ACCOUNT) == []
+    scene.clock.advance_to(NOW_MS + 10_001)
+    assert [c.change.own_quantity for c in (await scene.look()).closed_externally] == [-100]
+
+
+async def test_a_clock_that_was_set_back_hides_no_fill(scene: Scene) -> None:
+    scene.fill("-100", at=NOW_MS)
+    scene.clock._now_ms = NOW_MS - 600_000
+    scene.venue_holds()
+    for _ in range(3):
+        with pytest.raises(DataError, match="waiting for a second read"):
+            await scene.look()
+        scene.clock.advance_to(scene.clock.now_ms() + 3_000)
+    assert scene.journal.external_closes(ACCOUNT) == []
+    scene.clock.advance_to(scene.clock.now_ms() + 1_001)
+    assert [c.change.own_quantity for c in (await scene.look()).closed_externally] == [-100]
+
+
 async def test_a_hedge_that_was_turned_round_leaves_the_rest_to_others(scene: Scene) -> None:
     scene.fill("-100")
     scene.venue_holds(FET="30")

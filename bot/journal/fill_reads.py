@@ -24,6 +24,17 @@ class FillReads(OrderReads):
         )
         return [fill_row(row) for row in rows]
 
+    def fill_times(self, account: str, symbol: str, since_ms: int) -> list[tuple[int, int]]:
+        """When our orders of a symbol filled since then, by the venue, and were booked, by us."""
+        rows = self._rows(
+            "SELECT timestamp_ms, booked_ms FROM fills "
+            "WHERE timestamp_ms >= ? AND +account = ? AND +symbol = ?",
+            since_ms,
+            account,
+            symbol,
+        )
+        return [(int(row["timestamp_ms"]), int(row["booked_ms"])) for row in rows]
+
     def cycle_fills(self, cycle_id: str) -> list[OwnFill]:
         """Executions of the orders of one cycle, oldest first."""
         rows = self._rows(

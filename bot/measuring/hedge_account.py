@@ -12,15 +12,13 @@ from bot.journal.journal import Journal
 from bot.measuring.agreement import Agreed, Agreement, AgreementRule, Marks, Told
 from bot.measuring.belief import Quantities
 from bot.measuring.doubts import Doubts
+from bot.measuring.lagging import PositionLag
 from bot.ports import Clock, Venue, VenueAccount
 from bot.trading.attribution import Attribution, HedgeClosedExternally, attribute
 from bot.trading.forced_closes import find_trades
 from bot.trading.reconcile import book_fills
 from bot.trading.venue_closes import CloseKind, VenueTrade, kind_of
 from risk.errors import DataError
-
-POSITION_LAG_MS = 10_000
-"""So long after a fill of ours its position may still be shown as it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,7 @@ class HedgeAccount:
         self._journal = journal
         self._clock = clock
         self._exclusive = exclusive
+        self._lag = PositionLag(journal, clock, venue.account_name)
         self.on_closed: Callable[[Sequence[ClosedHedge]], None] = lambda _closed: None
         name = f"hedge account {venue.account_name}"
         self._agreement = (
@@ -167,7 +166,7 @@ class HedgeAccount:
             return split, ()
         closed = [await self._explained(change) for change in split.closed_externally]
         unexplained = [one.change for one in closed if not one.trades]
-        lagging = [one for one in unexplained if self._traded_lately(one.symbol)]
+        lagging = [one for one in unexplained if self._lag.may_last(one.symbol)]
         if lagging or (unexplained and split.closed_externally != earlier):
             first = (lagging or unexplained)[0]
             raise DataError(
@@ -179,14 +178,6 @@ class HedgeAccount:
         self._book(closed)
         self._disagreement = ()
         return self._split(account), tuple(closed)
-
-    def _traded_lately(self, symbol: str) -> bool:
-        """The account may not show a fill of ours yet: however often that is read, it agrees."""
-        now_ms = self._clock.now_ms()
-        fills = (own.fill for own in self._journal.own_fills(self.name, now_ms - POSITION_LAG_MS))
-        return any(
-            one.symbol == symbol and one.timestamp_ms <= now_ms + POSITION_LAG_MS for one in fills
-        )
 
     async def _explained(self, change: HedgeClosedExternally) -> ClosedHedge:
         trades = await find_trades(self._journal, self._venue, change, self._clock)
