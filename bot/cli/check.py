@@ -37,6 +37,7 @@ async def _check(settings: "Settings") -> dict[str, Any]:
     from bot.logs import stderr_log
 
     with quick_imports():
+        from bot.measuring.basis import bases
         from bot.measuring.bot_margin import bot_margin
         from bot.measuring.conflict import conflicts_of
         from bot.records.summary import limits_record, shares
@@ -57,6 +58,7 @@ async def _check(settings: "Settings") -> dict[str, Any]:
         "bot_symbols": list(observation.book.symbols()),
         "symbols": [one.document() for one in observation.translation.rows],
         "unmapped": [one.document() for one in observation.left_out],
+        "elsewhere": [one.document() for one in bases(observation, look.assessment.view)],
         "caps": limits_record(look.choices.limits),
         "cap_use": shares(look.before.cap_use),
         "hedgeable": hedgeable,

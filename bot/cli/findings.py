@@ -9,6 +9,7 @@ from bot.cli.records import margin_lines, orders_table
 from bot.cli.tables import Document, book_panel, caps_table, facts, plain_table, standing_table
 from bot.report import rows, words
 from bot.report.reasons import alternative_rows
+from bot.riskview.basis_table import TITLE, basis_table
 
 
 def cycle_tables(document: Document) -> RenderableType:
@@ -43,7 +44,8 @@ def check_tables(document: Document) -> RenderableType:
     ]
     use = {"limits": document["caps"], "cap_use_before": document["cap_use"]}
     over = {**use, "breaches_before": [{"cap": cap} for cap in document["breaches"]]}
-    parts: list[RenderableType] = [facts(lines), *_symbols(document), caps_table(over)]
+    parts: list[RenderableType] = [facts(lines), *_symbols(document), *_elsewhere(document)]
+    parts.append(caps_table(over))
     parts += _left_out(document, "Not used for new hedges")
     if not document["hedgeable"]:
         parts.append(Text("No symbol is left to hedge with.", style="bold red"))
@@ -72,6 +74,11 @@ def _symbols(document: Document) -> list[RenderableType]:
             style="bold red" if lost else "",
         )
     return [table]
+
+
+def _elsewhere(document: Document) -> list[RenderableType]:
+    table = basis_table(document.get("elsewhere", ()))
+    return [] if table is None else [Text(TITLE, style="bold"), table]
 
 
 def _left_out(document: Document, title: str) -> list[RenderableType]:

@@ -166,6 +166,7 @@ class CycleRecord:
     sources: tuple[dict[str, Any], ...] = ()
     bot_margin: dict[str, Any] | None = None
     unmapped: tuple[dict[str, Any], ...] = ()
+    elsewhere: tuple[dict[str, Any], ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""

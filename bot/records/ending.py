@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bot.measuring.assessment import Assessment
+from bot.measuring.basis import bases
 from bot.measuring.bot_margin import bot_margin
 from bot.measuring.monitor import Observation
 from bot.outlook.tightening import Outside
@@ -79,6 +80,7 @@ def described(blank: CycleRecord, look: Look, *, correlated: bool = True) -> Cyc
         caps_reasons=look.outside.reasons,
         bot_margin=bot_margin(look.observation).document(),
         unmapped=tuple(one.document() for one in look.observation.left_out),
+        elsewhere=tuple(one.document() for one in bases(look.observation, assessment.view)),
     )
 
 

@@ -132,9 +132,11 @@ def plain(value: object) -> str:
 
 
 def base(symbol: str) -> str:
-    """``FET`` of ``FET/USDT:USDT``; any other shape stays whole."""
-    head, found, _ = plain(symbol).partition("/USDT:USDT")
-    return head if found and plain(symbol) == f"{head}/USDT:USDT" and head else plain(symbol)
+    """``FET`` of ``FET/USDT:USDT``, ``FET@bybit`` of ``FET/USDT:USDT@bybit``; any other shape
+    stays whole."""
+    whole = plain(symbol)
+    head, found, rest = whole.partition("/USDT:USDT")
+    return head + rest if found and head and rest[:1] in ("", "@") else whole
 
 
 def cap_label(cap: str) -> str:

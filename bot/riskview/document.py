@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.measuring.basis import bases
 from bot.measuring.bot_margin import bot_margin
 from bot.outlook.signal_board import LISTINGS
 from bot.records.cycle import iso_utc
@@ -67,6 +68,7 @@ def risk_document(
         "troubles": [f"{one.name}: {one.reason}" for one in look.outside.troubles],
         "cap_use": {cap: share(use) for cap, use in look.before.cap_use.items()},
         "bot_margin": bot_margin(look.observation).document(),
+        "elsewhere": [one.document() for one in bases(look.observation, look.assessment.view)],
     }
 
 

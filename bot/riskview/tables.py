@@ -9,6 +9,8 @@ from rich.text import Text
 from bot.cli.records import margin_lines
 from bot.cli.tables import caps_table, facts, plain_table
 from bot.report import words
+from bot.riskview.basis_table import TITLE as BASIS
+from bot.riskview.basis_table import basis_table
 from bot.riskview.document import Document
 
 SIGNALS_SHOWN = 12
@@ -32,6 +34,7 @@ def risk_tables(document: Document) -> RenderableType:
             "Beta and correlation to BTC over 30 days, funding a year and crowding",
             tokens_table(document),
         ),
+        (BASIS, basis_table(document.get("elsewhere", ()))),
         ("Left out", excluded_facts(document)),
     ):
         if part is not None:
