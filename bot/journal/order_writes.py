@@ -22,6 +22,7 @@ from bot.trading.orders import (
     UnknownOutcome,
 )
 
+_ZERO = Decimal(0)
 _INSERT_INTENT = "INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -108,7 +109,7 @@ class OrderWrites(JournalWriter):
                 "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'0','0','','',0)",
                 values,
             )
-            self._order_event(db, order.client_id)
+            self._order_event(db, order, OrderState.SENDING)
 
     def record_outcome(self, outcome: OrderOutcome) -> OrderRow:
         """Stores what is known of an order now: after its send, or after asking for it.
@@ -119,14 +120,16 @@ class OrderWrites(JournalWriter):
         with self._transaction(f"record the outcome of {outcome.client_id}") as db:
             row = self._known(db, outcome.client_id)
             if isinstance(outcome, Acknowledged):
-                self._acknowledge(db, row, outcome)
-            elif isinstance(outcome, UnknownOutcome):
+                return self._acknowledge(db, row, outcome)
+            if isinstance(outcome, UnknownOutcome):
                 self._move(db, row, OrderState.UNKNOWN, "", outcome.reason)
             else:
                 self._move(db, row, OrderState.REJECTED, outcome.code, outcome.reason)
             return self._known(db, outcome.client_id)
 
-    def _acknowledge(self, db: sqlite3.Connection, row: OrderRow, outcome: Acknowledged) -> None:
+    def _acknowledge(
+        self, db: sqlite3.Connection, row: OrderRow, outcome: Acknowledged
+    ) -> OrderRow:
         filled = max(row.filled_quantity, outcome.filled_quantity)
         state = outcome.state
         if state is OrderState.LIVE and filled > 0:
@@ -142,14 +145,23 @@ class OrderWrites(JournalWriter):
                 f"{state} with {outcome.filled_quantity} filled"
             )
         if not changed:
-            return
+            return row
+        _require_legal(row, state)
         average = outcome.average_price or row.average_price
         db.execute(
-            "UPDATE orders SET venue_order_id = ?, filled_quantity = ?, average_price = ? "
-            "WHERE client_id = ?",
-            (outcome.venue_order_id, str(filled), text_or_none(average), row.client_id),
+            "UPDATE orders SET venue_order_id = ?, filled_quantity = ?, average_price = ?, "
+            "state = ?, code = '', reason = '', updated_ms = ? WHERE client_id = ?",
+            (
+                outcome.venue_order_id,
+                str(filled),
+                text_or_none(average),
+                state.value,
+                self._clock.now_ms(),
+                row.client_id,
+            ),
         )
-        self._move(db, row, state, "", "", even_same=True)
+        self._order_event(db, row.request, state, filled)
+        return self._known(db, row.client_id)
 
     def settle(self, client_id: str, state: OrderState, reason: str) -> None:
         """Ends an order whose fate was worked out: absent, quarantined, or gone with its fills.
@@ -188,41 +200,47 @@ class OrderWrites(JournalWriter):
         return order_row(row)
 
     def _move(
-        self,
-        db: sqlite3.Connection,
-        row: OrderRow,
-        state: OrderState,
-        code: str,
-        reason: str,
-        *,
-        even_same: bool = False,
+        self, db: sqlite3.Connection, row: OrderRow, state: OrderState, code: str, reason: str
     ) -> None:
-        """One legal step; standing still is no step and leaves no event unless asked for."""
-        if state is row.state and not even_same:
+        """One legal step; standing still is no step and leaves no event."""
+        if state is row.state:
             return
-        if state is not row.state and state not in LEGAL_TRANSITIONS.get(row.state, frozenset()):
-            raise JournalError(f"order {row.client_id}: {row.state} cannot become {state}")
+        _require_legal(row, state)
         db.execute(
             "UPDATE orders SET state = ?, code = ?, reason = ?, updated_ms = ? WHERE client_id = ?",
             (state.value, code, reason, self._clock.now_ms(), row.client_id),
         )
-        self._order_event(db, row.client_id)
+        self._order_event(db, row.request, state, row.filled_quantity, code=code, reason=reason)
 
-    def _order_event(self, db: sqlite3.Connection, client_id: str) -> None:
-        row = self._known(db, client_id)
+    def _order_event(
+        self,
+        db: sqlite3.Connection,
+        request: OrderRequest,
+        state: OrderState,
+        filled: Decimal = _ZERO,
+        *,
+        code: str = "",
+        reason: str = "",
+    ) -> None:
+        """How the order stands since the write before."""
         cycle = db.execute(
-            "SELECT cycle_id FROM intents WHERE intent_id = ?", (row.request.intent_id,)
+            "SELECT cycle_id FROM intents WHERE intent_id = ?", (request.intent_id,)
         ).fetchone()
         document = {
-            "symbol": row.symbol,
-            "side": row.request.side.value,
-            "position_side": row.request.position_side,
-            "quantity": str(row.request.quantity),
-            "limit_price": str(row.request.limit_price),
-            "reduce_only": row.request.reduce_only,
-            "filled_quantity": str(row.filled_quantity),
-            "code": row.code,
-            "reason": row.reason,
+            "symbol": request.symbol,
+            "side": request.side.value,
+            "position_side": request.position_side,
+            "quantity": str(request.quantity),
+            "limit_price": str(request.limit_price),
+            "reduce_only": request.reduce_only,
+            "filled_quantity": str(filled),
+            "code": code,
+            "reason": reason,
         }
         cycle_id = None if cycle is None else cycle["cycle_id"]
-        self._insert_event(db, f"order_{row.state.value}", document, cycle_id, client_id)
+        self._insert_event(db, f"order_{state.value}", document, cycle_id, request.client_id)
+
+
+def _require_legal(row: OrderRow, state: OrderState) -> None:
+    if state is not row.state and state not in LEGAL_TRANSITIONS.get(row.state, frozenset()):
+        raise JournalError(f"order {row.client_id}: {row.state} cannot become {state}")
