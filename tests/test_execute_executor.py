@@ -371,3 +371,34 @@ async def test_the_journal_has_the_last_word_on_unresolved_orders(stage: Stage) 
     report = await executor.execute(plan_of(SHORT_TAO, cycle_id="c2"), context)
     assert [r.denied.control for r in report.denials if r.denied] == ["unresolved"]
     assert len(stage.venue.placed) == 1
+
+
+async def test_the_next_book_is_asked_for_while_the_fills_are(stage: Stage) -> None:
+    said: list[str] = []
+    depth_usd, fills, place = stage.market.depth_usd, stage.venue.fills, stage.venue.place
+
+    async def depth(symbol: str, within: float) -> Any:
+        said.append(f"book {symbol}")
+        return await depth_usd(symbol, within)
+
+    async def slow_fills(symbol: str, since_ms: int) -> Any:
+        said.append(f"fills {symbol}")
+        await asyncio.sleep(0.01)  # the way to the exchange and back
+        said.append("answered")
+        return await fills(symbol, since_ms)
+
+    async def placed(order: OrderRequest) -> OrderOutcome:
+        said.append(f"order {order.symbol}")
+        return await place(order)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.market, "depth_usd", depth)
+        patch.setattr(stage.venue, "fills", slow_fills)
+        patch.setattr(stage.venue, "place", placed)
+        report = await stage.run(plan_of(leg(FET, Decimal(0), Decimal(-2000), 0.5), SHORT_TAO))
+    first, second = (one.request.symbol for one in report.results)
+    assert said == [
+        *(f"book {first}", f"order {first}", f"fills {first}", f"book {second}", "answered"),
+        *(f"order {second}", f"fills {second}", "answered"),
+    ]
+    assert len(asyncio.all_tasks()) == 1

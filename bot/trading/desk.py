@@ -15,6 +15,7 @@ from bot.journal.journal import Journal
 from bot.journal.rows import OrderRow
 from bot.ports import Clock, MarketData, Venue, VenueAccount
 from bot.trading.cost_book import CostBook
+from bot.trading.depths import Depths
 from bot.trading.execution_report import ExecutionContext, PlaceResult, Run
 from bot.trading.last_word import unless
 from bot.trading.order_notes import OrderNotes, OrderObserver
@@ -84,6 +85,7 @@ class OrderDesk:
         self.guard = guard or Guard(journal, clock, venue.account_name, limits)
         self.styles = styles or ExecutionStyles()
         self.costs = CostBook(journal, venue.account_name)
+        self.depths = Depths(market, clock, limits.collar, limits.mark_max_age_ms // 2)
         self._notes = OrderNotes(journal, self.guard, observe)
 
     @property
@@ -138,6 +140,7 @@ class OrderDesk:
             return denied
         self.guard.sending(request, Decimal(repr(run.quotes[request.symbol].mark)))
         self.costs.note_touch(request.client_id, run.quotes[request.symbol])
+        self.depths.traded(request.symbol)
         outcome = await self._send(request, context)
         row = self._record(outcome)
         if isinstance(outcome, Rejected) and (late := self._halt_reason(request, context)):
@@ -280,12 +283,12 @@ class OrderDesk:
             self._saw(await self._venue.account(), run)
 
     async def depth_usd(self, symbol: str) -> Mapping[Side, float]:
-        """Notional inside the collar that an order of each side meets now.
+        """Notional inside the collar that an order of each side meets, as fresh as prices.
 
         Raises:
             UnreachableError, VenueError, DataError: it cannot be read.
         """
-        return await self._market.depth_usd(symbol, self._limits.collar)
+        return await self.depths.read(symbol)
 
     async def see(self, symbols: set[str], run: Run, *, within_ms: int) -> None:
         """Reads prices again, of these and of all that is held, unless they are fresh enough.
