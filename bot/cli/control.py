@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.review import Config, Json, State, state_dir_of
+from bot.cli.journals import Config, Json, State, state_dir_of
 from bot.errors import SafetyError, UsageError
 
 if TYPE_CHECKING:

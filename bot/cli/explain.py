@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.review import Config, Json, State, open_journal, state_dir_of
+from bot.cli.journals import Config, Json, State, open_journal, state_dir_of
 from bot.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.review import Config, Json, State, open_journal, since_ms_of, state_dir_of
+from bot.cli.journals import Config, Json, State, open_journal, since_ms_of, state_dir_of
 from bot.errors import UsageError
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.cli.control import By, asked_by, folder_of
-from bot.cli.review import Config, Json, State
+from bot.cli.journals import Config, Json, State
 from bot.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,0 +1,104 @@
+"""``perphedge status``: what an engine holds and did last, from its journal."""
+
+import json as json_text
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.cli.journals import Config, Json, State, open_journal, state_dir_of
+
+if TYPE_CHECKING:
+    from bot.journal.reader import JournalReader
+
+
+def status(config: Config = None, state: State = None, json: Json = False) -> None:
+    """What the engine holds and did last, and whether it runs."""
+    document = _status(state_dir_of(config, state))
+    if json:
+        print(json_text.dumps(document, allow_nan=False, indent=2))
+        return
+    from rich.console import Console
+
+    from bot.cli.records import engine_status
+
+    Console().print(engine_status(document))
+
+
+def _latched(journal: "JournalReader") -> str | None:
+    """A halt that is in the journal, whatever became of the file."""
+    from bot.controls.state import recall_all
+
+    found = [one.everything for one in recall_all(journal).values() if one.everything]
+    return found[0].reason if found else None
+
+
+def _controls(journal: "JournalReader") -> dict[str, Any]:
+    """Halted symbols and open alerts."""
+    from bot.controls.state import recall_all
+
+    known = recall_all(journal)
+    return {
+        "halted_symbols": {
+            symbol: {**halt.document(), "account": account}
+            for account, one in known.items()
+            for symbol, halt in one.symbols.items()
+        },
+        "alerts": [alert.document() for one in known.values() for alert in one.alerts.values()],
+    }
+
+
+def _status(state_dir: Path) -> dict[str, Any]:
+    import time
+
+    from bot.halt import HaltSwitch
+    from bot.lock import lock_holder
+    from bot.sources.health_file import as_of
+
+    running = lock_holder(state_dir)
+    with open_journal(state_dir) as journal:
+        newest = journal.cycles(limit=1)
+        last = newest[-1] if newest else None
+        accounts = journal.accounts()
+        return {
+            "state_dir": str(state_dir),
+            "running_process": running,
+            "streams": _streams(journal) if running is not None else {},
+            "halted": HaltSwitch(state_dir).reason or _latched(journal),
+            **_controls(journal),
+            "starts": journal.epoch,
+            "cycles": journal.cycle_count(),
+            "hedges_base": {
+                f"{account} {symbol}": str(quantity)
+                for account in accounts
+                for (symbol, _), quantity in journal.own_positions(account).items()
+            },
+            "sources": [
+                as_of(one, round(time.time() * 1000)) for one in (last or {}).get("sources", ())
+            ],
+            "bot_margin": None if last is None else last.get("bot_margin"),
+            "unresolved_orders": [o.client_id for o in journal.unresolved_orders()],
+            "last_cycle": None
+            if last is None
+            else {
+                key: last[key]
+                for key in (
+                    "cycle_id",
+                    "timestamp",
+                    "status",
+                    "reason",
+                    "bot_gross_usd",
+                    "hedge_gross_usd",
+                    "volatility_unhedged_daily_usd",
+                    "volatility_after_daily_usd",
+                    "cae_after_usd",
+                )
+            },
+        }
+
+
+def _streams(journal: "JournalReader") -> dict[str, Any]:
+    """What the running engine last said of its streams, by name; empty where it has none."""
+    from bot.venues.streams.desk import META_KEY
+
+    told = json_text.loads(journal.meta(META_KEY) or "{}")
+    # What an earlier run said of its streams is not true of this one.
+    return dict(told["streams"]) if told.get("epoch") == journal.epoch else {}
