@@ -162,10 +162,31 @@ async def test_many_are_cancelled_some_at_a_time_and_each_once(
     assert stage.cancels() == ["cancel_sending"] * count + ["cancel_confirmed"] * count
 
 
-async def test_one_that_breaks_ends_all_and_leaves_none_under_way(stage: StyleStage) -> None:
-    rows, far = many(stage, 50), Far(breaks_at=30)
+@pytest.mark.parametrize("count", [3, 50])
+async def test_one_that_breaks_keeps_no_other_from_being_cancelled(
+    stage: StyleStage, count: int
+) -> None:
+    rows, far = many(stage, count), Far(breaks_at=2)
     with pytest.raises(ZeroDivisionError):
         await Cancels(cast("Venue", far), stage.journal).cancel_all(rows, "test")
+    assert sorted(far.cancelled) == sorted(row.client_id for row in rows)
+    assert sorted(stage.cancels()[count:]) == ["cancel_confirmed"] * (count - 1) + [
+        "cancel_unknown"
+    ]
+    [left] = stage.journal.unresolved_orders(ACCOUNT)
+    assert left.client_id == far.cancelled[1]
+
+
+async def test_an_engine_that_is_told_to_stop_leaves_no_cancel_under_way(
+    stage: StyleStage,
+) -> None:
+    rows, far = many(stage, 50), Far()
+    task = asyncio.create_task(Cancels(cast("Venue", far), stage.journal).cancel_all(rows, "test"))
+    while len(far.cancelled) < 30:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     sent = len(far.cancelled)
     await asyncio.sleep(0.02)
     assert len(far.cancelled) == sent < 50, "nothing is sent after it"

@@ -105,6 +105,30 @@ async def test_looks_that_fail_do_not_count(scene: Scene) -> None:
     assert row.negative_rounds == 0
 
 
+@pytest.mark.parametrize("listed", [False, True])
+async def test_an_answer_from_before_somebody_cancelled_it_is_too_old(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """The kill switch cancels beside the cycle, while a look at the order is under way."""
+    others = [order(f"h1{n}", symbol=f"{n}/USDT:USDT", intent_id=f"i-{n}") for n in "ab"]
+    rows = [ORDER, *others] if listed else [ORDER]
+    for one in others if listed else []:
+        send(scene.journal, one)
+    for one in rows:
+        scene.journal.record_outcome(acknowledged(one, OrderState.LIVE, "0"))
+
+    async def shown(*_: str) -> object:
+        for one in rows:
+            scene.journal.record_outcome(acknowledged(one, OrderState.CANCELED, "0"))
+        live = {one.client_id: acknowledged(one, OrderState.LIVE, "0") for one in rows}
+        return live if listed else live[ORDER.client_id]
+
+    monkeypatch.setattr(scene.venue, "open_orders" if listed else "find", shown, raising=False)
+    resolution = await resolve_unresolved(scene.journal, scene.venue, scene.clock)
+    assert (resolution.problems, resolution.unresolved) == ((), ())
+    assert {row.state for row in resolution.settled} == {OrderState.CANCELED}
+
+
 async def test_an_order_that_shows_up_late_is_taken_as_it_is(scene: Scene) -> None:
     scene.lose()
     await scene.look()

@@ -13,9 +13,10 @@ from bot.logs import silent_log
 from bot.records.cycle import CycleRecord, CycleStatus, OrderRecord
 from bot.trading.orders import OrderState, Side, UnknownOutcome
 from bot.trading.settling import Settlement
+from bot.trading.venue_closes import CloseKind
 from bot.venues.streams.desk import CLOCKS_MS, StreamDesk
 from bot.venues.streams.inbox import CONFIRM_MS, Health, StreamInbox
-from bot.venues.streams.news import TradeNews
+from bot.venues.streams.news import OrderNews, TradeNews
 from bot.venues.streams.watched import WatchedAccount
 from tests.execute_scene import ACCOUNT, FET, account, acknowledged, fill, order, send
 
@@ -145,3 +146,21 @@ def test_a_mute_stream_is_believed_again_when_it_has_spoken_and_rest_has_looked(
     assert found.tells("t2")
     found.cycle()
     assert [found.after(MUTE_MS + 1) for _ in range(3)] == [Health.LIVE] * 3
+
+
+@pytest.mark.parametrize("client_id", ["adl_autoclose", ""])
+def test_each_forced_order_is_told_once_whatever_it_is_called(found: Found, client_id: str) -> None:
+    """Binance gives every deleveraging the same client id, and others give none."""
+    watched = WatchedAccount(found.inbox, account, found.journal)
+
+    def tell(number: int, state: OrderState) -> None:
+        now_ms, kind = found.clock.now_ms() + number, CloseKind.ADL
+        news = OrderNews(now_ms, now_ms, FET, client_id, f"v{number}", state, Decimal(0), kind)
+        found.desk.told(watched, news)
+
+    for number in (1, 2):
+        tell(number, OrderState.LIVE)
+        tell(number, OrderState.FILLED)
+    told = [one.document for one in found.journal.events(kind="forced_order")]
+    assert [one["symbol"] for one in told] == [FET, FET]
+    assert [one["venue_order_id"] for one in told] == ["v1", "v2"]

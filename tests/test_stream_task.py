@@ -270,9 +270,10 @@ async def test_what_the_exchange_does_by_force_is_told_at_once(
         quotes = here.server.face.tape.quotes(SystemClock().now_ms())
         await here.until(lambda: _falls(here, quotes))
         await here.until(lambda: bool(here.desk.forced))
-        (symbol, client_id), news = next(iter(here.desk.forced.items()))
+        (symbol, order_id), news = next(iter(here.desk.forced.items()))
         assert (symbol, news.forced) == (FET, CloseKind.LIQUIDATION)
-        assert client_id.startswith("autoclose-")
+        assert order_id == news.venue_order_id != ""
+        assert news.client_id.startswith("autoclose-")
         found = [one.document for one in here.journal.events(kind="forced_order")]
         assert [one["kind"] for one in found] == ["liquidation"]
 

@@ -178,23 +178,28 @@ class Cancels:
 async def _some_at_a_time(
     rows: Sequence[OrderRow], one: Callable[[OrderRow], Awaitable[None]]
 ) -> None:
-    """Each in its turn, ``AT_A_TIME`` of them under way; the first failure ends all."""
+    """Each in its turn, ``AT_A_TIME`` of them under way; the first failure is told at the end."""
     waiting = iter(rows)
+    failures: list[Exception] = []
 
     async def in_turn() -> None:
         for row in waiting:
-            await one(row)
+            try:
+                await one(row)
+            except Exception as error:  # noqa: BLE001 - no order keeps the others open
+                failures.append(error)
 
-    if len(rows) <= AT_A_TIME:  # not worth it
-        await in_turn()
-        return
-    lanes = [asyncio.create_task(in_turn()) for _ in range(AT_A_TIME)]
+    # A few are not worth more than one.
+    count = AT_A_TIME if len(rows) > AT_A_TIME else 1
+    lanes = [asyncio.create_task(in_turn()) for _ in range(count)]
     try:
         await asyncio.gather(*lanes)
     finally:
         for lane in lanes:
             lane.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
+    if failures:
+        raise failures[0]
 
 
 async def cancel_resting(

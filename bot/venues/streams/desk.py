@@ -22,8 +22,19 @@ from bot.venues.streams.watched import WatchedAccount
 
 META_KEY: Final = "streams"
 TICK_S: Final = 0.5
+_TOLD: Final = (
+    "symbol",
+    "client_id",
+    "venue_order_id",
+    "trade_id",
+    "state",
+    "filled_quantity",
+    "base_quantity",
+)
+"""Of a piece of news in a log line."""
 FOUND_WITHIN_MS: Final = 600_000
 """So long after it an execution of ours that REST finds is still expected of a stream."""
+FORCED_KEPT: Final = 1_000
 CLOCKS_MS: Final = 3_000
 """By which the exchange's clock may be ahead of ours."""
 
@@ -34,7 +45,8 @@ class StreamDesk:
     Attributes:
         wake: set when the next cycle should come early; whoever starts it clears it.
         spacing_ms: shortest time between the beginnings of two cycles.
-        forced: orders of the exchange against our account, by (symbol, client id), with the news.
+        forced: orders of the exchange against our account, by (symbol, its order id), with the
+            news; the last of them.
     """
 
     def __init__(self, journal: Journal, clock: Clock, log: Logger, *, spacing_ms: int) -> None:
@@ -172,9 +184,12 @@ class StreamDesk:
         """The exchange trades for our account: told at once, found out by REST."""
         if not isinstance(news, OrderNews | TradeNews) or news.forced is None:
             return
-        key = news.symbol, news.client_id
+        # Deleveragings share one client id, or have none.
+        key = news.symbol, news.venue_order_id or news.client_id
         if key not in self.forced:
             self.forced[key] = news
+            if len(self.forced) > FORCED_KEPT:
+                del self.forced[next(iter(self.forced))]
             document = {"kind": news.forced.value, **_words(news)}
             self._log.warning("forced_order", **document)
             with contextlib.suppress(JournalError):
@@ -225,6 +240,5 @@ def _latest(news: Sequence[StreamNews]) -> list[StreamNews]:
 
 def _words(news: StreamNews) -> dict[str, Any]:
     """A piece of news in a log line."""
-    names = ("symbol", "client_id", "trade_id", "state", "filled_quantity", "base_quantity")
-    found = {name: str(getattr(news, name)) for name in names if hasattr(news, name)}
+    found = {name: str(getattr(news, name)) for name in _TOLD if hasattr(news, name)}
     return {"news": type(news).__name__.removesuffix("News").lower(), **found}
