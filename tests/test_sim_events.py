@@ -58,6 +58,29 @@ def test_a_taker_is_told_as_new_then_filled_then_over() -> None:
     assert [(p.symbol, p.quantity) for p in last.positions] == [(FET, Decimal(500))]
 
 
+def test_a_trade_bears_one_time_however_long_it_takes_to_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a clock that moves each time it is read, as a slow machine's does."""
+    heard = Heard()
+    account, clock = heard.scene.account(), heard.scene.clock
+    still = clock.now_ms
+
+    def moving() -> int:
+        clock.advance_to(still() + 1)
+        return still()
+
+    monkeypatch.setattr(clock, "now_ms", moving)
+    heard.scene.limit(account, FET, Side.BUY, "500", "1.0100", TimeInForce.IOC)
+    told = {e.order.updated_ms: e for e in heard if isinstance(e, OrderChanged) and e.trade}
+    assert told
+    assert [e.stamp.transaction_ms for e in heard.accounts()] == list(told)
+    for at_ms, event in told.items():
+        assert event.trade is not None
+        assert event.stamp.transaction_ms == event.trade.timestamp_ms == at_ms
+        assert event.stamp.event_ms > at_ms
+
+
 def test_what_an_ioc_leaves_expires_and_what_rests_is_cancelled() -> None:
     heard = Heard()
     scene = heard.scene

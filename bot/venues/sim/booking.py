@@ -143,7 +143,7 @@ class Booker:
             updated_ms=now_ms,
         )
         position = account.position(order.symbol, order.position_side)
-        self.teller.account(account, Reason.ORDER, (position,))
+        self.teller.account(account, Reason.ORDER, (position,), at_ms=now_ms)
         self.teller.order(executed, execution, trade)
         return executed
 

@@ -35,8 +35,11 @@ class Teller:
         return self._bus.heard
 
     def order(self, order: SimOrder, execution: Execution, trade: SimTrade | None = None) -> None:
-        """An order changed."""
-        self._bus.tell(lambda stamp: OrderChanged(stamp, order.account, order, execution, trade))
+        """An order changed, at the time that it bears."""
+        self._bus.tell(
+            lambda stamp: OrderChanged(stamp, order.account, order, execution, trade),
+            transaction_ms=order.updated_ms,
+        )
 
     def account(
         self,
