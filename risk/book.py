@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,9 @@ class Position:
     unrealised_pnl_usd: float | None = None
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.base_quantity):
+        if not isfinite(self.base_quantity):
             raise DataError(f"{self.symbol}: position of {self.base_quantity} base units")
-        if not (np.isfinite(self.mark_price) and self.mark_price > 0):
+        if not (isfinite(self.mark_price) and self.mark_price > 0):
             raise DataError(f"{self.symbol}: mark price {self.mark_price}, must be above 0")
 
     @property

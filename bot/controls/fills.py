@@ -57,14 +57,19 @@ class FillReview:
             if one.own.fill.fee_usd is None:
                 text = f"{symbol}: the exchange tells no fee of trade {one.own.fill.trade_id}"
                 yield symbol, Denied("missing_fee", text)
+        if fresh:
+            yield from self._slipped(state, {one.own.fill.symbol for _, one in fresh})
+        yield from self._spent(state, equity_usd)
+
+    def _slipped(self, state: Remembered, symbols: set[str]) -> Found:
+        """By all fills of these symbols in the window."""
         window = self._since(self._limits().slippage_window_ms, state.resumed_ms)
-        for symbol in sorted({one.own.fill.symbol for _, one in fresh}):
+        for symbol in sorted(symbols):
             found = slippage(
                 symbol, [o for o in window if o.own.fill.symbol == symbol], self._limits()
             )
             if found is not None:
                 yield symbol, found
-        yield from self._spent(state, equity_usd)
 
     def _spent(self, state: Remembered, equity_usd: float) -> Found:
         since_ms = max(self._clock.now_ms() - DAY_MS, state.resumed_ms)
@@ -104,7 +109,7 @@ class FillReview:
     def _since(self, window_ms: int, resumed_ms: int) -> list[Reviewed]:
         now_ms = self._clock.now_ms()
         oldest_ms = now_ms - DAY_MS
-        if self._day and self._day[0].own.fill.timestamp_ms < oldest_ms:
-            self._day = [one for one in self._day if one.own.fill.timestamp_ms >= oldest_ms]
+        if self._day and self._day[0].timestamp_ms < oldest_ms:
+            self._day = [one for one in self._day if one.timestamp_ms >= oldest_ms]
         start_ms = max(now_ms - window_ms, resumed_ms)
-        return [one for one in self._day if one.own.fill.timestamp_ms >= start_ms]
+        return [one for one in self._day if one.timestamp_ms >= start_ms]

@@ -23,6 +23,7 @@ class Reviewed:
         reference: mark price at the send, or at the plan; None where nobody noted it.
         notional_usd: quantity times price.
         slippage_usd: paid more, or got less, than at the reference; negative: better.
+        timestamp_ms: of the fill.
     """
 
     own: OwnFill
@@ -30,13 +31,15 @@ class Reviewed:
     reference: Decimal | None
     notional_usd: Decimal = field(init=False)
     slippage_usd: Decimal = field(init=False)
+    timestamp_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
         fill, reference = self.own.fill, self.reference
         slipped = _ZERO
         if reference is not None:
             slipped = fill.side.sign * (fill.price - reference) * fill.quantity
-        # Once: a day of them is added up at every order.
+        # Once: a day of them is looked through and added up at every order.
+        object.__setattr__(self, "timestamp_ms", fill.timestamp_ms)
         object.__setattr__(self, "notional_usd", fill.quantity * fill.price)
         object.__setattr__(self, "slippage_usd", slipped)
 
@@ -106,6 +109,9 @@ def spending(
 
 def cost_of(fills: Sequence[Reviewed], funding: Sequence[FundingReceipt]) -> Decimal:
     """Fees, slippage and funding paid, USD; what was received lowers it."""
-    fees = sum((one.own.fill.fee_usd or _ZERO for one in fills), _ZERO)
-    slipped = sum((one.slippage_usd for one in fills), _ZERO)
-    return fees + slipped - sum((receipt.amount_usd for receipt in funding), _ZERO)
+    cost_usd = _ZERO
+    for one in fills:
+        cost_usd += (one.own.fill.fee_usd or _ZERO) + one.slippage_usd
+    for receipt in funding:
+        cost_usd -= receipt.amount_usd
+    return cost_usd

@@ -17,14 +17,9 @@ SECTOR_BYTES = 4096
 _SAVED = 0.3  # share of unsynced writes that a power cut happens to spare
 
 
-@dataclass(slots=True)
-class _Change:
-    """One write or truncation since the last sync: what it replaced, and what it put there."""
-
-    offset: int
-    before: bytearray
-    after: bytes
-    size_before: int
+_Change = tuple[int, bytearray, bytes, int]
+"""One write or truncation since the last sync: where, what it replaced, what it put there, and the
+size before it. There are thousands in a schedule, so they are no objects."""
 
 
 @dataclass(slots=True)
@@ -38,24 +33,24 @@ class DiskFile:
         """Overwrite or append; a gap is filled with zeros."""
         content = self.content
         size, end = len(content), offset + len(data)
-        self.unsynced.append(_Change(offset, content[offset:end], data, size))
+        self.unsynced.append((offset, content[offset:end], data, size))
         if offset > size:
             content.extend(bytes(offset - size))
         content[offset:end] = data
 
     def truncate(self, size: int) -> None:
         """Cut off the end."""
-        self.unsynced.append(_Change(size, self.content[size:], b"", len(self.content)))
+        self.unsynced.append((size, self.content[size:], b"", len(self.content)))
         del self.content[size:]
 
     def cut_power(self, die: random.Random) -> None:
         """Take back what was not synced, except for the writes that the die spares."""
         spared = [change for change in self.unsynced if die.random() < _SAVED]
-        for change in reversed(self.unsynced):
-            self.content[change.offset : change.offset + len(change.after)] = change.before
-            del self.content[change.size_before :]
-        for change in spared:
-            self._put(change.after, change.offset)
+        for offset, before, after, size_before in reversed(self.unsynced):
+            self.content[offset : offset + len(after)] = before
+            del self.content[size_before:]
+        for offset, _, after, _ in spared:
+            self._put(after, offset)
         self.unsynced.clear()
 
     def _put(self, data: bytes, offset: int) -> None:
@@ -108,10 +103,10 @@ class Disk:
     def unsynced_bytes(self) -> int:
         """Of the write-ahead log, which holds what the main file does not have for sure."""
         return sum(
-            len(change.after)
+            len(after)
             for name, file in self.files.items()
             if name.endswith("-wal")
-            for change in file.unsynced
+            for _, _, after, _ in file.unsynced
         )
 
     def spoil(self, trouble: str, after_writes: int) -> None:

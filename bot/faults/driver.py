@@ -87,23 +87,24 @@ class Connection:
             self._wait_for_lock()
         database = self._db
         try:
-            if sql.startswith(_WITH_ROWS):
+            columns = self._columns.get(sql)
+            if columns is not None or sql.startswith(_WITH_ROWS):
                 cursor = database.execute(sql, values)
-                columns = self._columns.get(sql) or self._columns_of(sql, cursor)
-                found = cursor.fetchall()
-                before = None
+                columns = columns or self._columns_of(sql, cursor)
+                found, changed = cursor.fetchall(), -1
             else:
                 before = database.total_changes()
-                found, columns = database.execute(sql, values).fetchall(), None
+                database.execute(sql, values)
+                found, changed = [], database.total_changes() - before
         except apsw.Error as error:
             self._alive()
             raise _translated(error) from error
         if not self._mount.alive:
             raise ProcessEndedError
-        if before is None:
+        if changed < 0:
             rows = [sqlite3.Row(columns, one) for one in found] if columns is not None else []
-            return Cursor(rows, -1, 0)
-        return Cursor([], database.total_changes() - before, database.last_insert_rowid())
+            return Cursor(rows, changed, 0)
+        return Cursor([], changed, database.last_insert_rowid())
 
     def executemany(self, sql: str, many: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of these."""

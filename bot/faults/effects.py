@@ -7,6 +7,8 @@ import random
 import sqlite3
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 from bot.faults.disk import SECTOR_BYTES, Disk, Mount
 from bot.faults.driver import connect
@@ -312,9 +314,15 @@ def _speak(play: Play) -> None:
         play.wire.silence(pongs=True)
 
 
+@cache
+def _paper_profile() -> Mapping[str, Any]:
+    """As it is written."""
+    return read_yaml(profile_path("paper"))
+
+
 def _five_percent(play: Play) -> None:
     """An owner writes 5 where 5 % was meant: refused before anything runs."""
-    written = dict(read_yaml(profile_path("paper")))
+    written = dict(_paper_profile())
     written["controls"] = {"max_order_equity_fraction": 5}
     try:
         settings_from(written, where="perphedge.yaml", base=play.folder)

@@ -64,6 +64,8 @@ _BARS = 72
 _LIMITS = RiskLimits(net_usd=BAND_USD)
 _UNIVERSE = Universe(sector=SYMBOLS[1:], benchmarks=SYMBOLS[:1], unlisted=())
 _SCREEN = Screen(min_history_days=0.1, min_daily_volume_usd=0.0, may_order=frozenset(SYMBOLS))
+_CHOICES = HedgeChoices(limits=_LIMITS)
+_NO_HEDGE: FloatArray = np.zeros(0)
 _NO_COST = CostEstimate(0.0, 0.0, 0.0, 0.0)
 
 
@@ -75,8 +77,9 @@ class BandStrategy:
 
     def decide(self, facts: HedgeFacts, choices: HedgeChoices) -> HedgeProposal | NoHedge:
         """Back to a sum of nought, in equal parts over the symbols that may carry hedges."""
-        net_usd = float(facts.bot_usd.sum() + facts.hedge_usd.sum())
-        state = risk_of(facts.bot_usd.sum(), facts.hedge_usd)
+        bot_usd = float(facts.bot_usd.sum())
+        net_usd = bot_usd + float(facts.hedge_usd.sum())
+        state = risk_of(bot_usd, facts.hedge_usd)
         legs = self._legs(facts) if abs(net_usd) > BAND_USD * 0.8 else ()
         if not any(leg.trade_usd for leg in legs):
             return NoHedge(
@@ -88,7 +91,7 @@ class BandStrategy:
             timestamp_ms=facts.timestamp_ms,
             legs=legs,
             before=state,
-            after=risk_of(facts.bot_usd.sum(), after),
+            after=risk_of(bot_usd, after),
             cost=_NO_COST,
             shadow_prices={},
             slacks_usd={},
@@ -123,7 +126,7 @@ class BandStrategy:
 
 def risk_of(bot_usd: float, hedge_usd: FloatArray) -> RiskState:
     """The one cap, measured."""
-    net_usd = abs(float(bot_usd) + float(hedge_usd.sum()))
+    net_usd = abs(bot_usd + float(hedge_usd.sum()))
     gross_usd = float(np.abs(hedge_usd).sum())
     breaches: tuple[LimitBreach, ...] = ()
     if net_usd > BAND_USD:
@@ -162,12 +165,13 @@ class FaultEngine(Engine):
         await parts.monitor.instruments()
         observation = await parts.monitor.observe(SYMBOLS)
         facts = facts_of(observation)
+        bot_usd = float(facts.bot_usd.sum())
         return Look(
             observation,
             replace(template(), facts=facts),
-            HedgeChoices(limits=_LIMITS),
-            unhedged=risk_of(facts.bot_usd.sum(), np.zeros(len(facts.symbols))),
-            before=risk_of(facts.bot_usd.sum(), facts.hedge_usd),
+            _CHOICES,
+            unhedged=risk_of(bot_usd, _NO_HEDGE),
+            before=risk_of(bot_usd, facts.hedge_usd),
         )
 
 
@@ -175,24 +179,33 @@ def facts_of(observation: Observation) -> HedgeFacts:
     """What the band strategy needs of one look, in the order of the symbols that have a price."""
     quotes = observation.quotes
     symbols = tuple(s for s in SYMBOLS if s in quotes)
-    book, base = observation.book, template().facts
+    book = observation.book
     price = np.array([quotes[s].mark for s in symbols])
     lots = [
         float(observation.instruments[s].lot) if s in observation.instruments else 1.0
         for s in symbols
     ]
+    return replace(
+        _facts_without_book(symbols),
+        timestamp_ms=book.timestamp_ms,
+        bot_usd=book.notional_usd(symbols, Owner.BOT),
+        hedge_usd=book.notional_usd(symbols, Owner.HEDGE),
+        price_usd=price,
+        lot_usd=np.array(lots) * price,
+        equity_usd=book.hedge_account.equity_usd,
+    )
+
+
+@functools.cache
+def _facts_without_book(symbols: tuple[str, ...]) -> HedgeFacts:
+    """What hangs on nothing but which symbols have a price."""
     size = len(symbols)
     zeros = np.zeros(size)
     return replace(
-        base,
-        timestamp_ms=book.timestamp_ms,
+        template().facts,
         symbols=symbols,
-        bot_usd=book.notional_usd(symbols, Owner.BOT),
-        hedge_usd=book.notional_usd(symbols, Owner.HEDGE),
         covariance_daily=np.eye(size),
         beta_btc=zeros,
-        price_usd=price,
-        lot_usd=np.array(lots) * price,
         min_trade_usd=zeros + 5.0,
         half_spread=zeros,
         taker_fee=zeros,
@@ -204,7 +217,6 @@ def facts_of(observation: Observation) -> HedgeFacts:
         in_sector=np.ones(size, dtype=bool),
         cluster=np.zeros(size, dtype=np.int64),
         initial_margin_rate=zeros + 0.2,
-        equity_usd=book.hedge_account.equity_usd,
     )
 
 

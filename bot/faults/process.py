@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from bot.faults.errors import ProcessEndedError
 from bot.faults.faultset import FaultSet
+from bot.faults.kinds import CRASH_POINTS
 from bot.faults.world import World
 
 _MARKET_MOVES_S = 0.5  # in which prices do not stand still
+_OF_NETWORK = frozenset(name for name in CRASH_POINTS if name.startswith("network."))
 CrossingHook = Callable[[str], None]
 
 
@@ -44,13 +46,17 @@ class Process:
             raise ProcessEndedError
         self._crossed[name] += 1
         if self.kill_at is not None and self.kill_at[0] == name:
-            if self.kill_at[1] <= 0:
-                self._killed_at[name] += 1
-                self.die(f"killed at {name}")
-                raise ProcessEndedError
-            self.kill_at = name, self.kill_at[1] - 1
-        if name.startswith("network."):
+            self._come_closer(name, self.kill_at[1])
+        if name in _OF_NETWORK:
             self.on_network(name)
+
+    def _come_closer(self, name: str, still: int) -> None:
+        """To the one at which the process is killed."""
+        if still <= 0:
+            self._killed_at[name] += 1
+            self.die(f"killed at {name}")
+            raise ProcessEndedError
+        self.kill_at = name, still - 1
 
     def die(self, why: str) -> None:
         """End at once."""

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from bot.journal.chain import Head
@@ -50,9 +51,8 @@ def write_anchor(journal: Path, head: Head) -> bool:
     asked for. So a failure is not worth stopping for. Half an anchor is never to be seen: what
     replaces the old one is on the disk first.
     """
-    path = anchor_path(journal)
+    path, fresh = _names(journal)
     text = json.dumps({"number": head.number, "link": head.link.hex()})
-    fresh = path.with_name(path.name + ".new")
     first = not path.exists()
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -67,6 +67,13 @@ def write_anchor(journal: Path, head: Head) -> bool:
     except OSError:
         return False
     return True
+
+
+@lru_cache(8)
+def _names(journal: Path) -> tuple[Path, Path]:
+    """The anchor's, and that of what replaces it; made once, since they are wanted every cycle."""
+    path = anchor_path(journal)
+    return path, path.with_name(path.name + ".new")
 
 
 def _sync_folder(folder: Path) -> None:

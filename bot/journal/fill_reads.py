@@ -7,6 +7,7 @@ from bot.journal.order_reads import OrderReads
 from bot.journal.rows import OrderRow, close_row, fill_row, funding_row, row_document
 from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill
 from bot.trading.orders import Fill
+from risk.returns import HOUR_MS
 
 FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
 
@@ -46,13 +47,20 @@ class FillReads(OrderReads):
 
     def funding_receipts(self, account: str, since_ms: int = 0) -> list[FundingReceipt]:
         """Funding payments since then, oldest first."""
-        rows = self._rows(
-            "SELECT * FROM funding WHERE account = ? AND timestamp_ms >= ? "
-            "ORDER BY timestamp_ms, rowid",
-            account,
-            since_ms,
-        )
-        return [funding_row(row) for row in rows]
+        # Asked around every order for those of the last day: read once an hour.
+        hour_ms = since_ms - since_ms % HOUR_MS
+
+        def read() -> list[FundingReceipt]:
+            rows = self._rows(
+                "SELECT * FROM funding WHERE account = ? AND timestamp_ms >= ? "
+                "ORDER BY timestamp_ms, rowid",
+                account,
+                hour_ms,
+            )
+            return [funding_row(row) for row in rows]
+
+        found = self._recall(("funding", account), ("funding",), read, hour_ms)
+        return [one for one in found if one.timestamp_ms >= since_ms]
 
     def external_closes(self, account: str) -> list[ExternalClose]:
         """Parts of our hedges that others closed, oldest first."""

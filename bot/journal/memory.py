@@ -17,23 +17,33 @@ class Memory:
 
     def __init__(self) -> None:
         self._writes: Counter[str] = Counter()
-        self._kept: dict[object, tuple[list[int], Any]] = {}
+        self._count = 0  # of all writes
+        self._kept: dict[object, tuple[int, list[int], object, Any]] = {}
 
     def written(self, table: str) -> None:
         """A row of the table was inserted, changed or removed."""
         self._writes[table] += 1
+        self._count += 1
 
     def forget(self) -> None:
         """Rows may have come back, or be read anew for any other reason."""
         self._kept.clear()
 
-    def recall(self, question: object, tables: Sequence[str], read: Callable[[], T]) -> T:
-        """The answer of last time, or what ``read`` says now."""
-        state = [self._writes[table] for table in tables]
+    def recall(
+        self, question: object, tables: Sequence[str], read: Callable[[], T], about: object = None
+    ) -> T:
+        """The answer of last time, or what ``read`` says now.
+
+        Args:
+            about: what the answer rests on beside the tables; it is read anew where that differs.
+        """
         kept = self._kept.get(question)
-        if kept is not None and kept[0] == state:
-            answer: T = kept[1]
+        if kept is not None and kept[2] != about:
+            kept = None
+        if kept is not None and kept[0] == self._count:  # nothing at all was written since
+            answer: T = kept[3]
             return answer
-        found = read()
-        self._kept[question] = state, found
+        count, state = self._count, [self._writes[table] for table in tables]
+        found = kept[3] if kept is not None and kept[1] == state else read()
+        self._kept[question] = count, state, about, found
         return found

@@ -66,8 +66,17 @@ class OpenedJournal:
             with one_line_errors(self.path, "be read"):
                 raise
 
-    def _recall(self, question: object, tables: tuple[str, ...], read: Callable[[], T]) -> T:  # noqa: ARG002 - a writer needs them
-        """What these tables say; a writer remembers the answer until it writes to one of them."""
+    def _recall(
+        self,
+        question: object,  # noqa: ARG002 - a writer needs it
+        tables: tuple[str, ...],  # noqa: ARG002 - as well
+        read: Callable[[], T],
+        about: object = None,  # noqa: ARG002 - as well
+    ) -> T:
+        """What these tables say; a writer remembers the answer until it writes to one of them.
+
+        ``about``: what else it rests on; of each question one answer is remembered.
+        """
         return read()
 
     def meta(self, key: str) -> str | None:

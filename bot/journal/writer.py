@@ -17,9 +17,9 @@ from bot.journal.opened import T
 from bot.journal.reader import JournalReader
 from bot.journal.schema import Opener, connect_writer, is_damage, one_line_errors, open_file
 from bot.ports import Clock
-from bot.records.cycle import CycleRecord
+from bot.records.cycle import CycleRecord, fields_of
 
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=fields_of).encode
 _SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
@@ -83,8 +83,14 @@ class JournalWriter(JournalReader):
             raise
         return journal
 
-    def _recall(self, question: object, tables: tuple[str, ...], read: Callable[[], T]) -> T:
-        return self._memory.recall(question, tables, read)
+    def _recall(
+        self,
+        question: object,
+        tables: tuple[str, ...],
+        read: Callable[[], T],
+        about: object = None,
+    ) -> T:
+        return self._memory.recall(question, tables, read, about)
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -228,7 +234,7 @@ class JournalWriter(JournalReader):
 
     def record_cycle(self, record: CycleRecord) -> None:
         """Stores what a cycle left behind; a second document under one id is refused."""
-        text = json_text(record.document(), f"cycle {record.cycle_id}")
+        text = json_text(record, f"cycle {record.cycle_id}")
         with self._transaction(f"record cycle {record.cycle_id}") as db:
             db.execute(
                 "INSERT INTO cycles VALUES (?, ?, ?, ?)",
@@ -291,7 +297,7 @@ class JournalWriter(JournalReader):
         )
 
 
-def json_text(document: Mapping[str, Any], what: str) -> str:
+def json_text(document: Mapping[str, Any] | CycleRecord, what: str) -> str:
     """Compact JSON.
 
     Raises:

@@ -253,7 +253,8 @@ def _use(value: float, limit: float) -> float:
 
 
 def _require_finite(name: str, values: NDArray[Any] | float, shape: tuple[int, ...]) -> None:
-    if np.shape(np.asarray(values)) != shape:
-        raise DataError(f"{name} has shape {np.shape(values)}, must be {shape}")
-    if not np.all(np.isfinite(values)):
+    found = np.asarray(values)
+    if found.shape != shape:
+        raise DataError(f"{name} has shape {found.shape}, must be {shape}")
+    if not np.isfinite(found).all():
         raise DataError(f"{name} holds a number that is not finite: {values}")

@@ -143,7 +143,9 @@ class SimAccount:
             for key, position in self.positions.items()
             if position.quantity and (symbol is None or key[0] == symbol)
         ]
-        return [position for _, position in sorted(found, key=_key)] if found else []
+        if len(found) > 1:
+            found.sort(key=_key)
+        return [position for _, position in found]
 
     def open_orders(self, symbol: str | None = None) -> list[SimOrder]:
         """Open orders of one symbol or all, oldest first."""
@@ -158,12 +160,12 @@ class SimAccount:
 
     def isolated(self, symbol: str) -> bool:
         """The symbol has margin of its own."""
-        return self.margin_type_of(symbol) is MarginType.ISOLATED
+        return self.margin_type.get(symbol) is MarginType.ISOLATED
 
     @property
     def isolated_wallets_usd(self) -> Decimal:
         """Set aside for isolated positions."""
-        return sum((p.isolated_wallet_usd for p in self.positions.values()), ZERO)
+        return sum([p.isolated_wallet_usd for p in self.positions.values()], ZERO)
 
     @property
     def cross_wallet_usd(self) -> Decimal:

@@ -88,7 +88,10 @@ def brackets_by_volume(daily_volume_usd: float) -> tuple[Bracket, ...]:
 
 def bracket_of(brackets: Sequence[Bracket], notional_usd: Decimal) -> Bracket:
     """The bracket of a position of this absolute notional; the last one beyond the last cap."""
-    return next((b for b in brackets if notional_usd <= b.notional_cap_usd), brackets[-1])
+    for bracket in brackets:
+        if notional_usd <= bracket.notional_cap_usd:
+            return bracket
+    return brackets[-1]
 
 
 def maintenance_margin_usd(brackets: Sequence[Bracket], notional_usd: Decimal) -> Decimal:

@@ -112,9 +112,10 @@ class Liquidator:
     ) -> bool:
         """``known``: all legs as they are now, where somebody has computed them."""
         legs = self._cross_legs(account, known)
-        unrealised = sum((leg.unrealised for _, leg in legs), ZERO)
-        needed = sum((leg.maintenance for _, leg in legs), ZERO)
-        return bool(legs) and account.cross_wallet_usd + unrealised < needed
+        spare = account.cross_wallet_usd
+        for _, leg in legs:
+            spare += leg.unrealised - leg.maintenance
+        return bool(legs) and spare < 0
 
     def _cancel(self, account: SimAccount, *, isolated_symbol: str | None) -> None:
         """Cancel open orders of one isolated symbol, or of all cross symbols."""

@@ -65,7 +65,8 @@ class MarginRules:
     def leverage(self, account: SimAccount, symbol: str) -> int:
         """As set by the account, else the default, within what the symbol allows."""
         chosen = account.leverage.get(symbol, self._settings.default_leverage)
-        return min(chosen, max_leverage(self._markets[symbol].brackets))
+        most = max_leverage(self._markets[symbol].brackets)
+        return most if most < chosen else chosen
 
     def max_notional(self, account: SimAccount, symbol: str) -> Decimal:
         """Largest position at the account's leverage, USD."""
@@ -95,9 +96,11 @@ class MarginRules:
         market = self._markets[position.symbol]
         mark = market.mark or position.entry_price
         notional = position.quantity * mark
-        bids, asks = _opening_notional(orders)
         size = abs(notional)
-        if position.side is PositionSide.BOTH:
+        bids, asks = _opening_notional(orders)
+        if not (bids or asks):
+            worst = size
+        elif position.side is PositionSide.BOTH:
             worst = max(abs(notional + bids), abs(notional - asks))
         else:
             worst = size + bids + asks
@@ -124,20 +127,25 @@ class MarginRules:
 
     def summary(self, account: SimAccount) -> MarginSummary:
         """The account's money."""
-        legs = self.legs(account)
-        cross = [leg for p, leg in legs if not account.isolated(p.symbol)]
-        cross_unrealised = sum((leg.unrealised for leg in cross), ZERO)
-        reserved = sum((leg.position_initial for leg in cross), ZERO)
-        ordered = sum((leg.open_order_initial for _, leg in legs), ZERO)
-        free = account.cross_wallet_usd + cross_unrealised - reserved - ordered
-        certain = account.cross_wallet_usd + min(ZERO, cross_unrealised) - reserved - ordered
+        unrealised = initial = ordered = maintenance = cross_unrealised = reserved = ZERO
+        for position, leg in self.legs(account):
+            unrealised += leg.unrealised
+            initial += leg.position_initial
+            ordered += leg.open_order_initial
+            maintenance += leg.maintenance
+            if not account.isolated(position.symbol):
+                cross_unrealised += leg.unrealised
+                reserved += leg.position_initial
+        cross_wallet = account.cross_wallet_usd
+        free = cross_wallet + cross_unrealised - reserved - ordered
+        certain = cross_wallet + min(ZERO, cross_unrealised) - reserved - ordered
         return MarginSummary(
             wallet_usd=account.wallet_usd,
-            unrealised_pnl_usd=sum((leg.unrealised for _, leg in legs), ZERO),
-            position_initial_margin_usd=sum((leg.position_initial for _, leg in legs), ZERO),
+            unrealised_pnl_usd=unrealised,
+            position_initial_margin_usd=initial,
             open_order_initial_margin_usd=ordered,
-            maintenance_margin_usd=sum((leg.maintenance for _, leg in legs), ZERO),
-            cross_wallet_usd=account.cross_wallet_usd,
+            maintenance_margin_usd=maintenance,
+            cross_wallet_usd=cross_wallet,
             cross_unrealised_pnl_usd=cross_unrealised,
             available_usd=max(ZERO, free),
             max_withdraw_usd=max(ZERO, certain),

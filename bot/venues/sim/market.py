@@ -115,8 +115,8 @@ def check_quote(quote: Quote) -> None:
     Raises:
         DataError: a price is not positive or larger than any, or volume or funding is not known.
     """
-    for name in ("mark", "index", "last", "bid", "ask"):
-        price = getattr(quote, name)
+    prices = quote.mark, quote.index, quote.last, quote.bid, quote.ask
+    for name, price in zip(("mark", "index", "last", "bid", "ask"), prices, strict=True):
         if not 0 < price <= MOST_PRICE_USD:
             raise DataError(
                 f"{quote.symbol}: {name} price {price}, must be above 0 and at most "
