@@ -19,6 +19,7 @@ from bot.controls.guard import Guard
 from bot.controls.plan import check_plan
 from bot.controls.table import number_of
 from bot.errors import JournalError
+from bot.lock import when_free
 from bot.measuring.hedge_account import ClosedHedge
 from bot.measuring.past import Past
 from bot.ports import PositionSource, Venue
@@ -160,6 +161,7 @@ class Engine:
         return record
 
     async def _recorded(self) -> CycleRecord:
+        await self._journal_free()
         blank = self._blank()
         self._looked, self._decides = None, False
         # Every event on the way, of whatever part, carries the cycle's id.
@@ -177,6 +179,18 @@ class Engine:
             await self.guard.tell()
             await self._locking.after(record, self._looked, decided=self._decides)
         return record
+
+    async def _journal_free(self) -> None:
+        """Waits for a program that keeps the journal locked.
+
+        Raises:
+            JournalError: for too long; the engine must stop.
+        """
+        try:
+            await when_free(self._parts.journal, self._parts.clock)
+        except JournalError as error:
+            self._parts.log.error("journal_failed", reason=str(error))
+            raise
 
     async def _guarded(self, progress: Progress) -> CycleRecord:
         """The record of the cycle, whatever happens in it.

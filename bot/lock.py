@@ -14,6 +14,11 @@ from bot.journal.schema import Opener, open_file
 from bot.ports import Clock
 
 LOCK_NAME = "engine.lock"
+BUSY_MS = 1_000
+"""So long a running engine stands still for a journal that another program has locked: less than
+its own orders may still be open after a halt."""
+PATIENCE_MS = 20_000
+"""So long it waits between two cycles."""
 
 
 class EngineLock:
@@ -101,5 +106,30 @@ def engine_state(
             state_dir / JOURNAL_NAME, clock, install_key=install_key, opener=opener
         ) as journal,
     ):
+        journal.wait_at_most(BUSY_MS)
         journal.start_epoch()
         yield journal
+
+
+async def when_free(journal: Journal, clock: Clock) -> None:
+    """Waits while another program keeps the journal locked, and lets everything else go on.
+
+    Between a cycle's reads and its end nothing waits like this: what is seen must not grow old.
+
+    Raises:
+        JournalError: it is locked for longer than can be waited for, or cannot be written to.
+    """
+    if journal.is_free():
+        return
+    until_ms, last_ms = clock.now_ms() + PATIENCE_MS, clock.now_ms()
+    with journal.impatient(0):
+        # A clock that is set back must not make it longer.
+        while last_ms <= clock.now_ms() < until_ms:
+            last_ms = clock.now_ms()
+            await clock.sleep(0.1)
+            if journal.is_free():
+                return
+    raise JournalError(
+        f"journal {journal.path}: another program has kept it locked for "
+        f"{PATIENCE_MS / 1000:g} s; end that program"
+    )

@@ -14,7 +14,7 @@ from bot.faults.errors import ProcessEndedError
 
 _STATEMENTS = 400  # more than there are, so that none is compiled twice
 _WITH_ROWS = ("SELECT", "PRAGMA", "WITH")
-BUSY_MS = 5000  # as long as the journal waits for a lock
+BUSY_MS = 5000  # as long as the journal waits for a lock when it is opened
 _KINDS: tuple[tuple[type[apsw.Error], type[sqlite3.Error]], ...] = (
     (apsw.ConstraintError, sqlite3.IntegrityError),
     (apsw.CorruptError, sqlite3.DatabaseError),
@@ -68,6 +68,7 @@ class Connection:
         self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # The index of the log then lies in this process and needs no shared memory.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     @property
     def in_transaction(self) -> bool:
@@ -141,7 +142,8 @@ class Connection:
             self._mount.disk.locked_until_ms = 0
             return
         self._mount.fired("journal_locked")
-        now_ms = self._wait_ms(min(BUSY_MS, until_ms - now_ms))
+        (busy_ms,) = self._db.execute("PRAGMA busy_timeout").fetchone() or (BUSY_MS,)
+        now_ms = self._wait_ms(min(busy_ms, until_ms - now_ms))
         if now_ms < until_ms:
             raise _error(sqlite3.OperationalError, "database is locked", sqlite3.SQLITE_BUSY)
 

@@ -48,6 +48,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _primary_code(error) in _DAMAGED
 
 
+def is_locked(error: sqlite3.Error) -> bool:
+    """Another process writes."""
+    return _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 @contextmanager
 def one_line_errors(path: Path, doing: str) -> Iterator[None]:
     """Turns what SQLite raises into one line that says what to do.

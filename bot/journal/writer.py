@@ -14,8 +14,14 @@ from bot.journal.chain import Sealer, head_of
 from bot.journal.durability import Durability
 from bot.journal.memory import Memory
 from bot.journal.opened import T
-from bot.journal.reader import JournalReader
-from bot.journal.schema import Opener, connect_writer, is_damage, one_line_errors, open_file
+from bot.journal.schema import (
+    Opener,
+    connect_writer,
+    is_damage,
+    one_line_errors,
+    open_file,
+)
+from bot.journal.shared_file import SharedFile
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord, fields_of
 
@@ -23,7 +29,7 @@ _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=field
 _SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
-class JournalWriter(JournalReader):
+class JournalWriter(SharedFile):
     """Reads and writes. Every method raises JournalError, in one line, when it cannot.
 
     After a disk error or damage every further write is refused: what the disk holds is no longer
@@ -253,24 +259,6 @@ class JournalWriter(JournalReader):
         """Stores one event of plain JSON types."""
         with self._transaction(f"record event {kind}") as db:
             self._insert_event(db, kind, document, cycle_id, client_id)
-
-    @contextmanager
-    def impatient(self, busy_ms: int = 50) -> Iterator[None]:
-        """Inside, a file that somebody else has locked is hardly waited for."""
-        before_ms = self._busy_timeout(busy_ms)
-        try:
-            yield
-        finally:
-            self._busy_timeout(before_ms)
-
-    def _busy_timeout(self, wanted_ms: int) -> int:
-        """Sets it; what it was."""
-        try:
-            (before_ms,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
-            self._connection.execute(f"PRAGMA busy_timeout = {int(wanted_ms)}")
-        except sqlite3.Error:  # the journal is down altogether
-            return wanted_ms
-        return int(before_ms)
 
     def record_change(
         self, kind: str, document: Mapping[str, Any], key: str, state: Mapping[str, Any]
