@@ -1,6 +1,7 @@
 """Looks at every booked fill once, and keeps those of a day for cost, turnover and slippage."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.controls.facts import Denied, PretradeLimits
@@ -14,6 +15,25 @@ _MOST_MARKS = 1000
 _DEFECTS = ("order_overfilled", "fill_contradiction")
 
 Found = Iterator[tuple[str, Denied]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turnover:
+    """What was added up last: asked for at every order, and mostly the same.
+
+    Attributes:
+        newest: row of the newest fill by then.
+        start_ms, oldest_ms: where the window began, and the first fill in it; None without any.
+    """
+
+    newest: int | None
+    start_ms: int
+    oldest_ms: int | None
+    usd: Decimal
+
+    def holds(self, start_ms: int) -> bool:
+        """A window that begins then has the same fills in it, as far as none are new."""
+        return self.start_ms <= start_ms and (self.oldest_ms is None or start_ms <= self.oldest_ms)
 
 
 class FillReview:
@@ -30,6 +50,7 @@ class FillReview:
         self._day: list[Reviewed] = []
         self._unread: list[tuple[int, Reviewed]] = []
         self._newest: int | None = None
+        self._turnover: _Turnover | None = None
 
     def note_mark(self, client_id: str, mark: Decimal) -> None:
         """The mark price when an order was sent."""
@@ -40,7 +61,14 @@ class FillReview:
     def turnover_usd(self, resumed_ms: int) -> Decimal:
         """Notional of the fills of the last 24 hours, or since the last resume."""
         self._read()
-        return sum((one.notional_usd for one in self._since(DAY_MS, resumed_ms)), Decimal(0))
+        start_ms = max(self._clock.now_ms() - DAY_MS, resumed_ms)
+        kept = self._turnover
+        if kept is None or kept.newest != self._newest or not kept.holds(start_ms):
+            rows = self._since(DAY_MS, resumed_ms)
+            oldest_ms = min((one.own.fill.timestamp_ms for one in rows), default=None)
+            usd = sum((one.notional_usd for one in rows), Decimal(0))
+            self._turnover = kept = _Turnover(self._newest, start_ms, oldest_ms, usd)
+        return kept.usd
 
     def review(self, state: Remembered, equity_usd: float) -> Found:
         """What controls have to say of new fills, each with its symbol."""
