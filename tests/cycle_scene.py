@@ -16,6 +16,8 @@ from bot.controls.guard import Guard
 from bot.cycle import Engine, EngineParts
 from bot.feeds.generated import generated_tape
 from bot.feeds.generated_universe import UNIVERSE
+from bot.feeds.other_venues import OtherVenues
+from bot.feeds.router import RoutedFeed
 from bot.feeds.tape import DAY_MS, Tape
 from bot.feeds.tape_feed import TapeFeed
 from bot.halt import HaltSwitch
@@ -246,6 +248,7 @@ async def open_scene(
     clock: SimulatedClock | None = None,
     source: PositionSource | None = None,
     lockers: tuple[EntryLocker, ...] = (),
+    other_venues: OtherVenues | None = None,
 ) -> AsyncIterator[Scene]:
     """An engine that has started, with a bot that holds ``LONGS``."""
     settings = settings or paper_settings(folder)
@@ -258,6 +261,7 @@ async def open_scene(
     inner = open_paper_venue(tape.instruments.values(), clock, settings.venue.account, wallet)
     venue = FaultyVenue(inner, faults)
     market = FaultyMarket(PaperMarket(TapeFeed(tape, clock), inner), faults)
+    seen = market if other_venues is None else RoutedFeed(market, other_venues)
     halt = HaltSwitch(folder)
     with Journal.open(folder / JOURNAL_NAME, clock, install_key=b"scene" * 7) as journal:
         journal.start_epoch()
@@ -265,16 +269,19 @@ async def open_scene(
             monitor=Monitor(
                 venue=venue,
                 sources=[source or FileSource("manual", folder / "positions.json", 3_600_000)],
-                market=market,
+                market=seen,
                 journal=journal,
                 clock=clock,
                 ages=Ages(mark_ms=3_000, balance_ms=30_000),
                 translator=Translator(
-                    load_aliases(), leave_out=settings.universe.unmapped == "leave_out"
+                    load_aliases(),
+                    leave_out=settings.universe.unmapped == "leave_out",
+                    same_token_elsewhere=settings.hedge.same_token_elsewhere,
                 ),
+                other_venues=other_venues,
                 shared_account=settings.venue.shared_account,
             ),
-            model=MarketModel(market, backfill_days=15, shrinkage=settings.hedge.shrinkage),
+            model=MarketModel(seen, backfill_days=15, shrinkage=settings.hedge.shrinkage),
             strategy=MinimumRisk(),
             executor=Executor(
                 venue=venue,
