@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.api.pushes import PushDesk
 from bot.clock import SimulatedClock
 from bot.errors import UnreachableError
 from bot.journal.journal import Journal
@@ -220,13 +221,14 @@ def test_older_positions_never_take_the_place_of_newer_ones(server: Server) -> N
     assert kept["positions"][0]["base"] == 3.0
 
 
-def test_a_damaged_file_does_not_keep_new_positions_out(server: Server, tmp_path: Path) -> None:
+async def test_a_damaged_file_does_not_keep_new_positions_out(tmp_path: Path) -> None:
     for damaged in (b"{", b"\xff\xfe", b""):
         files = PushedFiles(tmp_path, frozenset({"bot-a"}))
         (tmp_path / "pushed").mkdir(exist_ok=True)
         (tmp_path / "pushed" / "bot-a.json").write_bytes(damaged)
         assert files.last_ms("bot-a") is None
-        taken = files.put("bot-a", json.dumps(_positions(2.0)), round(time.time() * 1000))
+        text, now_ms = json.dumps(_positions(2.0)), round(time.time() * 1000)
+        taken = await PushDesk(files).put("bot-a", text, now_ms)
         assert len(taken.positions) == 1
 
 

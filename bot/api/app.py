@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bot.advice.desk import EntryDesk, EntryRequest
 from bot.api.answers import entry_out, health_out
+from bot.api.pushes import PushDesk
 from bot.api.schema import (
     AliveOut,
     CancelIn,
@@ -23,7 +24,6 @@ from bot.api.schema import (
     PushedOut,
 )
 from bot.records.cycle import iso_utc
-from bot.sources.pushed import PushedFiles
 from risk.errors import DataError, StaleDataError
 
 _WRONG: dict[int | str, dict[str, Any]] = {
@@ -32,6 +32,7 @@ _WRONG: dict[int | str, dict[str, Any]] = {
         400: "The body is not JSON.",
         401: "The token is missing or wrong.",
         403: "Requests of browsers are not answered.",
+        408: "The body did not come in time.",
         413: "The body is too long.",
         421: "The Host header names another server.",
         422: "A field is not what it must be.",
@@ -49,7 +50,7 @@ class Desks:
     """
 
     entries: EntryDesk
-    pushed: PushedFiles
+    pushes: PushDesk
     sources: Callable[[int], list[dict[str, Any]] | None]
     now_ms: Callable[[], int]
 
@@ -111,9 +112,9 @@ def _position_routes(app: FastAPI, desks: Desks) -> None:
         """Everything that a bot holds now; the last document counts, none is merged."""
         text = _text(await request.body())
         try:
-            taken = desks.pushed.put(source, text, desks.now_ms())
+            taken = await desks.pushes.put(source, text, desks.now_ms())
         except KeyError:
-            known = ", ".join(desks.pushed.sources) or "none"
+            known = ", ".join(desks.pushes.files.sources) or "none"
             raise HTTPException(404, f"source: no such pushed source — one of: {known}") from None
         except StaleDataError as error:
             raise HTTPException(409, str(error)) from None
@@ -136,7 +137,7 @@ def _position_routes(app: FastAPI, desks: Desks) -> None:
     async def health() -> dict[str, Any]:
         """How old the book and every source are, and which sources fail."""
         now_ms = desks.now_ms()
-        return health_out(desks.entries, desks.pushed, desks.sources(now_ms), now_ms)
+        return health_out(desks.entries, desks.pushes.files, desks.sources(now_ms), now_ms)
 
 
 def _text(body: bytes) -> str:

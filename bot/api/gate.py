@@ -1,5 +1,6 @@
 """Who gets in: host, origin, token and length of a request, before anything of it is read."""
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -26,11 +27,13 @@ class Entrance:
         token: after ``Authorization: Bearer``.
         hosts: names, without port, that the Host header may have.
         max_body_bytes: of one request.
+        body_s: within which the whole body must come.
     """
 
     token: SecretStr
     hosts: frozenset[str]
     max_body_bytes: int
+    body_s: float
 
 
 class Gate:
@@ -55,7 +58,12 @@ class Gate:
         if refused is not None:
             await _answer(send, *refused)
             return
-        body = await self._body(receive)
+        try:
+            async with asyncio.timeout(self._entrance.body_s):
+                body = await self._body(receive)
+        except TimeoutError:
+            await _answer(send, 408, "body: not all of it came in time")
+            return
         if body is None:
             most = self._entrance.max_body_bytes // 1024
             await _answer(send, 413, f"body: too long — at most {most} KiB")
@@ -115,9 +123,13 @@ def _name(host: bytes) -> str:
 
 
 async def _answer(send: Send, status: int, error: str) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    body = json.dumps({"error": error}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    body = json.dumps({"error": error}).encode()
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -16,7 +16,9 @@ from bot.advice.desk import EntryDesk
 from bot.advice.opening import entry_policy
 from bot.advice.store import BookReader
 from bot.api.app import Desks, api
+from bot.api.connections import MOST_CONNECTIONS, Patience, PatientProtocol
 from bot.api.gate import Entrance, Gate
+from bot.api.pushes import PushDesk
 from bot.clock import SystemClock
 from bot.errors import UnreachableError
 from bot.sources.health_file import read_health
@@ -26,7 +28,7 @@ from config.api import find_token
 from config.settings import Settings
 from config.sources_pushed import PushedSource
 
-_MOST_CONNECTIONS = 256
+_SWITCH_S = 0.0005
 
 
 def ungated_app(settings: Settings) -> FastAPI:
@@ -36,18 +38,21 @@ def ungated_app(settings: Settings) -> FastAPI:
     policy = entry_policy(settings.entry_check)
     desks = Desks(
         entries=EntryDesk(BookReader(settings.state_dir), policy, clock.now_ms),
-        pushed=PushedFiles(settings.state_dir, names),
+        pushes=PushDesk(PushedFiles(settings.state_dir, names)),
         sources=lambda now_ms: read_health(settings.state_dir, now_ms),
         now_ms=clock.now_ms,
     )
     return api(desks, version("perphedge"))
 
 
-def gated_app(settings: Settings, token: SecretStr) -> Gate:
+def gated_app(settings: Settings, token: SecretStr, patience: Patience) -> Gate:
     """The application behind its gate."""
     hosts = {"127.0.0.1", "::1", "localhost", settings.api.host, *settings.api.allowed_hosts}
     entrance = Entrance(
-        token, frozenset(h.lower() for h in hosts), settings.api.max_body_kib * 1024
+        token=token,
+        hosts=frozenset(h.lower() for h in hosts),
+        max_body_bytes=settings.api.max_body_kib * 1024,
+        body_s=patience.body_s,
     )
     return Gate(ungated_app(settings), entrance)
 
@@ -59,10 +64,10 @@ async def serve(settings: Settings, *, as_child: bool = False) -> None:
         ConfigError: there is no token.
         UnreachableError: the port cannot be listened on.
     """
-    app = gated_app(settings, find_token(settings.api))
-    server = uvicorn.Server(_config(settings, app))
-    with contextlib.closing(_listening(settings)) as listener, stopped_by_signals() as stop:
-        async with _running(server, listener):
+    # A long body is read in a thread; at the usual 5 ms a turn it would hold up every answer.
+    sys.setswitchinterval(_SWITCH_S)
+    with stopped_by_signals() as stop:
+        async with serving(settings, find_token(settings.api)):
             waits: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
             if as_child:
                 waits.append(asyncio.create_task(_parent_gone()))
@@ -71,19 +76,36 @@ async def serve(settings: Settings, *, as_child: bool = False) -> None:
                 task.cancel()
 
 
-def _config(settings: Settings, app: Gate) -> uvicorn.Config:
+@contextlib.asynccontextmanager
+async def serving(
+    settings: Settings, token: SecretStr, protocol: type[PatientProtocol] = PatientProtocol
+) -> AsyncIterator[None]:
+    """Listens and answers for as long as it is entered.
+
+    Raises:
+        UnreachableError: the port cannot be listened on.
+    """
+    app = gated_app(settings, token, protocol.patience)
+    server = uvicorn.Server(_config(settings, app, protocol))
+    with contextlib.closing(_listening(settings)) as listener:
+        async with _running(server, listener):
+            yield
+
+
+def _config(settings: Settings, app: Gate, protocol: type[PatientProtocol]) -> uvicorn.Config:
     tls = settings.api
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=protocol.patience.idle_s,
         timeout_graceful_shutdown=3,  # a request that is never sent to its end must not hold us
         ssl_certfile=None if tls.certificate_file is None else str(tls.certificate_file),
         ssl_keyfile=None if tls.certificate_key_file is None else str(tls.certificate_key_file),

@@ -5,13 +5,12 @@ never one that is older than what is there.
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import UnreachableError
 from bot.ports import SourceSnapshot
 from bot.sources.file import FileSource, parse_positions
-from risk.errors import DataError, StaleDataError
+from risk.errors import DataError
 
 FOLDER = "pushed"
 
@@ -44,7 +43,7 @@ class PushedSource(FileSource):
 
 
 class PushedFiles:
-    """Takes what bots push, for the sources that the config names."""
+    """What bots pushed last, for the sources that the config names."""
 
     def __init__(self, state_dir: Path, sources: frozenset[str]) -> None:
         self._state_dir = state_dir
@@ -62,27 +61,12 @@ class PushedFiles:
             self._last[source] = self._read(source)
         return self._last[source]
 
-    def put(self, source: str, text: str, now_ms: int) -> SourceSnapshot:
-        """Keep a document in place of the last one.
+    def keep(self, source: str, text: str, timestamp_ms: int) -> None:
+        """Write a document that may be taken in place of the last one; one at a time.
 
         Raises:
-            KeyError: no such source.
-            DataError: it is not what a positions document must be.
-            StaleDataError: it is older than what is there, or lies in the future.
             OSError: it cannot be written.
         """
-        if source not in self._sources:
-            raise KeyError(source)
-        snapshot = parse_positions(text, "body", source)
-        last_ms = self.last_ms(source)
-        if last_ms is not None and snapshot.timestamp_ms < last_ms:
-            raise StaleDataError(
-                f"body: timestamp: {last_ms - snapshot.timestamp_ms} ms older than the positions "
-                "that were taken last"
-            )
-        if snapshot.timestamp_ms > now_ms + 60_000:
-            ahead = (snapshot.timestamp_ms - now_ms) / 1000
-            raise StaleDataError(f"body: timestamp: {ahead:.0f} s in the future")
         file = pushed_file(self._state_dir, source)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.{os.getpid()}")
@@ -91,8 +75,7 @@ class PushedFiles:
             fresh.flush()
             os.fsync(fresh.fileno())  # a power cut leaves the old document or this one
         beside.replace(file)
-        self._last[source] = snapshot.timestamp_ms
-        return replace(snapshot, source=source)
+        self._last[source] = timestamp_ms
 
     def _read(self, source: str) -> int | None:
         try:
