@@ -303,12 +303,14 @@ async def test_old_prices_and_positions_are_read_again_before_each_order(stage: 
 async def test_a_send_that_is_cancelled_is_unknown_at_once(stage: Stage) -> None:
     class Hanging(ScriptedVenue):
         async def place(self, order: OrderRequest) -> OrderOutcome:
+            left.set()
             await asyncio.sleep(3600)
             raise AssertionError
 
+    left = asyncio.Event()
     stage.venue = Hanging(stage.clock)
     task = asyncio.create_task(stage.run(plan_of(SHORT_TAO)))
-    await asyncio.sleep(0.05)
+    await left.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

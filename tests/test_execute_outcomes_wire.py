@@ -18,6 +18,7 @@ from tests.outcome_scene import (
     Handler,
     cut_in_the_body,
     hang_up,
+    impatient,
     order_reply,
     outcome_of,
     running,
@@ -120,6 +121,8 @@ async def test_asking_for_an_order() -> None:
             hang_up,
             silence,
         ):
+            if trouble is silence:
+                await impatient(venue)
             server.on_get = trouble
             assert isinstance(await venue.find(FET, ORDER.client_id), UnknownOutcome)
 

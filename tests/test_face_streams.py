@@ -82,7 +82,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 async def soon(waiting: Awaitable[Any]) -> Any:
-    return await asyncio.wait_for(waiting, 3.0)
+    return await asyncio.wait_for(waiting, 20.0)
 
 
 async def test_a_fill_is_told_with_order_trade_position_and_balance() -> None:

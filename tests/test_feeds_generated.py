@@ -62,11 +62,12 @@ def test_how_far_was_asked_before_changes_nothing() -> None:
 
 
 def test_ninety_days_of_all_tokens_take_less_than_half_a_second() -> None:
+    """Of the processor's time: others may use it too."""
     best = np.inf
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()
         generated_tape(3, START).quotes(START + 90 * DAY_MS - 1)
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.process_time() - begun)
     assert best < 0.5
 
 

@@ -107,18 +107,18 @@ async def test_a_lost_connection_comes_back_and_wakes() -> None:
 
 async def test_a_bot_that_is_gone_without_a_word_is_called_again() -> None:
     bot = FakeBot(deaf=True)
-    async with listening(bot, mute_ms=240) as listener:
+    async with listening(bot, mute_ms=900) as listener:
         await until(lambda: listener.inbox.counts.connections == 2)
         assert listener.inbox.reason == "it does not answer any more"
         bot.deaf = False
         await until(lambda: listener.inbox.counts.connections == 3)
-        await asyncio.sleep(0.6)  # longer than it may be silent
+        await asyncio.sleep(1.2)  # longer than it may be silent
         assert listener.inbox.counts.connections == 3
 
 
 async def test_a_stream_is_believed_after_a_whole_read_and_while_it_answers() -> None:
     bot = FakeBot(last_process_ts=SystemClock().now_ms() // 1000)
-    async with listening(bot, mute_ms=600) as listener:
+    async with listening(bot, mute_ms=3_000) as listener:
         await until(lambda: bot.subscribed)
         source = FreqtradeSource("bot-a", listener.client, listener.clock, 60_000)
         source.inbox = listener.inbox

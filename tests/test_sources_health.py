@@ -147,12 +147,12 @@ async def test_one_that_hangs_has_its_time_and_holds_up_no_other(journal: Journa
 
     async with answering(now, after_s=30.0) as mute, answering(now) as quick:
         sources: list[PositionSource] = [SocketSource("mute", mute), SocketSource("quick", quick)]
-        reads, health = reads_of(sources, journal, clock, within_s=0.3)
+        reads, health = reads_of(sources, journal, clock, within_s=1.5)
         started = time.monotonic()
         with pytest.raises(UnreachableError) as caught:
             await reads.all()
-        assert time.monotonic() - started < 3
-        assert str(caught.value) == "source mute: no answer within 0.3 s"
+        assert time.monotonic() - started < 15, "half of what the mute one takes"
+        assert str(caught.value) == "source mute: no answer within 1.5 s"
         assert [one["failing"] for one in health.documents()] == [True, False]
 
 
@@ -163,8 +163,8 @@ async def test_what_waited_for_a_slow_one_is_read_again(journal: Journal) -> Non
     def now() -> str:
         return document(clock.now_ms())
 
-    async with answering(now, after_s=0.8) as late, answering(now) as quick:
-        fast = SocketSource("fast", quick, max_age_ms=600)
+    async with answering(now, after_s=1.6) as late, answering(now) as quick:
+        fast = SocketSource("fast", quick, max_age_ms=1_400)
         slow = SocketSource("slow", late)
         reads, _ = reads_of([fast, slow], journal, clock)
         found = await reads.all()

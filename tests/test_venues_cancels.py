@@ -15,6 +15,7 @@ from tests.venue_scene import (
     CLIENT_ID,
     VENUES,
     cut_in_the_body,
+    impatient,
     on_wire,
     playing,
     said,
@@ -93,5 +94,7 @@ async def test_trouble_is_no_proof(venue: str) -> None:
             cut_in_the_body,
             silence,
         ):
+            if handler is silence:
+                await impatient(adapter)
             server.answers[name] = server.order = handler
             assert await adapter.cancel(SYMBOLS[venue], CLIENT_ID) is False

@@ -35,6 +35,7 @@ from tests.venue_scene import (
     Server,
     cut_in_the_body,
     hang_up,
+    impatient,
     on_wire,
     playing,
     said,
@@ -141,6 +142,7 @@ async def test_trouble_on_the_way_is_unknown(venue: str) -> None:
 
 async def test_a_send_without_an_answer_is_unknown(venue: str) -> None:
     async with playing(venue, PLAYS[venue]) as (server, adapter):
+        await impatient(adapter)
         outcome = await outcome_of(server, adapter, venue, silence)
         assert isinstance(outcome, UnknownOutcome)
 

@@ -142,7 +142,6 @@ def client(venue: str, host: str, scheme: str = "http") -> Any:
         exchange = make_client(venue, credentials=credentials(venue))
         exchange.urls["api"] = _moved(exchange.urls["api"], f"{scheme}://{host}")
     exchange.enableRateLimit = False
-    exchange.timeout = 700
     exchange.timeout_on_exit = 0
     return exchange
 
@@ -182,6 +181,12 @@ async def playing(venue: str, play: Play) -> AsyncIterator[tuple[Server, Control
             yield server, adapter
         finally:
             await adapter.close()
+
+
+async def impatient(adapter: ControlledVenue) -> None:
+    """From now on it waits for less than a second; the markets it has read before."""
+    await adapter._markets.load()
+    adapter._exchange.timeout = 700
 
 
 def on_wire(venue: str) -> str:
