@@ -9,9 +9,11 @@ from bot.trading.orders import Fill, OrderOutcome, OrderRequest, Side
 from risk.book import AccountState
 from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
+from risk.quick_init import quick_init
 from risk.returns import BarPanel
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Prices of one symbol at one moment; quote units, taken as USD.
@@ -92,6 +94,7 @@ class MarketData(Protocol):
         ...
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class ReportedPosition:
     """One open position as a source reports it; long is positive.
@@ -127,6 +130,7 @@ class SourceAccount:
     used_margin_usd: float | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SourceSnapshot:
     """What one source says is held.
@@ -173,6 +177,7 @@ class PositionSource(Protocol):
         ...
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class VenueAccount:
     """One account as the venue sees it.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.errors import DataError
+from risk.quick_init import quick_init
 
 FloatArray = NDArray[np.float64]
 
@@ -20,6 +21,7 @@ class Owner(StrEnum):
     HEDGE = "hedge"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Position:
     """One open position; long is positive, short negative.
@@ -59,6 +61,7 @@ class Position:
         return self.base_quantity * self.mark_price
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class AccountState:
     """Money of one account, USD.

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from risk.book import FloatArray
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import AccountStress
+from risk.quick_init import quick_init
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class HedgeFacts:
     """The market and the book at one decision; N symbols, arrays of shape (N,) unless said.
@@ -146,6 +148,7 @@ _VECTORS = (
 _OTHERS = tuple(field.name for field in fields(HedgeFacts) if field.name not in _VECTORS)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class HedgeChoices:
     """What the owner chose: caps and tuning, none of it measured; the config has these defaults.

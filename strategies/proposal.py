@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from risk.limits.caps import LimitBreach
+from risk.quick_init import quick_init
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class CostEstimate:
         return self.fee_usd + self.spread_usd + self.impact_usd
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class RiskState:
     """Risk of bot and hedges together at one allocation.

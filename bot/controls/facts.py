@@ -7,6 +7,7 @@ from decimal import Decimal
 from bot.ports import Quote, VenueAccount
 from bot.trading.orders import OrderRequest, Side
 from risk.instrument import Instrument
+from risk.quick_init import quick_init
 
 _ZERO = Decimal(0)
 
@@ -111,6 +112,7 @@ class SentOrder:
     rest_before: Decimal
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class PretradeFacts:
     """What is known when an order is checked.

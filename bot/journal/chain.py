@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from risk.quick_init import quick_init
+
 GENESIS = bytes(32)
 """The link before the first."""
 
@@ -20,6 +22,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _INSERT = "INSERT INTO chain (id, source, row, digest, link) VALUES (?, ?, ?, ?, ?)"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Head:
     """A line of the chain: how many there are up to it, and its link."""

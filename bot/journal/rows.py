@@ -12,6 +12,7 @@ from typing import Any
 from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill
 from bot.trading.orders import Fill, OrderRequest, OrderState, Side
 from risk.errors import DataError
+from risk.quick_init import quick_init
 
 # What may follow what. Terminal states have no entry: nothing follows them.
 LEGAL_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
@@ -72,6 +73,7 @@ class IntentRecord:
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class OrderRow:
     """One order as the journal knows it.

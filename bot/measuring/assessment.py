@@ -29,6 +29,7 @@ from risk.errors import UnmeasurableError
 from risk.exposure.report import ExposureReport, exposure
 from risk.instrument import Instrument
 from risk.liquidity import average_daily_volume_usd
+from risk.quick_init import quick_init
 from risk.returns import BARS_PER_DAY
 from strategies.inputs import HedgeFacts
 
@@ -50,6 +51,7 @@ class Screen:
     resting: Mapping[str, str] = field(default_factory=dict)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """Risk at one moment; every array is in the order of ``estimate.symbols``, M of them.

@@ -33,6 +33,7 @@ from bot.trading.attribution import attribute
 from risk.book import Book, Owner, Position
 from risk.errors import DataError, MissingDataError, StaleDataError
 from risk.instrument import Instrument
+from risk.quick_init import quick_init
 
 Held = Quantities
 
@@ -51,6 +52,7 @@ class Ages:
     balance_ms: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Everything read for one cycle.

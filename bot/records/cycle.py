@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from risk.limits.caps import LimitBreach
+from risk.quick_init import quick_init
 
 
 class CycleStatus(StrEnum):
@@ -20,6 +21,7 @@ class CycleStatus(StrEnum):
     HALTED = "halted"  # the kill switch is on
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class LegRecord:
     """One position or hedge of the cycle, USD signed."""
@@ -124,6 +126,7 @@ class SignalRecord:
     sentence: str
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class CycleRecord:
     """One cycle.

@@ -28,6 +28,7 @@ from bot.records.summary import (
 )
 from bot.trading.execution import ExecutionReport
 from bot.trading.planner import Skipped
+from risk.quick_init import quick_init
 from risk.signals.episodes import Severity, Signal
 from strategies.inputs import HedgeChoices
 from strategies.proposal import HedgeProposal, RiskState
@@ -36,6 +37,7 @@ MOST_NOTES = 10
 """Signals of one kind without any urgency that a record keeps."""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look found: everything a decision rests on.

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from risk.quick_init import quick_init
+
 _ZERO = Decimal(0)
 
 Held = Mapping[tuple[str, str], Decimal]  # signed base units by (symbol, position side)
@@ -31,6 +33,7 @@ class HedgeClosedExternally:
         return -self.own_quantity
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Attribution:
     """One account, told apart.

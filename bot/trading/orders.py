@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from risk.quick_init import quick_init
+
 
 class Side(StrEnum):
     """Side of an order (not of a position)."""
@@ -50,6 +52,7 @@ _FINAL = frozenset(
 )
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
     """One limit order, ready to send.
@@ -117,6 +120,7 @@ class UnknownOutcome:
 OrderOutcome = Acknowledged | Rejected | NotAccepted | UnknownOutcome
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One execution of an order of ours.

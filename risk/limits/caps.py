@@ -11,6 +11,7 @@ from risk.book import FloatArray
 from risk.errors import DataError
 from risk.limits.measures import MEASURES, Standing
 from risk.limits.stresses import AccountStress
+from risk.quick_init import quick_init
 
 CAP_TOLERANCE = 1e-9
 """Relative: a value within this of its cap is inside, so that exactly at the cap is no breach."""
@@ -55,6 +56,7 @@ class RiskLimits:
     stress_use: float | None = None
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class LimitBreach:
     """One cap that is exceeded.

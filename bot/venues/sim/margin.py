@@ -29,10 +29,12 @@ from bot.venues.sim.records import (
     SimPosition,
 )
 from bot.venues.sim.settings import ExchangeSettings
+from risk.quick_init import quick_init
 
 _ADL_FULL_QUEUE = 4
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class LegMargin:
     """What one leg needs, USD; bids and asks are of orders that may grow it."""

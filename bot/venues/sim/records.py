@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.trading.orders import Side
+from risk.quick_init import quick_init
 
 ZERO = Decimal(0)
 USD_STEP = Decimal("0.00000001")
@@ -82,6 +83,7 @@ class IncomeType(StrEnum):
     DELIVERED_SETTLEMENT = "DELIVERED_SETTELMENT"  # spelled as the exchange spells it
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class NewOrder:
     """An order as a client asks for it.
@@ -106,6 +108,7 @@ class NewOrder:
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_TAKER
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SimOrder:
     """An order that the exchange took.
@@ -158,6 +161,7 @@ class SimOrder:
         return (self.position_side is PositionSide.LONG) == (self.side is Side.SELL)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SimTrade:
     """One execution of one order; a trade between two accounts is one record for each.
@@ -185,6 +189,7 @@ class SimTrade:
     timestamp_ms: int
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class IncomeEntry:
     """One change of a wallet; the wallet is its start plus the sum of these, exactly.
@@ -207,6 +212,7 @@ class IncomeEntry:
     asset: str = "USDT"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class SimPosition:
     """One leg of one symbol, valued at the mark price.
@@ -251,6 +257,7 @@ class SimPosition:
         return self.position_initial_margin_usd + self.open_order_initial_margin_usd
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class MarginSummary:
     """Money of one account, USD.

@@ -1,0 +1,56 @@
+"""Frozen dataclasses that are made by the thousand a second.
+
+A frozen dataclass sets each of its fields through ``object.__setattr__``, which takes Python three
+times as long as setting the slot itself: a third of a microsecond a field, and a cycle makes
+thousands of fields. The class stays as frozen as it was.
+"""
+
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_NOT_GIVEN = object()
+
+
+def quick_init(cls: type[T]) -> type[T]:
+    """The same dataclass, with an ``__init__`` that sets its slots directly.
+
+    To be written above ``@dataclass(frozen=True, slots=True)``.
+
+    Raises:
+        TypeError: a field has no slot, or may be given by its name only.
+    """
+    known: dict[str, Any] = {"_NOT_GIVEN": _NOT_GIVEN}
+    arguments, lines = ["self"], []
+    for field in fields(cls):  # type: ignore[arg-type]  # a dataclass by now, which cannot be said
+        name = field.name
+        if name not in getattr(cls, "__slots__", ()) or field.kw_only:
+            raise TypeError(f"{cls.__name__}.{name}: must have a slot, and a place among arguments")
+        known[f"_set_{name}"] = getattr(cls, name).__set__
+        value = name
+        if field.default_factory is not MISSING:
+            known[f"_make_{name}"] = field.default_factory
+            value = f"_make_{name}()"
+            if field.init:
+                arguments.append(f"{name}=_NOT_GIVEN")
+                value = f"{value} if {name} is _NOT_GIVEN else {name}"
+        elif field.default is not MISSING:
+            known[f"_default_{name}"] = field.default
+            if field.init:
+                arguments.append(f"{name}=_default_{name}")
+            else:
+                value = f"_default_{name}"
+        elif field.init:
+            arguments.append(name)
+        else:
+            continue  # what comes after sets it
+        lines.append(f"_set_{name}(self, {value})")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    body = "\n    ".join(lines)
+    exec(f"def __init__({', '.join(arguments)}):\n    {body}", known)  # noqa: S102 - of names of fields alone
+    made, before = known["__init__"], cls.__init__
+    made.__annotations__, made.__qualname__ = before.__annotations__, before.__qualname__
+    cls.__init__ = made  # type: ignore[method-assign]  # which is all that changes
+    return cls
