@@ -141,8 +141,9 @@ class Connection:
         if now_ms >= until_ms:
             self._mount.disk.locked_until_ms = 0
             return
-        self._mount.fired("journal_locked")
         (busy_ms,) = self._db.execute("PRAGMA busy_timeout").fetchone() or (BUSY_MS,)
+        if busy_ms:  # else somebody only looks whether it is over
+            self._mount.fired("journal_locked")
         now_ms = self._wait_ms(min(busy_ms, until_ms - now_ms))
         if now_ms < until_ms:
             raise _error(sqlite3.OperationalError, "database is locked", sqlite3.SQLITE_BUSY)
