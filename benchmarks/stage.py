@@ -45,23 +45,32 @@ class Stage:
 
     def client(self, account: str | None = None) -> Any:
         """A ccxt client, of an account or for public data; close it with ``run``."""
-        keys = None
-        if account is not None:
-            keys = Credentials(SecretStr(f"{account}-key"), SecretStr(f"{account}-secret"))
-        return make_client(
-            "binanceusdm", urls_host=self.host, credentials=keys, now_ms=self.clock.now_ms
-        )
+        return account_client(self.host, self.clock, account)
+
+
+def account_client(host: str, clock: SimulatedClock, account: str | None) -> Any:
+    """A ccxt client of an exchange on this machine, of an account or for public data."""
+    keys = None
+    if account is not None:
+        keys = Credentials(SecretStr(f"{account}-key"), SecretStr(f"{account}-secret"))
+    return make_client("binanceusdm", urls_host=host, credentials=keys, now_ms=clock.now_ms)
+
+
+def market_at(clock: SimulatedClock) -> tuple[GeneratedTape, SimulatedExchange]:
+    """The demo's market 60 days after its start, without an account."""
+    tape = generated_tape(_SEED, START_MS - HISTORY_DAYS * DAY_MS)
+    exchange = SimulatedExchange(tape.instruments.values(), clock, _SEED)
+    exchange.update_market(tape.quotes(clock.now_ms()))
+    return tape, exchange
 
 
 @contextmanager
 def open_stage(*accounts: str) -> Iterator[Stage]:
     """The demo's market 60 days after its start, with an account for each name."""
-    tape = generated_tape(_SEED, START_MS - HISTORY_DAYS * DAY_MS)
     clock = SimulatedClock(START_MS)
-    exchange = SimulatedExchange(tape.instruments.values(), clock, _SEED)
+    tape, exchange = market_at(clock)
     for name in accounts:
         exchange.open_account(name, f"{name}-key", f"{name}-secret", WALLET_USD)
-    exchange.update_market(tape.quotes(clock.now_ms()))
     with asyncio.Runner() as runner:
         serving = serve_exchange(exchange, tape, clock)
         server = runner.run(serving.__aenter__())
