@@ -81,11 +81,11 @@ def _overview() -> str:
         "tells, is refused with exit code 6. What an exchange does not tell is said as a warning.",
         "The dead-man switch is used in an account of the hedges' own only.",
         "",
-        "Funding that the account paid and received is read of all of them and booked. The list of",
-        "every other change of its money, by the exchange's own kinds (control 28), is read of",
-        "binanceusdm alone: elsewhere a kind that nobody knows, funding that was never booked and a",
-        "fee that the list tells otherwise than the trade stay untold; a missing fee, a liquidation",
-        "and auto-deleveraging are told by the trades themselves, where the exchange marks them.",
+        "Funding that the account paid and received is read of all of them and booked. The list",
+        "of every other change of its money, by the exchange's own kinds (control 28), is read of",
+        "binanceusdm alone: elsewhere a kind that nobody knows, funding that was never booked and",
+        "a fee that the list tells otherwise than the trade stay untold. A missing fee, a",
+        "liquidation and auto-deleveraging are told by the trades, where the exchange marks them.",
         "",
     ]
     return "\n".join(lines)
