@@ -5,8 +5,10 @@ Properties try the same examples at every run, so that a change is judged by wha
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,11 +16,32 @@ from hypothesis import settings
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
 from bot.journal.reader import JOURNAL_NAME
+from bot.journal.writer import JournalWriter
+from bot.records.event_kinds import EVENTS, missing_and_unknown
 from tests.execute_scene import NOW_MS
 
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("search", derandomize=False, print_blob=True)
+_HERE = Path(__file__).resolve().parent
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_known_events() -> Iterator[None]:
+    """Whatever the engine writes into a journal has the fields that the log's schema promises."""
+    write = JournalWriter._insert_event
+
+    def checked(self: JournalWriter, db: Any, kind: str, document: Any, *ids: Any) -> None:
+        if Path(sys._getframe(2).f_code.co_filename).parent != _HERE:  # tests make events up
+            assert kind in EVENTS, f"bot/records/event_kinds.py does not know {kind}"
+            wrong = missing_and_unknown(kind, document)
+            assert wrong == (set(), set()), f"bot/records/event_kinds.py: {kind} {wrong}"
+        write(self, db, kind, document, *ids)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JournalWriter, "_insert_event", checked)
+        yield
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def state_dir_of(config: Path | None, state: Path | None) -> Path:
     return load_settings(config).state_dir
 
 
-def since_ms_of(text: str) -> int:
+def since_ms_of(text: str, option: str = "--since") -> int:
     """UTC milliseconds of a time, or of an age before now.
 
     Raises:
@@ -62,8 +62,8 @@ def since_ms_of(text: str) -> int:
             moment = datetime.fromisoformat(text)
         except ValueError:
             raise UsageError(
-                f"--since {text}: must be a time like 2026-01-31T12:00:00Z or an age like 24h"
+                f"{option} {text}: must be a time like 2026-01-31T12:00:00Z or an age like 24h"
             ) from None
         if moment.tzinfo is None:
-            raise UsageError(f"--since {text}: has no time zone; add Z for UTC")
+            raise UsageError(f"{option} {text}: has no time zone; add Z for UTC")
     return round(moment.timestamp() * 1000)

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.cli.tables import ByWidth, Document, facts, plain_table, status_text
+from bot.explain.deeds import cost_lines
 from bot.report import rows, words
 
 _NOTHING: tuple[object, ...] = (None, "", [], {})
@@ -179,6 +180,10 @@ def _log_words(record: Document) -> str:
         return words.plain(record.get("reason") or "")
     if str(event).startswith("order_") and record.get("symbol"):
         return _order_words(record)
+    if event == "signal" and record.get("sentence"):
+        return f"{words.plain(record.get('change'))}: {words.plain(record['sentence'])}"
+    if event == "order_costs":
+        return " ".join(cost_lines({}, record.get("costs") or ())[:1])
     known = {"timestamp", "timestamp_ms", "cycle_id", "event"}
     rest = ((k, v) for k, v in record.items() if k not in known and v not in _NOTHING)
     return "  ".join(f"{words.plain(key)}={words.plain(value)}" for key, value in rest)
