@@ -121,7 +121,7 @@ def test_the_command_refuses_what_is_no_name_or_weight(
         (["--export", "x.xls"], "--export x.xls: must end in .parquet or .csv"),
         (["--until", "noon"], "--until noon: must be a time like"),
         (["--follow", "--until", "1h"], "--follow has no end"),
-        (["--cycle", "c0", "--symbol", "FET"], "--cycle tells all of one cycle"),
+        (["--cycle", "c0", "--symbol", "FET"], "--cycle tells one cycle whole"),
         (["--verify", "--severity", "note"], "--verify reads the whole journal"),
     ):
         with pytest.raises(SystemExit) as left:

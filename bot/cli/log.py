@@ -64,7 +64,7 @@ def log(
         _verify(state_dir_of(config, state), as_json=json)
         return
     if cycle is not None and (follow or chosen.narrow):
-        raise UsageError("--cycle tells all of one cycle; give it without --follow or other choices")
+        raise UsageError("--cycle tells one cycle whole; give it without --follow or other choices")
     if follow and (until is not None or export is not None):
         raise UsageError("--follow has no end; give it without --until and --export")
     query = chosen.query()
