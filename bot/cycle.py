@@ -8,7 +8,6 @@ somebody has to look before more is. Only a journal that fails stops the engine.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
 
@@ -39,6 +38,7 @@ from bot.trading.reconcile import book_funding
 from bot.urgency import LeftOver, Means, is_urgent, left_over
 from bot.venues.streams.desk import StreamDesk
 from risk.errors import PerphedgeError
+from risk.quick_init import quick_replace
 from risk.returns import HOUR_MS
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
 
@@ -168,7 +168,7 @@ class Engine:
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
                 record = await self._guarded(Progress(blank))
-                record = replace(record, sources=self._parts.monitor.health.documents())
+                record = quick_replace(record, sources=self._parts.monitor.health.documents())
                 self._parts.journal.record_cycle(record)
             except JournalError as error:
                 self._parts.log.error("journal_failed", reason=str(error))

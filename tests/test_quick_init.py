@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from risk.quick_init import quick_init
+from risk.quick_init import quick_init, quick_replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +113,20 @@ def test_a_class_that_it_would_not_do_right_is_refused() -> None:
         @dataclass(frozen=True, slots=True, kw_only=True)
         class Named:
             a: int
+
+
+@quick_init
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """One field."""
+
+    a: int
+
+
+@pytest.mark.parametrize("one", [Quick("a", {"x": 1.0}), Plain("a"), Alone(1)])
+def test_a_quick_replace_is_a_replace(one: Any) -> None:
+    assert quick_replace(one) == replace(one)
+    name = fields(one)[0].name
+    assert quick_replace(one, **{name: "bcd"}) == replace(one, **{name: "bcd"})
+    with pytest.raises(TypeError, match="nothing"):
+        quick_replace(one, nothing=1)

@@ -44,6 +44,7 @@ from config.settings import Settings
 from risk.book import AccountState, Book, FloatArray, Owner, Position
 from risk.crowding.report import FundingSeries
 from risk.limits.caps import LimitBreach, RiskLimits
+from risk.quick_init import quick_replace
 from risk.returns import HOUR_MS, BarPanel
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.proposal import (
@@ -168,7 +169,7 @@ class FaultEngine(Engine):
         bot_usd = float(facts.bot_usd.sum())
         return Look(
             observation,
-            replace(template(), facts=facts),
+            quick_replace(template(), facts=facts),
             _CHOICES,
             unhedged=risk_of(bot_usd, _NO_HEDGE),
             before=risk_of(bot_usd, facts.hedge_usd),
@@ -185,7 +186,7 @@ def facts_of(observation: Observation) -> HedgeFacts:
         float(observation.instruments[s].lot) if s in observation.instruments else 1.0
         for s in symbols
     ]
-    return replace(
+    return quick_replace(
         _facts_without_book(symbols),
         timestamp_ms=book.timestamp_ms,
         bot_usd=book.notional_usd(symbols, Owner.BOT),

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ from bot.records.summary import (
 )
 from bot.trading.execution import ExecutionReport
 from bot.trading.planner import Skipped
-from risk.quick_init import quick_init
+from risk.quick_init import quick_init, quick_replace
 from risk.signals.episodes import Severity, Signal
 from strategies.inputs import HedgeChoices
 from strategies.proposal import HedgeProposal, RiskState
@@ -63,7 +63,7 @@ class Look:
 def described(blank: CycleRecord, look: Look, *, correlated: bool = True) -> CycleRecord:
     """The record with what the look found; without correlations where they are told already."""
     assessment, before = look.assessment, look.before
-    return replace(
+    return quick_replace(
         blank,
         bot_gross_usd=usd(np.abs(assessment.facts.bot_usd).sum()),
         equity_usd=usd(look.observation.account.state.equity_usd),
@@ -122,7 +122,7 @@ def ended(
     """The record with its end; without trades the book afterwards is the book before."""
     state = after or look.before
     facts = look.assessment.facts
-    return replace(
+    return quick_replace(
         seen,
         status=status,
         reason=reason,

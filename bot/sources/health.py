@@ -13,6 +13,7 @@ from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.ports import Clock, PositionSource
 from bot.records.cycle import iso_utc
+from risk.quick_init import quick_replace
 
 FAILING: Final = "source_failing"
 WELL_AGAIN: Final = "source_well_again"
@@ -80,7 +81,7 @@ class SourcesHealth:
             JournalError: the journal failed.
         """
         now_ms, before = self._clock.now_ms(), self._known[source]
-        self._known[source] = replace(
+        self._known[source] = quick_replace(
             before, good_ms=now_ms, as_of_ms=as_of_ms, failing_since_ms=None
         )
         since_ms = before.failing_since_ms

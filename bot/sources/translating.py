@@ -5,7 +5,7 @@ are at hand, that exchange's own contract.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from bot.sources.symbols import Elsewhere, Mapped, SymbolMap, Unmapped
 from config.aliases import Aliases, exchange_family
 from risk.errors import DataError
 from risk.instrument import Instrument
+from risk.quick_init import quick_replace
 
 _NO_ALIASES = Aliases({}, {})
 Listings = Mapping[str, Mapping[str, Instrument]]
@@ -114,7 +115,7 @@ class Translation:
         if symbols is None or not held:
             return self
         more = frozenset().union(*(symbols.kin(symbols.token_of(s)) for s in held))
-        return replace(self, kin=self.kin | more)
+        return quick_replace(self, kin=self.kin | more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class Translator:
                     kin |= symbols.kin(found.token)
             names[one.source] = symbols.names(one.exchange)
             listed = one.listed | _listed_here(one, symbols)
-            snapshots.append(replace(one, positions=tuple(positions), listed=listed))
+            snapshots.append(quick_replace(one, positions=tuple(positions), listed=listed))
         self._known = frozenset((one.source, one.symbol) for one in left_out)
         translation = Translation(
             tuple(rows.values()),

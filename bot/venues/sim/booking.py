@@ -1,7 +1,7 @@
 """Booking: every execution, fee, payment and state of an order is written down here only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.ports import Clock
@@ -19,6 +19,7 @@ from bot.venues.sim.records import (
     SimTrade,
 )
 from bot.venues.sim.telling import Teller
+from risk.quick_init import quick_replace
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Booker:
 
     def finish(self, order: SimOrder, status: OrderStatus) -> SimOrder:
         """End an order in a final state."""
-        ended = self.store(replace(order, status=status, updated_ms=self.clock.now_ms()))
+        ended = self.store(quick_replace(order, status=status, updated_ms=self.clock.now_ms()))
         canceled = status is OrderStatus.CANCELED
         self.teller.order(ended, Execution.CANCELED if canceled else Execution.EXPIRED)
         return ended
@@ -135,7 +136,7 @@ class Booker:
         account.trades.append(trade)
         filled = order.filled_quantity + quantity
         done = filled == order.quantity
-        executed = replace(
+        executed = quick_replace(
             order,
             filled_quantity=filled,
             filled_quote_usd=order.filled_quote_usd + quote,

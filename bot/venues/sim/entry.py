@@ -22,6 +22,7 @@ from bot.venues.sim.records import (
     SimOrder,
     TimeInForce,
 )
+from risk.quick_init import quick_replace
 
 _MARKET_ORDER_MARGIN = Decimal("0.0005")  # beyond the best price, as margin is reserved for it
 _MAX_AMENDMENTS = 10_000
@@ -52,7 +53,7 @@ class OrderEntry:
         """
         order, limit = self.check(account, new)
         order_id = self._ids.next_order()
-        order = replace(
+        order = quick_replace(
             order,
             order_id=order_id,
             priority=order_id,
@@ -224,7 +225,7 @@ class OrderEntry:
         if order.type is OrderType.MARKET:
             best = market.street.best(opposite(order.side))
             price = best * (1 + order.side.sign * _MARKET_ORDER_MARGIN)
-            assumed = replace(order, price=price)
+            assumed = quick_replace(order, price=price)
         if self._margin.exceeds_bracket(account, assumed):
             raise reject(Code.MAX_POSITION_AT_LEVERAGE)
         if self._margin.shortfall(account, assumed) > 0:
