@@ -83,6 +83,12 @@ class EntryBook:
         if not (np.isfinite(self.volatility_btc_daily) and self.volatility_btc_daily > 0):
             raise DataError(f"entry book: volatility of BTC is {self.volatility_btc_daily}")
 
+    def held_usd(self, index: int) -> float:
+        """What bots hold of a symbol's token, over all symbols of it, USD signed."""
+        if self.token is None:
+            return float(self.bot_usd[index])
+        return float(self.bot_usd[self.token == self.token[index]].sum())
+
     def standing(self, *, hedges: bool, pending_usd: FloatArray) -> Standing:
         """The book with what is still to come, with our hedges or without them."""
         return Standing(

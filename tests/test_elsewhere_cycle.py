@@ -30,6 +30,7 @@ from bot.sources.symbols import Mapped, SymbolMap
 from bot.sources.translating import Translator
 from config.aliases import Aliases
 from risk.errors import DataError
+from risk.limits.caps import RiskLimits
 from strategies.entry_check import EntryBook, EntryRule
 from tests.cycle_scene import (
     BTC,
@@ -327,3 +328,31 @@ def test_bots_on_both_exchanges_keep_their_places() -> None:
     assert Translator().translate(told[:1], listed, now_ms, {BYBIT: far}).translation.kin == {FET}
     assert found.translation.homes == {FAR_FET: FET}
     assert found.translation.token_of(FAR_FET) == found.translation.token_of(FET) == "FET"
+
+
+async def test_what_was_allowed_here_and_is_seen_there_counts_once(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        play.scene.hold({TAO: "25"})
+        limits = RiskLimits(token_usd=20_000.0)
+        empty = replace(entry_book(await play.scene.engine.look()), limits=limits)
+        kept = Kept(empty)
+        desk = EntryDesk(kept, Policy(EntryRule(), 10**9), lambda: kept.book.timestamp_ms)
+        first = desk.ask(EntryRequest("manual", FET, "long", 9_000.0, entry_id="a"))
+        assert first.allowed_usd == 9_000.0
+
+        play.scene.hold({TAO: "25", FET: "7200"})
+        kept.book = replace(entry_book(await play.scene.engine.look()), limits=limits)
+        held = float(kept.book.bot_usd[kept.book.symbols.index(FAR_FET)])
+        assert held == pytest.approx(9_000.0, rel=0.3)
+        open_usd = max(9_000.0 - held, 0.0)
+        more = desk.ask(EntryRequest("manual", FET, "long", 15_000.0, entry_id="b"))
+        assert more.allowed_usd == pytest.approx(20_000.0 - held - open_usd, abs=0.01)
+        assert desk.take_back("manual", FET, "b")
+        assert desk.take_back("manual", FET, "a")  # though it was given under another name
+        assert not desk.take_back("manual", FET, "a")
+        more = desk.ask(EntryRequest("manual", FET, "long", 15_000.0, entry_id="c"))
+        assert more.allowed_usd == pytest.approx(min(20_000.0 - held, 15_000.0), abs=0.01)
+
+        kept.book = empty  # closed there; what is still to come is not forgotten
+        last = desk.ask(EntryRequest("manual", FET, "long", 15_000.0, entry_id="d"))
+        assert last.allowed_usd == pytest.approx(20_000.0 - more.allowed_usd, abs=0.01)

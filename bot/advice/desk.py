@@ -141,9 +141,11 @@ class EntryDesk:
 
     def take_back(self, bot: str, symbol: str, entry_id: str) -> bool:
         """The bot does not enter after all; False where nothing was allowed to it."""
+        names = {symbol}  # asked for before or after its own exchange's contract was measured
         with contextlib.suppress(DataError):
-            symbol = self._called(self._books.read(), bot, symbol)
-        return self._grants.take_back((bot, symbol, entry_id))
+            names.add(self._called(self._books.read(), bot, symbol))
+        found = [self._grants.take_back((bot, name, entry_id)) for name in names]
+        return any(found)
 
     def book_ms(self) -> int:
         """Time of the last book, UTC milliseconds.
@@ -170,7 +172,7 @@ class EntryDesk:
         if not allowed_usd:
             return None
         sign = 1 if request.side == "long" else -1
-        held = float(book.bot_usd[book.symbols.index(request.symbol)])
+        held = book.held_usd(book.symbols.index(request.symbol))
         until_ms = self._grants.until_ms(now_ms)
         bot, symbol, entry_id = request.key
         self._grants.give(Grant(bot, entry_id, symbol, sign * allowed_usd, held, until_ms))

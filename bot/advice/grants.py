@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bot.elsewhere import parted
 from risk.book import FloatArray
 from strategies.entry_check import EntryBook
 
@@ -21,7 +22,7 @@ class Grant:
     Attributes:
         bot, entry_id: whose, and which; asked for again it takes the place of the first.
         signed_usd: allowed, long positive.
-        held_usd: what the bots held of the symbol by the book at that time, USD signed.
+        held_usd: what the bots held of the token by the book at that time, USD signed.
         until_ms: forgotten afterwards, filled or not.
     """
 
@@ -50,20 +51,23 @@ class Grants:
 
         Those of the other side may never come, so they make no room.
 
-        What the bots' position has grown by since the oldest grant of a symbol and side was given
-        counts as filled, the oldest grants first.
+        What the bots' position has grown by since the oldest grant of a token and side was given
+        counts as filled, the oldest grants first: a bot may have asked in the hedge venue's
+        contract and be seen in its own exchange's, and the other way round.
         """
         self._forget(now_ms)
         grown: dict[int, float] = {}
         pending = np.zeros(len(book.symbols))
         for key, grant in self._by_key.items():  # the oldest first
-            if grant.symbol not in book.symbols or (grant.signed_usd > 0) != long:
+            symbol = grant.symbol if grant.symbol in book.symbols else parted(grant.symbol)[0]
+            if symbol not in book.symbols or (grant.signed_usd > 0) != long:
                 continue
-            i, sign = book.symbols.index(grant.symbol), (1 if long else -1)
-            if i not in grown:
-                grown[i] = max(sign * (float(book.bot_usd[i]) - grant.held_usd), 0.0)
-            filled = min(grown[i], abs(grant.signed_usd))
-            grown[i] -= filled
+            i, sign = book.symbols.index(symbol), (1 if long else -1)
+            token = i if book.token is None else int(book.token[i])
+            if token not in grown:
+                grown[token] = max(sign * (book.held_usd(i) - grant.held_usd), 0.0)
+            filled = min(grown[token], abs(grant.signed_usd))
+            grown[token] -= filled
             if key != but:
                 pending[i] += grant.signed_usd - sign * filled
         return pending
