@@ -9,6 +9,7 @@ from benchmarks import (
     cycle,
     decision,
     entrycheck,
+    flood,
     hedge,
     journal,
     order,
@@ -30,9 +31,10 @@ BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "crowd": crowdcycle.run,
     "order": order.run,
     "entrycheck": entrycheck.run,
+    "flood": flood.run,
     "restart": restart.run,
     "startup": startup.run,
     "journal": journal.run,
 }
-SLOW = frozenset({"crowd", "restart"})
+SLOW = frozenset({"crowd", "flood", "restart"})
 """Each serves a venue of its own; even a few rounds take a minute."""
