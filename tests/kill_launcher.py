@@ -15,17 +15,22 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-import ccxt.pro  # noqa: E402, F401 - the path first; then what each fork would load by itself
+import ccxt.pro  # noqa: E402 - the path first; then what each fork would load by itself
 import pandas as pd  # noqa: E402, F401 - likewise
 import pyarrow.compute  # noqa: E402, F401 - likewise
 import scipy.cluster  # noqa: E402 - likewise
 import scipy.signal  # noqa: E402 - likewise
 import scipy.stats  # noqa: E402, F401 - likewise
 
+import bot.cli.live  # noqa: E402 - likewise
 import bot.cli.main  # noqa: E402 - likewise
 import bot.cli.run  # noqa: E402 - likewise
+import bot.report.history  # noqa: E402 - likewise
+import bot.riskview  # noqa: E402 - likewise
 import bot.runner  # noqa: E402 - likewise
 import bot.wiring  # noqa: E402 - likewise
+from bot.venues.ccxt_tls import certificates  # noqa: E402 - likewise
+from strategies import minimum_risk  # noqa: E402, F401 - likewise
 from tests import kill_strategy  # noqa: E402, F401 - likewise
 from tests.kill_boundaries import Boundaries  # noqa: E402 - likewise
 
@@ -60,6 +65,7 @@ def child(asked: dict[str, Any]) -> int:
 
 def main() -> None:
     """Until stdin ends."""
+    certificates(ccxt.pro.binanceusdm().cafile)
     for line in sys.stdin:
         asked = json.loads(line)
         sys.stdout.flush()

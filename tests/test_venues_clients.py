@@ -2,6 +2,9 @@
 
 import asyncio
 import dataclasses
+import shutil
+import ssl
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +102,20 @@ def test_what_is_missing_is_named() -> None:
         require_tradable(exchange)
     assert set(NEEDED) >= {"cancelOrder", "fetchMyTrades"}
     assert "\n" not in str(caught.value)
+
+
+async def test_clients_share_one_set_of_root_certificates(tmp_path: Path) -> None:
+    """Unless one is told to trust others, or opens with a context of its own."""
+    other = tmp_path / "others.pem"
+    shutil.copy(make_client("okx").cafile, other)
+    one, two, three, four = (make_client(name) for name in ("okx", "gate", "okx", "okx"))
+    three.cafile = str(other)
+    own = four.ssl_context = ssl.create_default_context()
+    for exchange in (one, two, three, four):
+        exchange.open()
+        await exchange.close()
+    assert one.ssl_context is two.ssl_context
+    assert one.ssl_context.verify_mode is ssl.CERT_REQUIRED
+    assert one.ssl_context.check_hostname
+    assert three.ssl_context not in (one.ssl_context, None)
+    assert four.ssl_context is own

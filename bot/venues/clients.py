@@ -6,6 +6,7 @@ from typing import Any, Final
 from bot.errors import SafetyError
 from bot.venues.ccxt_pacing import pace
 from bot.venues.ccxt_safety import harden, refuse_unsafe
+from bot.venues.ccxt_tls import share_certificates
 from bot.venues.ccxt_wire import watch
 from bot.venues.loopback import ccxt_library
 from bot.venues.loopback import client as loopback_client
@@ -44,6 +45,7 @@ def make_client(
         secret = credentials.api_secret.get_secret_value() if credentials else None
         near = loopback_client(urls_host, key=key, secret=secret, now_ms=now_ms, streams=streams)
         harden(near)
+        share_certificates(near)
         watch(near)
         return near
     settings: dict[str, Any] = {
@@ -65,6 +67,7 @@ def make_client(
     # ccxt merges what it finds in its own defaults; nothing in them may send an order again.
     refuse_unsafe(exchange)
     harden(exchange)
+    share_certificates(exchange)
     pace(exchange)
     watch(exchange)
     return exchange
