@@ -356,3 +356,30 @@ async def test_what_was_allowed_here_and_is_seen_there_counts_once(tmp_path: Pat
         kept.book = empty  # closed there; what is still to come is not forgotten
         last = desk.ask(EntryRequest("manual", FET, "long", 15_000.0, entry_id="d"))
         assert last.allowed_usd == pytest.approx(20_000.0 - more.allowed_usd, abs=0.01)
+
+
+async def test_the_market_has_each_token_once(tmp_path: Path) -> None:
+    async with playing(tmp_path / "far") as play:
+        far = await play.scene.engine.look()
+    async with playing(tmp_path / "flat") as play:
+        play.scene.hold({})
+        flat = await play.scene.engine.look()
+    # What is known of the hedge venue's contracts does not depend on where a bot trades.
+    home = flat.assessment.estimate.symbols
+    assert set(far.assessment.estimate.symbols) == {*home, FAR_FET, FAR_TAO}
+    np.testing.assert_array_equal(
+        far.assessment.estimate.subset(home).covariance_daily,
+        flat.assessment.estimate.covariance_daily,
+    )
+    crowded, alone = (
+        {t.symbol: t for t in look.assessment.crowding.tokens if "@" not in t.symbol}
+        for look in (far, flat)
+    )
+    assert crowded.keys() == alone.keys() == {*home}
+    for symbol, token in alone.items():
+        assert crowded[symbol].crowding == pytest.approx(token.crowding, rel=1e-12)
+        assert crowded[symbol].cluster_crowding == pytest.approx(token.cluster_crowding, rel=1e-12)
+    assert far.signals
+    assert not any("@" in symbol for signal in far.signals for symbol in signal.symbols)
+    held = {FET, TAO}
+    assert any(held == {*signal.symbols} for signal in far.signals)  # both are held, it is told

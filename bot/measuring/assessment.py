@@ -111,7 +111,7 @@ def assess(
     crowded = crowding(
         view.funding,
         estimate,
-        in_sector=in_sector,
+        in_sector=_once(estimate.symbols, in_sector, view),
         now_ms=book.timestamp_ms,
         open_interest_usd=_open_interest_usd(observation.quotes),
         adv_usd=adv_usd,
@@ -140,6 +140,16 @@ def assess(
         universe=universe,
         screen=screen,
     )
+
+
+def _once(
+    symbols: Sequence[str], in_sector: NDArray[np.bool_], view: MarketView
+) -> NDArray[np.bool_]:
+    """The sector's tokens once each: one on another exchange is no second token of the crowd."""
+    if not view.homes:
+        return in_sector
+    once: NDArray[np.bool_] = in_sector & [symbol not in view.homes for symbol in symbols]
+    return once
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What goes on around the book: signals of the market, series and dates from outside it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.journal.journal import Journal
 from bot.measuring.estimation import MarketView
@@ -46,7 +46,15 @@ class Outlook:
         return joined([self._calendar.look(now_ms), await look_at_all(self._macro, now_ms)])
 
     def signals(self, view: MarketView, universe: Universe, book: Book) -> tuple[Signal, ...]:
-        """Signals of the market for the holder of this book."""
+        """Signals of the market for the holder of this book.
+
+        The market has each token once: what is held on another exchange counts as the hedge
+        venue's contract of the same token, where there is one.
+        """
+        if view.homes:
+            here = [symbol for symbol in view.estimate.symbols if symbol not in view.homes]
+            book = _brought_home(book, view.homes)
+            view = replace(view, estimate=view.estimate_of(here))
         self.board.advance(view, universe, book.symbols())
         return self.board.signals(book)
 
@@ -60,6 +68,11 @@ class Outlook:
         if self._memory is not None and text != self._remembered:
             self._memory.write(text)
             self._remembered = text
+
+
+def _brought_home(book: Book, homes: Mapping[str, str]) -> Book:
+    positions = (replace(p, symbol=homes.get(p.symbol, p.symbol)) for p in book.positions)
+    return replace(book, positions=tuple(positions))
 
 
 @dataclass(frozen=True, slots=True)
