@@ -164,7 +164,7 @@ class Agreement:
         doubtful = frozenset(seen.unsettled)
         news, self._doubtful = doubtful - self._doubtful, doubtful
         self._believed = now
-        if before is None and not news:
+        if not news and (before is None or before == now == first):
             return
         share = self._rule.change_share
         confirmed = _without(changes(before or {}, now, share), doubtful)

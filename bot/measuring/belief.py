@@ -1,6 +1,6 @@
 """What several reads of the same positions say together, each symbol by itself. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 
@@ -40,6 +40,9 @@ class Sightings:
 
     A symbol is settled while it is as it was believed, or once so many reads in a row agree on
     it; what the others do does not matter to it.
+
+    Attributes:
+        unsettled: what no reads agree on yet, sorted.
     """
 
     def __init__(self, believed: Quantities | None, *, reads: int, share: float) -> None:
@@ -53,6 +56,7 @@ class Sightings:
         self._highest = dict(self._believed)
         self._agreeing: dict[Key, int] = {}
         self._witnesses = 0
+        self.unsettled: Sequence[Key] = ()
 
     def add(self, now: Quantities, *, witness: bool = True) -> None:
         """One more read.
@@ -73,15 +77,11 @@ class Sightings:
                 self._agreeing[key] = self._reads
             elif self._agreeing[key] >= self._reads:
                 self._believed[key] = value
+        self.unsettled = sorted(k for k, count in self._agreeing.items() if count < self._reads)
 
     def _as_believed(self, key: Key, value: Decimal) -> bool:
         before = self._believed.get(key, _ZERO if self._known else None)
         return before is not None and not differs(before, value, self._share)
-
-    @property
-    def unsettled(self) -> list[Key]:
-        """What no reads agree on yet."""
-        return sorted(key for key, count in self._agreeing.items() if count < self._reads)
 
     @property
     def enough(self) -> bool:

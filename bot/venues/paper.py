@@ -76,8 +76,8 @@ class PaperVenue:
             VenueError: something is held in a symbol that has no price yet.
         """
         exchange, account = self.exchange, self._account
-        rows = [p for p in exchange.positions(account) if p.quantity]
-        unpriced = [p.symbol for p in rows if not p.mark_price]
+        held = exchange.liquidations(account)
+        unpriced = [p.symbol for p, _ in held if not exchange.mark(p.symbol)]
         if unpriced:
             raise VenueError(f"{account.name}: no price yet for {unpriced[0]}, which is held")
         money, open_orders = exchange.margin(account), exchange.open_orders(account)
@@ -90,14 +90,12 @@ class PaperVenue:
                 maintenance_margin_usd=float(money.maintenance_margin_usd),
                 timestamp_ms=exchange.clock.now_ms(),
             ),
-            base_quantity={(p.symbol, p.position_side.value): p.quantity for p in rows},
+            base_quantity={(p.symbol, p.side.value): p.quantity for p, _ in held},
             margin_rate={
                 symbol: 1.0 / exchange.leverage(account, symbol) for symbol in exchange.instruments
             },
             liquidation_price={
-                (p.symbol, p.position_side.value): float(p.liquidation_price)
-                for p in rows
-                if p.liquidation_price
+                (p.symbol, p.side.value): float(price) for p, price in held if price
             },
             open_order_client_ids=frozenset(o.client_id for o in open_orders),
             hedge_mode=account.hedge_mode,

@@ -37,6 +37,7 @@ class StreetBook:
         self._lot = instrument.lot
         self._settings = settings
         self._quote: Quote | None = None
+        self._best: dict[Side, Decimal] = {}  # of this quote
         self._lots_at_unit_distance = 0.0
         self._taken_lots = {Side.BUY: 0.0, Side.SELL: 0.0}
         self._taken_at_ms = 0
@@ -49,9 +50,16 @@ class StreetBook:
         usd = liquidity * quote.daily_volume_usd / (self._settings.impact * sigma) ** 2
         self._lots_at_unit_distance = usd / (mid * float(self._lot))
         self._quote = quote
+        self._best.clear()
 
     def best(self, side: Side) -> Decimal:
         """The quoted price of a side on the tick, whether or not it was taken."""
+        found = self._best.get(side)
+        if found is None:
+            found = self._best[side] = self._on_tick(side)
+        return found
+
+    def _on_tick(self, side: Side) -> Decimal:
         assert self._quote is not None, "quoted before it is asked for"
         if side is Side.SELL:
             return to_step(self._quote.ask, self._tick, ROUND_CEILING)

@@ -226,9 +226,10 @@ class OrderEntry:
             best = market.street.best(opposite(order.side))
             price = best * (1 + order.side.sign * _MARKET_ORDER_MARGIN)
             assumed = quick_replace(order, price=price)
-        if self._margin.exceeds_bracket(account, assumed):
+        leg = self._margin.leg_with(account, assumed)
+        if self._margin.exceeds_bracket(account, assumed, leg):
             raise reject(Code.MAX_POSITION_AT_LEVERAGE)
-        if self._margin.shortfall(account, assumed) > 0:
+        if self._margin.shortfall(account, assumed, leg) > 0:
             raise reject(Code.MARGIN_INSUFFICIENT)
 
     def _would_match(self, order: SimOrder) -> bool:

@@ -13,7 +13,7 @@ from itertools import islice
 from bot.ports import Quote
 from bot.trading.orders import Side
 from bot.venues.sim import modes
-from bot.venues.sim.account import HeldPosition, SimAccount, restore
+from bot.venues.sim.account import HeldPosition, PositionState, SimAccount, restore
 from bot.venues.sim.desk import OrderDesk
 from bot.venues.sim.events import Reason
 from bot.venues.sim.filters import SymbolFilters
@@ -189,6 +189,14 @@ class SimulatedExchange(OrderDesk):
         """
         return self._markets[symbol].require_trading()
 
+    def mark(self, symbol: str) -> Decimal:
+        """The mark price of the last quote; 0 before the first.
+
+        Raises:
+            VenueReject: the exchange has no such symbol.
+        """
+        return self._markets[symbol].mark
+
     def depth(self, symbol: str, levels: int) -> Depth:
         """The best ``levels`` of each side.
 
@@ -255,3 +263,9 @@ class SimulatedExchange(OrderDesk):
         """Legs that are held or have open orders, in the order of symbol and side."""
         self.expire_countdowns()
         return self._margin.rows(account)
+
+    def liquidations(self, account: SimAccount) -> list[tuple[PositionState, Decimal]]:
+        """What is held, in the same order, each with its liquidation price; 0: none."""
+        self.expire_countdowns()
+        legs = self._margin.liquidations(account)
+        return [(position, price) for position, _, price in legs if position.quantity]

@@ -6,7 +6,7 @@ Orders that can only close need none.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -153,10 +153,13 @@ class MarginRules:
             max_withdraw_usd=max(ZERO, certain),
         )
 
-    def shortfall(self, account: SimAccount, order: SimOrder) -> Decimal:
-        """USD missing to take ``order``, or to put it in the place of the open one of its id.
+    def leg_with(self, account: SimAccount, order: SimOrder) -> LegMargin:
+        """What the order's leg needs once it is taken, or put in the place of the one of its id."""
+        position = account.position(order.symbol, order.position_side)
+        return self.leg(account, position, _of_leg(account, position, order))
 
-        0 or less: there is enough.
+    def shortfall(self, account: SimAccount, order: SimOrder, then: LegMargin) -> Decimal:
+        """USD missing to take ``order``, which makes its leg ``then``; 0 or less: there is enough.
 
         An order that raises no initial margin needs nothing. Otherwise the margin it adds and the
         loss that a fill at its price, beyond mark, would open must be covered by what is
@@ -164,7 +167,6 @@ class MarginRules:
         """
         position = account.position(order.symbol, order.position_side)
         now = self.leg(account, position, _of_leg(account, position))
-        then = self.leg(account, position, _of_leg(account, position, order))
         added = then.open_order_initial - now.open_order_initial
         if added <= 0:
             return ZERO
@@ -173,10 +175,8 @@ class MarginRules:
         available = self.summary(account).available_usd
         return added + open_loss.quantize(USD_STEP) - available
 
-    def exceeds_bracket(self, account: SimAccount, order: SimOrder) -> bool:
-        """Whether all orders of its side filled would pass the largest position allowed."""
-        position = account.position(order.symbol, order.position_side)
-        leg = self.leg(account, position, _of_leg(account, position, order))
+    def exceeds_bracket(self, account: SimAccount, order: SimOrder, leg: LegMargin) -> bool:
+        """Whether ``leg``, with all orders of the order's side filled, is larger than allowed."""
         reach = leg.notional + leg.bids if order.side is Side.BUY else leg.notional - leg.asks
         grows = abs(reach) > abs(leg.notional)
         return grows and abs(reach) > self.max_notional(account, order.symbol)
@@ -215,6 +215,12 @@ class MarginRules:
 
     def rows(self, account: SimAccount) -> list[SimPosition]:
         """Every leg that is not flat or has open orders, in the order of symbol and side."""
+        return [self.row(account, *one) for one in self.liquidations(account)]
+
+    def liquidations(
+        self, account: SimAccount
+    ) -> Iterator[tuple[PositionState, LegMargin, Decimal]]:
+        """The same legs, each with its margin and its liquidation price; 0: none."""
         legs = self.legs(account)
         shared = account.cross_wallet_usd + sum(
             (leg.unrealised - leg.maintenance for p, leg in legs if not account.isolated(p.symbol)),
@@ -223,7 +229,6 @@ class MarginRules:
         by_symbol: dict[str, list[tuple[PositionState, LegMargin]]] = defaultdict(list)
         for position, leg in legs:
             by_symbol[position.symbol].append((position, leg))
-        rows = []
         for position, leg in legs:
             together = by_symbol[position.symbol]
             if account.isolated(position.symbol):
@@ -233,8 +238,7 @@ class MarginRules:
                 balance = shared - sum(own, ZERO)
             market = self._markets[position.symbol]
             price = liquidation_price(market, balance, together) if position.quantity else ZERO
-            rows.append(self.row(account, position, leg, price))
-        return rows
+            yield position, leg, price
 
 
 def liquidation_price(
