@@ -78,6 +78,7 @@ FIELDS: Mapping[str, _JSON] = {
             "text",
             "trade_id",
             "until",
+            "venue_order_id",
             "what",
         ),
         _TEXT,
@@ -173,7 +174,9 @@ EVENTS: Mapping[str, EventKind] = {
     "fill_contradiction": _kind(_ALARM, "symbol reason"),
     "flattened": _kind(_WARN, "by reason"),
     "forced_order": _kind(
-        _ALARM, "kind news symbol", "client_id trade_id state filled_quantity base_quantity"
+        _ALARM,
+        "kind news symbol",
+        "client_id venue_order_id trade_id state filled_quantity base_quantity",
     ),
     "halted": _kind(_ALARM, "number control reason since_ms lifts"),
     "hedge_closed_externally": _kind(
