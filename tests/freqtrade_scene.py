@@ -46,6 +46,7 @@ def trade(trade_id: int, pair: str, amount: float, **changes: Any) -> dict[str, 
         "trade_id": trade_id,
         "pair": pair,
         "is_open": True,
+        "open_timestamp": NOW_MS - 3_600_000,
         "is_short": short,
         "exchange": "binance",
         "amount": amount,
@@ -82,6 +83,7 @@ class FakeBot:
     Attributes:
         faults: by path, answers in place of the right one; ``*`` for all.
         deaf: its streams answer no ping.
+        closed: trades that are over.
         counted: what ``/count`` says; None: as many as there are.
         asked: paths, in order.
     """
@@ -100,6 +102,7 @@ class FakeBot:
     trades: list[dict[str, Any]] = field(
         default_factory=lambda: [trade(1, FET, 100.0), trade(2, TAO, 2.5, is_short=True)]
     )
+    closed: list[dict[str, Any]] = field(default_factory=list)
     whitelist: list[Any] = field(default_factory=lambda: [FET, TAO, WLD])
     balance: dict[str, Any] = field(default_factory=balance)
     last_process_ts: int | None = NOW_MS // 1000
@@ -113,13 +116,18 @@ class FakeBot:
     url: str = ""
 
     def document(self, path: str) -> Any:
-        """The right answer to a GET."""
+        """The right answer; None where there is no such trade."""
         if path == "count":
             number = len(self.trades) if self.counted is None else self.counted
             return {"current": number, "max": 5, "total_stake": 0.0}
+        if path.startswith("trade/"):
+            number = int(path.removeprefix("trade/"))
+            known = (one for one in self.trades + self.closed if one["trade_id"] == number)
+            return next(known, None)
         return {
             "show_config": self.facts,
             "status": self.trades,
+            "token/login": {"access_token": TOKEN, "refresh_token": "other"},
             "whitelist": {"whitelist": self.whitelist, "length": len(self.whitelist)},
             "balance": self.balance,
             "health": {"last_process_ts": self.last_process_ts},
@@ -139,14 +147,21 @@ class FakeBot:
         expected = "Basic " + base64.b64encode(login.encode()).decode()
         if request.headers.get("Authorization") != expected:
             return web.json_response({"detail": "Unauthorized"}, status=401)
-        if path == "token/login":
-            return web.json_response({"access_token": TOKEN, "refresh_token": "other"})
         if path.startswith("locks") and request.method != "GET":
             await self._change_locks(request, path)
             path = "locks"
         if path == "count" and self.facts["state"] == "stopped":
             return web.json_response({"error": "trader is not running"}, status=502)
-        return web.json_response(self.document(path))
+        document = self.document(path)
+        if document is None:
+            return web.json_response({"detail": "Trade not found."}, status=404)
+        return web.json_response(document)
+
+    def close(self, trade_id: int) -> None:
+        """A trade is over."""
+        gone = next(one for one in self.trades if one["trade_id"] == trade_id)
+        self.trades = [one for one in self.trades if one is not gone]
+        self.closed.append(gone | {"is_open": False})
 
     async def _change_locks(self, request: web.Request, path: str) -> None:
         if request.method == "DELETE":

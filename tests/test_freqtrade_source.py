@@ -222,19 +222,68 @@ async def test_a_trade_that_vanishes_while_the_account_holds_it_was_not_closed()
     bot.facts |= LIVE
     async with opened(bot) as (source, _):
         await source.read()
-        kept, bot.trades = bot.trades, []  # somebody began a new database
+        bot.trades = []  # somebody began a new database
         for _ in range(2):
-            with pytest.raises(DataError, match=f"{FET}: told no more, but the account still"):
+            with pytest.raises(DataError, match=f"{FET}: trade 1 is told no more and was not"):
                 await source.read()
         bot.faults["balance"] = replied("oops", 500)
         with pytest.raises(UnreachableError, match="/balance: HTTP status 500"):
             await source.read()
+        bot.faults = {"trade/1": replied("oops", 500)}
+        with pytest.raises(UnreachableError, match="/trade/1: HTTP status 500"):
+            await source.read()
         bot.faults.clear()
-        bot.trades = kept[:1]
-        bot.balance = balance((FET, "long", 100.0), (TAO, "short", 0.5))  # the rest is another's
-        assert [p.symbol for p in (await source.read()).positions] == [FET]
-        bot.trades, bot.balance = [], balance()
+        bot.balance = balance()
         assert (await source.read()).positions == ()
+
+
+@pytest.mark.parametrize("left", [100.0, 90.0, 0.5])
+async def test_a_deleted_trade_of_which_a_part_still_stands_is_told(left: float) -> None:
+    bot = FakeBot(balance=balance((FET, "long", 100.0), (TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, _):
+        await source.read()
+        bot.trades = bot.trades[1:]
+        bot.balance = balance((FET, "long", left), (TAO, "short", 2.5))
+        with pytest.raises(DataError, match=f"closed, but the account still holds {left}"):
+            await source.read()
+        bot.balance = balance((FET, "short", left), (TAO, "short", 2.5))
+        assert [p.symbol for p in (await source.read()).positions] == [TAO]
+
+
+async def test_a_closed_trade_is_closed_whatever_the_account_holds_beside_it() -> None:
+    """What else is there in its symbol may be anybody's, or the bot's balance an hour old."""
+    bot = FakeBot(balance=balance((FET, "long", 100.0), (TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, _):
+        await source.read()
+        bot.close(1)
+        assert [p.symbol for p in (await source.read()).positions] == [TAO]
+        assert "GET trade/1" in bot.asked
+
+
+async def test_one_of_two_trades_in_a_pair_that_is_deleted_is_missed() -> None:
+    bot = FakeBot(balance=balance((FET, "long", 130.0)))
+    bot.facts |= LIVE
+    bot.trades = [trade(1, FET, 100.0), trade(2, FET, 30.0)]
+    async with opened(bot) as (source, _):
+        await source.read()
+        bot.trades = bot.trades[:1]
+        with pytest.raises(DataError, match="trade 2 is told no more"):
+            await source.read()
+        bot.balance = balance((FET, "long", 100.0))
+        (one,) = (await source.read()).positions
+        assert one.base_quantity == 100
+
+
+async def test_a_number_that_another_trade_has_now_is_not_the_same_trade() -> None:
+    bot = FakeBot(balance=balance((FET, "long", 100.0), (TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, _):
+        await source.read()
+        bot.trades = [trade(1, FET, 20.0, open_timestamp=NOW_MS), bot.trades[1]]
+        with pytest.raises(DataError, match=f"{FET}: trade 1 is told no more"):
+            await source.read()
 
 
 async def test_a_balance_that_fails_is_told_and_leaves_the_book_as_it_is() -> None:

@@ -76,6 +76,10 @@ class BotClient:
         """
         return await self._ask("GET", path, None)
 
+    async def get_if_there(self, path: str) -> Any:
+        """As ``get``, but None where it says by status 404 that there is no such thing."""
+        return await self._ask("GET", path, None, none_for_404=True)
+
     async def post(self, path: str, document: object) -> Any:
         """The answer to a document; raises as ``get``."""
         return await self._ask("POST", path, document)
@@ -88,7 +92,9 @@ class BotClient:
         """Give back sockets."""
         await self._http.aclose()
 
-    async def _ask(self, method: str, path: str, document: object) -> Any:
+    async def _ask(
+        self, method: str, path: str, document: object, *, none_for_404: bool = False
+    ) -> Any:
         where = self.where(path)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -97,6 +103,8 @@ class BotClient:
             raise UnreachableError(f"{where}: no answer in {self._timeout_s:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UnreachableError(f"{where}: no answer ({type(error).__name__})") from error
+        if status == 404 and none_for_404:
+            return None
         if status != 200:
             raise UnreachableError(f"{where}: HTTP status {status}{self._meaning(status)}")
         if len(content) > LARGEST_REPLY_BYTES:

@@ -95,6 +95,6 @@ def test_a_trade_that_was_deleted_is_not_closed(tmp_path: Path) -> None:
             entered, hedges = held(host, "bot"), held(host, "hedge")
             gone = next(one for one in bot.status() if one["pair"] == "FET/USDT:USDT")
             bot.ask("DELETE", f"trades/{gone['trade_id']}")
-            held_for(engine, "FET/USDT:USDT: told no more, but the account still holds")
+            held_for(engine, "is told no more and was not closed, but the account still holds")
             assert held(host, "bot") == entered
             assert held(host, "hedge") == hedges

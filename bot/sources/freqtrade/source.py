@@ -5,8 +5,7 @@ so they count as of our reply while that loop runs, and as of its last round onc
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from decimal import Decimal
+from collections.abc import Collection
 
 from bot.errors import UnreachableError
 from bot.ports import Clock, SourceSnapshot
@@ -18,7 +17,8 @@ from bot.sources.freqtrade.facts import (
     read_last_process_ms,
     read_whitelist,
 )
-from bot.sources.freqtrade.trades import Trade, held_of, positions_of, read_trades
+from bot.sources.freqtrade.trades import Trade, positions_of, read_trades
+from bot.sources.freqtrade.vanished import refuse_vanished
 from bot.sources.freqtrade.wallet import Wallet
 from bot.sources.telling import Tell
 from bot.steps.entry_blocks import EntryLocker
@@ -66,7 +66,7 @@ class FreqtradeSource:
         self._same_account = same_account
         self._tell = tell
         self._wallet = Wallet(name, client, clock, tell)
-        self._held: Mapping[str, Decimal] = {}
+        self._trades: tuple[Trade, ...] = ()
 
     @property
     def name(self) -> str:
@@ -111,15 +111,15 @@ class FreqtradeSource:
         last_ms = read_last_process_ms(await self._client.get("health"), health)
         listed = await self._listed()
         now_ms = self._clock.now_ms()
-        trades = await self._trades(facts)
-        held = held_of(trades)
+        trades = await self._open_trades(facts)
         if self._same_account:  # what it holds is read there, and the hedges are in it
             await self._wallet.look(facts, None)
         else:
-            await self._wallet.refuse_vanished(facts, self._held, held)
+            if not facts.dry_run:  # in dry run there is no account in which it would still be
+                await refuse_vanished(self._client, self._trades, trades)
             await self._wallet.look(facts, {one.pair for one in trades})
         self._introduced(facts)
-        self._held = held
+        self._trades = trades
         self.listed = listed | {one.pair for one in trades}
         if token is not None and self.inbox is not None:
             self.inbox.reconciled(token)
@@ -144,7 +144,7 @@ class FreqtradeSource:
         where = self._client.where("whitelist")
         return read_whitelist(await self._client.get("whitelist"), where)
 
-    async def _trades(self, facts: BotFacts) -> tuple[Trade, ...]:
+    async def _open_trades(self, facts: BotFacts) -> tuple[Trade, ...]:
         """Open trades, as many as it counts itself.
 
         It answers ``[]`` as well when something fails on its way to them. A trade that opens or

@@ -30,6 +30,8 @@ from bot.sources.json_file import shown
 from risk.errors import DataError
 
 _NOTHING: Final = Decimal(0)
+TradeKey = tuple[int, str, int]
+"""A trade's number, its pair, and when it was opened, UTC milliseconds, which never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,28 @@ class Trade:
     """One open trade.
 
     Attributes:
+        key: what makes it the same trade, also where the bot began to count anew.
         exchange: ccxt's id of where it was opened.
         base_quantity: signed base units, with what open orders have filled.
     """
 
-    trade_id: int
+    key: TradeKey
     exchange: str
-    pair: str
     base_quantity: Decimal
     leverage: float | None
     open_rate: float | None
     liquidation_price: float | None
     profit_usd: float | None
+
+    @property
+    def trade_id(self) -> int:
+        """Its number."""
+        return self.key[0]
+
+    @property
+    def pair(self) -> str:
+        """In what it is."""
+        return self.key[1]
 
 
 def read_trades(document: object, where: str) -> tuple[Trade, ...]:
@@ -76,14 +88,26 @@ def _trade(row: Row, where: str) -> Trade:
     if amount < 0:
         raise DataError(f"{where}.orders: exits have filled more than the trade's amount")
     return Trade(
-        trade_id=whole(row, "trade_id", where),
+        key=read_key(row, where),
         exchange=ccxt_id(text(row, "exchange", where)),
-        pair=pair(row, "pair", where),
         base_quantity=-amount if short else amount,
         leverage=optional_price(row, "leverage", where),
         open_rate=optional_price(row, "open_rate", where),
         liquidation_price=optional_price(row, "liquidation_price", where),
         profit_usd=optional_number(row, "profit_abs", where),
+    )
+
+
+def read_key(row: Row, where: str) -> TradeKey:
+    """Which trade a row is about.
+
+    Raises:
+        DataError: something is missing or cannot be.
+    """
+    return (
+        whole(row, "trade_id", where),
+        pair(row, "pair", where),
+        whole(row, "open_timestamp", where),
     )
 
 

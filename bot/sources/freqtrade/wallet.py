@@ -33,7 +33,7 @@ _NOTHING: Final = Decimal(0)
 
 
 class Wallet:
-    """Asked now and then, and when a trade has vanished.
+    """Asked now and then.
 
     Attributes:
         account: the bot's money as it was told last; None where it is not known.
@@ -48,32 +48,6 @@ class Wallet:
         self._tell = tell
         self._asked_ms: int | None = None
         self._foreign: Mapping[str, str] = {}
-
-    async def refuse_vanished(
-        self, facts: BotFacts, before: Mapping[str, Decimal], now: Mapping[str, Decimal]
-    ) -> None:
-        """Live, a trade that is told no more while the account still holds it was not closed: it
-        was deleted, or the bot began a new database.
-
-        Args:
-            before, now: signed base units of all trades by symbol.
-
-        Raises:
-            DataError: the account still holds all of such a position.
-            UnreachableError: it cannot be asked.
-        """
-        gone = {symbol: size for symbol, size in before.items() if symbol not in now}
-        if facts.dry_run or not gone:
-            return
-        where = self._client.where("balance")
-        there = read_account_positions(await self._client.get("balance"), where)
-        for symbol, size in sorted(gone.items()):
-            left = there.get(symbol, _NOTHING)
-            if left * size > 0 and abs(left) >= abs(size):
-                raise DataError(
-                    f"{self._client.where('status')}: {symbol}: told no more, but the account "
-                    f"still holds {left}; restart perphedge if the bot has given it up"
-                )
 
     async def look(self, facts: BotFacts, own: Collection[str] | None) -> None:
         """Now and then: the bot's money, and what its account holds beside its ``own`` symbols;
