@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.api.pushes import PushDesk
+from bot.api.turns import Turns
 from bot.sources.pushed import PushedFiles, pushed_file
 from risk.errors import DataError, StaleDataError
 from tests.api_scene import SYMBOLS, now_text
@@ -110,3 +111,26 @@ async def test_the_loop_goes_on_while_the_disk_hangs_and_a_long_document_is_read
     assert len((await put).positions) == 2_000
     with pytest.raises(DataError, match="body: not JSON"):
         await desk.put(BOT, long + "}", _now_ms())
+
+
+async def test_between_two_that_wait_their_turn_the_loop_does_what_is_ready() -> None:
+    """In the order in which they came; one that is given up is passed over."""
+    turns, course = Turns(), []
+
+    async def push(number: int) -> None:
+        await turns.mine()
+        course.append(f"push {number}")
+
+    async def ask() -> None:
+        for number in range(4):
+            course.append(f"ask {number}")
+            await asyncio.sleep(0)
+
+    pushes = [asyncio.create_task(push(number)) for number in range(4)]
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    pushes[2].cancel()
+    await asyncio.gather(asking, *pushes, return_exceptions=True)
+    assert [one for one in course if one.startswith("push")] == ["push 0", "push 1", "push 3"]
+    between = course[course.index("push 0") : course.index("push 3")]
+    assert sum(one.startswith("ask") for one in between) >= 2

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot.api.turns import Turns
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -47,6 +49,7 @@ class Gate:
     def __init__(self, app: App, entrance: Entrance) -> None:
         self._app = app
         self._entrance = entrance
+        self._pushes = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -68,6 +71,8 @@ class Gate:
             most = self._entrance.max_body_bytes // 1024
             await _answer(send, 413, f"body: too long — at most {most} KiB")
             return
+        if scope["method"] == "PUT":
+            await self._pushes.mine()
         await self._app(scope, _replay(body, receive), send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
