@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
@@ -154,7 +155,16 @@ def load_aliases(path: Path | None = None) -> Aliases:
         ConfigError: the file cannot be used: a token renamed twice or in a circle, a ratio that
             is not above 0, a day that does not exist; one line.
     """
-    file = Path(str(files("config") / "aliases.yaml")) if path is None else path
+    return _built_in() if path is None else _read(path)
+
+
+@cache
+def _built_in() -> Aliases:
+    """Read once: that takes as long as reading all settings, and a start asks for it twice."""
+    return _read(Path(str(files("config") / "aliases.yaml")))
+
+
+def _read(file: Path) -> Aliases:
     where = printable(str(file))
     model = checked(_AliasesFile, read_yaml(file), where=where)
     if problems := list(_problems(model)):

@@ -30,6 +30,7 @@ import bot.riskview  # noqa: E402 - likewise
 import bot.runner  # noqa: E402 - likewise
 import bot.wiring  # noqa: E402 - likewise
 from bot.venues.ccxt_tls import certificates  # noqa: E402 - likewise
+from config.aliases import load_aliases  # noqa: E402 - likewise
 from strategies import minimum_risk  # noqa: E402, F401 - likewise
 from tests import kill_strategy  # noqa: E402, F401 - likewise
 from tests.kill_boundaries import Boundaries  # noqa: E402 - likewise
@@ -66,6 +67,7 @@ def child(asked: dict[str, Any]) -> int:
 def main() -> None:
     """Until stdin ends."""
     certificates(ccxt.pro.binanceusdm().cafile)
+    load_aliases()
     for line in sys.stdin:
         asked = json.loads(line)
         sys.stdout.flush()

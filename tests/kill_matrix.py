@@ -8,6 +8,7 @@ anything is wrong.
 
 import argparse
 import json
+import os
 import random
 import sys
 import time
@@ -25,8 +26,8 @@ from tests.kill_scenes import SCENES
 from tests.kill_stage import Stage, Story, kill_stage
 
 KILLED = -9
-AT_ONCE = 3
-"""Stories that are played side by side: an engine waits about as long as it works."""
+AT_ONCE = 2 * (os.cpu_count() or 1) + 1
+"""Stories that are played side by side: an engine waits twice as long as it works."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,9 @@ def work(folder: Path, jobs: Sequence[Job]) -> None:
                     job_number, job = waiting.pop(0)
                 job(stage, job_number)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(worker, n) for n in range(AT_ONCE)]:
+    count = max(1, min(AT_ONCE, len(jobs)))
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(worker, n) for n in range(count)]:
             done.result()
 
 
