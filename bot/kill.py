@@ -125,6 +125,9 @@ class KillWatch:
                 )
             except (TimeoutError, SafetyError):
                 return False
+            except Exception as error:  # noqa: BLE001 - it keeps no other order open, nor this one
+                self._log.error("defect", reason=f"cancel in {symbol}: {type(error).__name__}")
+                return False
             return outcome is not CancelOutcome.UNKNOWN
 
         over = await asyncio.gather(*(one(*item) for item in orders.items()))

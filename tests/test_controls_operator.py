@@ -277,6 +277,36 @@ async def test_a_cancel_that_hangs_does_not_keep_the_others() -> None:
             )
 
 
+async def test_a_cancel_that_breaks_keeps_no_other_and_is_sent_again() -> None:
+    """A reply that nobody reckoned with, to the first of two."""
+    async with open_stage() as stage:
+        resting = [
+            Piece(price="5.04", time_in_force="GTC"),
+            Piece(RENDER, quantity="50", price="8.04", time_in_force="GTC"),
+        ]
+        await stage.send(*resting, executor=stage.executor(styles=frozenset({"GTC"})))
+        real, asked = stage.venue.cancel, []
+
+        async def breaks(symbol: str, client_id: str) -> bool:
+            asked.append(symbol)
+            if symbol == NEAR and len(asked) < 4:
+                raise KeyError("orderId")
+            await asyncio.sleep(0.01)
+            return await real(symbol, client_id)
+
+        stage.venue.cancel = breaks  # type: ignore[method-assign]  # an exchange as it may be
+        log = silent_log(stage.clock)
+        watch = KillWatch(stage.venue, stage.engine.guard, stage.journal, stage.clock, log)
+        (stage.folder / "HALT").touch()
+        await watch.look()
+        assert [o.symbol for o in stage.world.hedge.open_orders()] == [NEAR]
+        assert stage.engine.guard.halted
+        for _ in range(3):
+            await watch.tick()
+        assert stage.world.hedge.open_orders() == []
+        assert asked == [NEAR, RENDER, NEAR, NEAR]
+
+
 async def test_a_cancel_that_was_lost_is_sent_again_until_it_is_heard_of() -> None:
     async with open_stage() as stage:
         resting = Piece(price="5.04", time_in_force="GTC")
