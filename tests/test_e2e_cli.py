@@ -42,6 +42,7 @@ COMMANDS = (
     "log",
     "explain",
     "report",
+    "metrics",
     "evaluate",
     "venue",
 )

@@ -52,6 +52,7 @@ def _status(state_dir: Path) -> dict[str, Any]:
     from bot.halt import HaltSwitch
     from bot.lock import lock_holder
     from bot.sources.health_file import as_of
+    from bot.venues.streams.told import told_streams
 
     running = lock_holder(state_dir)
     with open_journal(state_dir) as journal:
@@ -61,7 +62,7 @@ def _status(state_dir: Path) -> dict[str, Any]:
         return {
             "state_dir": str(state_dir),
             "running_process": running,
-            "streams": _streams(journal) if running is not None else {},
+            "streams": told_streams(journal) if running is not None else {},
             "halted": HaltSwitch(state_dir).reason or _latched(journal),
             **_controls(journal),
             "starts": journal.epoch,
@@ -93,12 +94,3 @@ def _status(state_dir: Path) -> dict[str, Any]:
                 )
             },
         }
-
-
-def _streams(journal: "JournalReader") -> dict[str, Any]:
-    """What the running engine last said of its streams, by name; empty where it has none."""
-    from bot.venues.streams.desk import META_KEY
-
-    told = json_text.loads(journal.meta(META_KEY) or "{}")
-    # What an earlier run said of its streams is not true of this one.
-    return dict(told["streams"]) if told.get("epoch") == journal.epoch else {}

@@ -18,9 +18,9 @@ from bot.records.cycle import CycleRecord
 from bot.trading.settling import settled_by_hand
 from bot.venues.streams.inbox import Health, StreamInbox, trade_key
 from bot.venues.streams.news import OrderNews, PositionNews, StreamNews, TradeNews
+from bot.venues.streams.told import META_KEY
 from bot.venues.streams.watched import WatchedAccount
 
-META_KEY: Final = "streams"
 TICK_S: Final = 0.5
 _TOLD: Final = (
     "symbol",

@@ -1,0 +1,1 @@
+"""What a Prometheus server is told of an engine, from its journal alone."""
