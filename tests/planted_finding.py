@@ -44,16 +44,16 @@ def never_asked_again(patch: Patch) -> None:
 
 
 def final_state_reopened(patch: Patch) -> None:
-    move = Journal._move
+    write = Journal._order_event
 
     def reopening(
-        self: Journal, db: Any, row: Any, state: OrderState, *rest: Any, **more: Any
+        self: Journal, db: Any, request: Any, state: OrderState, *rest: Any, **more: Any
     ) -> None:
-        move(self, db, row, state, *rest, **more)
+        write(self, db, request, state, *rest, **more)
         if state is OrderState.FILLED:
-            self._insert_event(db, "order_live", {"symbol": row.symbol}, None, row.client_id)
+            write(self, db, request, OrderState.LIVE, *rest, **more)
 
-    patch.setattr(Journal, "_move", reopening)
+    patch.setattr(Journal, "_order_event", reopening)
 
 
 def cancelled_without_asking(patch: Patch) -> None:
