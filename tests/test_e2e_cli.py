@@ -42,7 +42,6 @@ COMMANDS = (
     "log",
     "explain",
     "report",
-    "metrics",
     "evaluate",
     "venue",
 )
