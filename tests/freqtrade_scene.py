@@ -1,9 +1,7 @@
 """A server that answers as freqtrade's does, and fails as it and the network between may."""
 
-import asyncio
-import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -16,14 +14,13 @@ from bot.clock import SimulatedClock
 from bot.sources.freqtrade.client import FreqtradeClient
 from bot.sources.freqtrade.source import FreqtradeSource
 from config.passwords import Login
+from tests.bot_server_scene import Fault, answering, lets_in
 
 NOW_MS = 1_795_390_827_000
 FET, TAO, WLD = "FET/USDT:USDT", "TAO/USDT:USDT", "WLD/USDT:USDT"
 LOGIN = Login("owner", SecretStr("planted-password"))
 TOKEN = "planted-token"
 MAX_AGE_MS = 60_000
-
-Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def order(side: str, filled: float | None, *, is_open: bool = False) -> dict[str, Any]:
@@ -143,9 +140,7 @@ class FakeBot:
             return await fault(request)
         if path == "message/ws":
             return await self._stream(request)
-        login = f"{LOGIN.username}:{LOGIN.password.get_secret_value()}"
-        expected = "Basic " + base64.b64encode(login.encode()).decode()
-        if request.headers.get("Authorization") != expected:
+        if not lets_in(request, LOGIN):
             return web.json_response({"detail": "Unauthorized"}, status=401)
         if path.startswith("locks") and request.method != "GET":
             await self._change_locks(request, path)
@@ -192,16 +187,8 @@ class FakeBot:
 @asynccontextmanager
 async def served_bot(bot: FakeBot) -> AsyncIterator[FakeBot]:
     """Serve on a free port of this machine; ``bot.url`` is its address."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", bot.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        bot.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with answering(bot.answer) as bot.url:
         yield bot
-    finally:
-        await runner.cleanup()
 
 
 @dataclass
@@ -232,39 +219,3 @@ async def opened(
             yield source, clock
         finally:
             await source.close()
-
-
-def replied(body: bytes | str, status: int = 200, content_type: str = "application/json") -> Fault:
-    """This answer, whatever was asked."""
-
-    async def fault(_request: web.Request) -> web.StreamResponse:
-        content = body if isinstance(body, bytes) else body.encode()
-        return web.Response(status=status, body=content, content_type=content_type)
-
-    return fault
-
-
-def silent(seconds: float) -> Fault:
-    """No answer for so long."""
-
-    async def fault(_request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(seconds)
-        return web.json_response([])
-
-    return fault
-
-
-async def cut(request: web.Request) -> web.StreamResponse:
-    """The connection breaks off in the middle of an answer."""
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    response.content_type = "application/json"
-    await response.prepare(request)
-    await response.write(b"[")
-    assert request.transport is not None
-    request.transport.abort()
-    return response
-
-
-async def redirected(_request: web.Request) -> web.StreamResponse:
-    """Somewhere else."""
-    return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})

@@ -1,7 +1,6 @@
 """A server that answers as hummingbot-api does, with its ways of leaving things out."""
 
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,6 +14,7 @@ from bot.ports import SourceSnapshot
 from bot.sources.hummingbot.client import HummingbotClient
 from bot.sources.hummingbot.source import HummingbotSource
 from config.passwords import Login
+from tests.bot_server_scene import Fault, answering, lets_in
 
 NOW_MS = 1_795_390_827_000
 CONNECTOR: Final = "binance_perpetual"
@@ -28,8 +28,6 @@ BOOK = {
     (SECOND, SOL, "BOTH"): Decimal("-3.0"),
 }
 """What ``two_accounts`` hold, by account, symbol and side."""
-
-Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def row(pair: str, side: str, amount: Any, **changes: Any) -> dict[str, Any]:
@@ -101,8 +99,7 @@ class FakeHummingbot:
             return await fault(request)
         if not path:
             return web.json_response({"name": "Hummingbot API", "version": "1.0.1"})
-        login = f"{LOGIN.username}:{LOGIN.password.get_secret_value()}"
-        if request.headers.get("Authorization") != _basic(login):
+        if not lets_in(request, LOGIN):
             return web.json_response({"detail": "Incorrect username or password"}, status=401)
         if path.startswith("accounts/"):
             known = self.credentials.get(path.split("/")[1], {"detail": "not found"})
@@ -151,10 +148,6 @@ class FakeHummingbot:
         }
 
 
-def _basic(login: str) -> str:
-    return "Basic " + base64.b64encode(login.encode()).decode()
-
-
 def held(snapshot: SourceSnapshot) -> dict[tuple[str, str, str], Decimal]:
     """Signed base units by account, symbol and side."""
     return {(p.holder, p.symbol, p.position_side): p.base_quantity for p in snapshot.positions}
@@ -171,16 +164,8 @@ def two_accounts() -> FakeHummingbot:
 @asynccontextmanager
 async def served(server: FakeHummingbot) -> AsyncIterator[FakeHummingbot]:
     """Serve on a free port of this machine; ``server.url`` is its address."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with answering(server.answer) as server.url:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

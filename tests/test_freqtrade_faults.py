@@ -20,18 +20,14 @@ from bot.sources.interface import LARGEST_REPLY_BYTES
 from bot.sources.json_file import parse_json
 from config.passwords import Login
 from risk.errors import DataError
+from tests.bot_server_scene import Fault, cut, redirected, replied, silent
 from tests.freqtrade_scene import (
     FET,
     LOGIN,
     TAO,
     FakeBot,
-    Fault,
-    cut,
     opened,
-    redirected,
-    replied,
     served_bot,
-    silent,
 )
 
 HELD = {FET: Decimal(100), TAO: Decimal("-2.5")}

@@ -17,6 +17,7 @@ from bot.sources.freqtrade.source import FreqtradeSource
 from bot.steps.entry_blocks import Block, entry_blocks
 from risk.correlation.clusters import Clustering
 from risk.limits.caps import LimitBreach
+from tests.bot_server_scene import replied
 from tests.cycle_scene import DAY_MS, HISTORY_DAYS, Scene, open_scene, paper_settings, small_tape
 from tests.freqtrade_scene import (
     FET,
@@ -27,7 +28,6 @@ from tests.freqtrade_scene import (
     FakeBot,
     Told,
     opened,
-    replied,
     served_bot,
     trade,
 )

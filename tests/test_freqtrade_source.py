@@ -16,6 +16,7 @@ from bot.sources.freqtrade.trades import positions_of, read_trades
 from bot.sources.freqtrade.wallet import WALLET_MAX_AGE_MS, read_account, read_account_positions
 from config.errors import ConfigError
 from risk.errors import DataError
+from tests.bot_server_scene import cut, replied
 from tests.freqtrade_scene import (
     FET,
     MAX_AGE_MS,
@@ -25,10 +26,8 @@ from tests.freqtrade_scene import (
     FakeBot,
     Told,
     balance,
-    cut,
     opened,
     order,
-    replied,
     trade,
 )
 

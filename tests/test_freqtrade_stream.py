@@ -14,7 +14,14 @@ from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.freqtrade.stream import TOPICS, FreqtradeStream
 from bot.venues.streams.backoff import Backoff
 from bot.venues.streams.inbox import Health, StreamInbox
-from tests.freqtrade_scene import FET, LOGIN, TOKEN, FakeBot, replied, served_bot
+from tests.bot_server_scene import replied
+from tests.freqtrade_scene import (
+    FET,
+    LOGIN,
+    TOKEN,
+    FakeBot,
+    served_bot,
+)
 
 
 class Listener:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -16,13 +15,13 @@ from bot.sources.hummingbot.client import HummingbotClient
 from bot.sources.hummingbot.source import HummingbotSource
 from config.passwords import Login
 from risk.errors import DataError
+from tests.bot_server_scene import Fault, cut, redirected, replied, silent
 from tests.hummingbot_scene import (
     BOOK,
     CONNECTOR,
     LOGIN,
     MASTER,
     SECOND,
-    Fault,
     held,
     opened,
     two_accounts,
@@ -30,38 +29,6 @@ from tests.hummingbot_scene import (
 
 POSITIONS, STATE = "trading/positions", "portfolio/state"
 CREDENTIALS = f"accounts/{MASTER}/credentials"
-
-
-def replied(body: bytes | str, status: int = 200, content_type: str = "application/json") -> Fault:
-    """This answer, whatever was asked."""
-
-    async def fault(_request: web.Request) -> web.StreamResponse:
-        content = body if isinstance(body, bytes) else body.encode()
-        return web.Response(status=status, body=content, content_type=content_type)
-
-    return fault
-
-
-async def cut(request: web.Request) -> web.StreamResponse:
-    """The connection breaks off in the middle of an answer."""
-    response = web.StreamResponse(headers={"Content-Length": "1000"})
-    response.content_type = "application/json"
-    await response.prepare(request)
-    await response.write(b'{"data": [')
-    assert request.transport is not None
-    request.transport.abort()
-    return response
-
-
-async def silent(_request: web.Request) -> web.StreamResponse:
-    """No answer for longer than anybody waits."""
-    await asyncio.sleep(5)
-    return web.json_response([])
-
-
-async def redirected(_request: web.Request) -> web.StreamResponse:
-    """Somewhere else."""
-    return web.Response(status=307, headers={"Location": "http://127.0.0.1:9/elsewhere"})
 
 
 FAULTS = {
@@ -72,7 +39,7 @@ FAULTS = {
     "answers with text/html, not with JSON": replied("<html>", 200, "text/html"),
     "not JSON": replied(""),
     "no answer \\(": cut,
-    "no answer in 1 s": silent,
+    "no answer in 1 s": silent(5),
     "a redirect": redirected,
 }
 
