@@ -25,11 +25,12 @@ TIGHT = {
     "turnover_daily_usd": 0.9,
     "adv_share": 0.9,
     "margin_use": 0.9,
+    "bot_margin_share": 0.9,
     "stress_use": 0.9,
 }
 """Each cap alone, at this part of what it measures without it."""
 
-LOOSE = {"adv_share": 0.9, "margin_use": 100.0, "stress_use": 100.0}
+LOOSE = {"adv_share": 0.9, "margin_use": 100.0, "bot_margin_share": 100.0, "stress_use": 100.0}
 
 
 def facts_of(cap: str, *, shared: bool = False) -> HedgeFacts:
@@ -40,6 +41,7 @@ def facts_of(cap: str, *, shared: bool = False) -> HedgeFacts:
         beta_btc_se=np.linspace(0.05, 0.3, 6),
         stress=account_stress(named, np.full(6, 0.05), shared=shared),
         adv_usd=facts.adv_usd * (1e-2 if cap == "adv_share" else 1.0),
+        bot_free_margin_usd=30_000.0 if cap == "bot_margin_share" else None,
     )
 
 
