@@ -134,3 +134,14 @@ async def test_between_two_that_wait_their_turn_the_loop_does_what_is_ready() ->
     assert [one for one in course if one.startswith("push")] == ["push 0", "push 1", "push 3"]
     between = course[course.index("push 0") : course.index("push 3")]
     assert sum(one.startswith("ask") for one in between) >= 2
+
+
+async def test_after_our_clock_was_set_back_positions_are_taken_again(tmp_path: Path) -> None:
+    files = PushedFiles(tmp_path, frozenset({BOT}))
+    desk = PushDesk(files)
+    await desk.put(BOT, _text(1.0, offset_s=3_600), _now_ms() + 3_600_000)
+    for again in (desk, PushDesk(PushedFiles(tmp_path, frozenset({BOT})))):
+        await again.put(BOT, _text(2.0), _now_ms())
+    assert files.last_ms(BOT) == pytest.approx(_now_ms(), abs=30_000)
+    with pytest.raises(StaleDataError, match="older than the positions"):
+        await desk.put(BOT, _text(3.0, offset_s=-10), _now_ms())

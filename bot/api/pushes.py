@@ -92,6 +92,10 @@ class PushDesk:
     def _refuse_untimely(self, source: str, timestamp_ms: int, now_ms: int) -> None:
         waiting = self._lines[source].newest
         last_ms = self._files.last_ms(source) if waiting is None else waiting.timestamp_ms
+        if last_ms is not None and last_ms > now_ms + _MOST_AHEAD_MS:
+            # Today it would not have been taken: our clock was set back. By that stamp every
+            # document would be old until the clock is there again, so the next one counts.
+            last_ms = None
         if last_ms is not None and timestamp_ms < last_ms:
             raise StaleDataError(
                 f"body: timestamp: {last_ms - timestamp_ms} ms older than the positions "
