@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +107,17 @@ def test_a_new_book_is_read_and_one_that_cannot_be_written_is_told(
     write_book(folder, parse_book(book_bytes(first)))
     assert reader.read() is not first
     assert first.limits == look.choices.limits
+
+
+def test_a_defect_in_it_is_told_and_holds_nothing(look: Look, tmp_path: Path) -> None:
+    echo = io.StringIO()
+    publisher = BookPublisher(tmp_path, open_log(None, SimulatedClock(0), echo=echo))
+    broken = replace(look, choices=replace(look.choices, beta_uncertainty="nonsense"))  # type: ignore[arg-type] # on purpose
+    publisher.publish(broken)
+    publisher.publish(broken)
+    publisher.publish(look)
+    told = [json.loads(line) for line in echo.getvalue().splitlines()]
+    assert [one["event"] for one in told] == ["defect", "entry_book_written_again"]
+    assert "entry book: " in told[0]["reason"]
+    assert "book.py:" in told[0]["reason"]
+    assert told[0]["level"] == "error"
