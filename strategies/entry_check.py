@@ -142,13 +142,16 @@ class Correlated:
     """An open position beside the entry.
 
     Attributes:
-        notional_usd: signed, bot and hedge together.
+        notional_usd: signed, bot and hedge together; bot_usd, hedge_usd: whose it is. What was
+            allowed before and may still come counts as the bots'.
         correlation: of daily returns of the two symbols.
         adds: the two positions gain and lose together.
     """
 
     symbol: str
     notional_usd: float
+    bot_usd: float
+    hedge_usd: float
     correlation: float
     adds: bool
 
@@ -198,9 +201,10 @@ def check_entry(
 ) -> Advice:
     """Whether a bot may add ``signed_usd`` in ``symbol``, and how much of it.
 
-    An entry is good when no cap on bot and hedges ends above the larger of its limit and what it
-    measures already: what lowers a risk may always be done, even over a cap. Caps are convex in
-    the size of the entry, so the answer is the smallest of what each cap alone would leave.
+    An entry is good when every cap on bot and hedges ends within its limit, or is lowered by it to
+    the last dollar: what lowers a risk may always be done, even over a cap, but not so far that
+    the risk rises over the cap again on the other side. Caps are convex in the size of the entry,
+    so the answer is the smallest of what each cap alone would leave.
 
     Args:
         signed_usd: not 0, long positive.
@@ -298,6 +302,8 @@ def _correlated(a: Standing, index: int, signed_usd: float, count: int) -> tuple
         Correlated(
             a.symbols[j],
             float(x[j]),
+            float(a.bot[j]),
+            float(a.hedge[j]),
             float(correlation[j]),
             bool(correlation[j] * x[j] * signed_usd > 0),
         )

@@ -82,7 +82,9 @@ class CorrelatedOut(Out):
     """An open position that moves with the entry."""
 
     symbol: str
-    notional_usd: float
+    notional_usd: float = Field(description="Signed; bots' and hedges' together.")
+    bot_usd: float = Field(description="Of it, what bots hold or were allowed to add.")
+    hedge_usd: float = Field(description="Of it, what perphedge holds as a hedge.")
     correlation: float
     adds: bool
 

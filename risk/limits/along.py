@@ -12,6 +12,7 @@ from risk.limits.measures import Standing
 from risk.limits.tokens import token_groups
 
 _HALVINGS = 60
+_THIRDS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,21 @@ class Along:
     limit: float
     value: Callable[[float], float]
 
-    def allowed(self) -> float:
-        """The larger of the cap and what is measured already: more is never made worse."""
-        return max(self.limit * (1 + CAP_TOLERANCE), self.value(0.0))
-
     def furthest(self, size_usd: float) -> float:
-        """How much of ``size_usd``, signed, keeps the value within ``allowed``.
+        """How much of ``size_usd``, signed, ends within the cap or still lowers the value.
 
-        A convex function that is within a bound at 0 is within it on one interval, so what is
-        found by halving is its end.
+        Where the value is over the cap already, it may fall as far as it does; beyond its least
+        it may rise again to the cap and no further. A convex function that is within a bound at
+        one place is within it on one interval, so what is found by halving is its end.
         """
-        bound = self.allowed()
+        bound, inside, outside = self.limit * (1 + CAP_TOLERANCE), 0.0, 1.0
         if self.value(size_usd) <= bound:
             return size_usd
-        inside, outside = 0.0, 1.0
+        if self.value(0.0) > bound:
+            inside = self._least(size_usd)
+            bound = max(bound, self.value(inside * size_usd) * (1 + CAP_TOLERANCE))
+            if self.value(size_usd) <= bound:
+                return size_usd
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2
             if self.value(middle * size_usd) <= bound:
@@ -50,6 +52,17 @@ class Along:
             else:
                 outside = middle
         return inside * size_usd
+
+    def _least(self, size_usd: float) -> float:
+        """The part of ``size_usd`` at which the value is least, the first of several."""
+        low, high = 0.0, 1.0
+        for _ in range(_THIRDS):
+            third = (high - low) / 3
+            if self.value((low + third) * size_usd) <= self.value((high - third) * size_usd):
+                high -= third
+            else:
+                low += third
+        return low
 
 
 def along(limits: RiskLimits, standing: Standing, index: int) -> Iterator[Along]:
