@@ -97,7 +97,7 @@ class Scene:
                         scene.venue_holds(**scene.venue_tells.pop(0))
                     return replace(await super().account(), **scene.account_change)
 
-            venue = Account(self.clock, held=self.venue.held)
+            venue = Account(self.clock, held=self.venue.held, trades=self.venue.trades)
             self._monitor = Monitor(
                 venue=venue,
                 sources=self.sources,

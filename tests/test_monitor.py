@@ -1,6 +1,7 @@
 """The monitor: whose a position is, in which account, and when it says that it cannot know."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bot.ports import ReportedPosition
 from bot.trading.orders import UnknownOutcome
 from risk.book import Owner
 from risk.errors import DataError
-from tests.execute_scene import ACCOUNT, BTC, FET, NOW_MS, TAO, order, send
+from tests.execute_scene import ACCOUNT, BTC, FET, NOW_MS, TAO, fill, order, send
 from tests.monitor_scene import Scene, Source, rows
 
 
@@ -132,6 +133,26 @@ async def test_a_fill_that_the_account_does_not_show_yet_is_no_close_by_others(
 ) -> None:
     scene.fill("-100", at=NOW_MS)
     scene.venue_holds()  # however often it is read: positions lag behind fills
+    for _ in range(3):
+        with pytest.raises(DataError, match="waiting for a second read"):
+            await scene.look()
+    assert scene.journal.external_closes(ACCOUNT) == []
+    scene.venue_holds(FET="-100")
+    assert rows(await scene.look()) == {("hedge", ACCOUNT, FET, "BOTH"): -100}
+
+
+@pytest.mark.parametrize(("after_ms", "closed"), [(-3_600_000, False), (-1, False), (1, True)])
+async def test_a_trade_of_others_from_before_our_fill_did_not_close_it(
+    scene: Scene, after_ms: int, closed: bool
+) -> None:
+    """They bought as much an hour ago; the account does not show yet that we have sold again."""
+    scene.fill("-100", at=NOW_MS)
+    scene.venue_holds()
+    theirs = fill("theirs", side=order().side.BUY, quantity="100", at=NOW_MS + after_ms)
+    scene.venue.trades.append(replace(theirs, client_id="web_1", venue_order_id="v9"))
+    if closed:
+        assert [len(one.trades) for one in (await scene.look()).closed_externally] == [1]
+        return
     for _ in range(3):
         with pytest.raises(DataError, match="waiting for a second read"):
             await scene.look()

@@ -166,7 +166,7 @@ class HedgeAccount:
             return split, ()
         closed = [await self._explained(change) for change in split.closed_externally]
         unexplained = [one.change for one in closed if not one.trades]
-        lagging = [one for one in unexplained if self._lag.may_last(one.symbol)]
+        lagging = [one.change for one in closed if self._may_be_ours(one)]
         if lagging or (unexplained and split.closed_externally != earlier):
             first = (lagging or unexplained)[0]
             raise DataError(
@@ -178,6 +178,12 @@ class HedgeAccount:
         self._book(closed)
         self._disagreement = ()
         return self._split(account), tuple(closed)
+
+    def _may_be_ours(self, one: ClosedHedge) -> bool:
+        """The account may not show a fill of ours yet, and no trade of others since explains it."""
+        symbol = one.change.symbol
+        older = [self._lag.is_older(symbol, trade.fill.timestamp_ms) for trade in one.trades]
+        return self._lag.may_last(symbol) and (not older or any(older))
 
     async def _explained(self, change: HedgeClosedExternally) -> ClosedHedge:
         trades = await find_trades(self._journal, self._venue, change, self._clock)

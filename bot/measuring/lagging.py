@@ -27,6 +27,12 @@ class PositionLag:
         latest_ms = max((self._begin(symbol, one, now_ms) for one in begins), default=None)
         return latest_ms is not None and now_ms - latest_ms <= POSITION_LAG_MS
 
+    def is_older(self, symbol: str, at_ms: int) -> bool:
+        """Whether what the exchange did then was before a fill of ours that may not show yet."""
+        since_ms = self._clock.now_ms() - POSITION_LAG_MS
+        times = self._journal.fill_times(self._account, symbol, since_ms)
+        return any(at_ms < executed_ms for executed_ms, _ in times)
+
     def _begin(self, symbol: str, at_ms: int, now_ms: int) -> int:
         key = symbol, at_ms
         if at_ms <= now_ms:
