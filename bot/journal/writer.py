@@ -1,27 +1,18 @@
-"""Writing to the journal: durable transactions, settings, cycles and events."""
+"""Writing to the journal: opening it, settings, cycles and events."""
 
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from bot.errors import JournalError
 from bot.journal.anchor import ANCHORED, anchor_accepted, write_anchor
-from bot.journal.chain import Sealer, head_of
-from bot.journal.durability import Durability
-from bot.journal.memory import Memory
-from bot.journal.opened import T
-from bot.journal.schema import (
-    Opener,
-    connect_writer,
-    is_damage,
-    one_line_errors,
-    open_file,
-)
-from bot.journal.shared_file import SharedFile
+from bot.journal.chain import head_of
+from bot.journal.schema import Opener, connect_writer, one_line_errors, open_file
+from bot.journal.transactions import Transactions
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord, fields_of
 
@@ -29,26 +20,14 @@ _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=field
 _SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
-class JournalWriter(SharedFile):
-    """Reads and writes. Every method raises JournalError, in one line, when it cannot.
-
-    After a disk error or damage every further write is refused: what the disk holds is no longer
-    known, so nothing may be sent on the strength of it.
-    """
+class JournalWriter(Transactions):
+    """Reads and writes. Every method raises JournalError, in one line, when it cannot."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, clock: Clock) -> None:
         """Use ``open``."""
         super().__init__(path, connection)
         self._clock = clock
-        self._broken = False
-        self._together = False
-        self._with_next: list[tuple[str, list[tuple[object, ...]]]] = []  # statement and its rows
         self._anchored = False  # the journal says that there must be an anchor
-        self._memory = Memory()
-        self._durability = Durability(connection)
-        with one_line_errors(path, "be opened"):
-            self._sealer = Sealer(connection)
-        self._sealer.on_written, self._sealer.on_others = self._memory.written, self._others_wrote
 
     @classmethod
     def open(
@@ -89,112 +68,9 @@ class JournalWriter(SharedFile):
             raise
         return journal
 
-    def _recall(
-        self,
-        question: object,
-        tables: tuple[str, ...],
-        read: Callable[[], T],
-        about: object = None,
-    ) -> T:
-        return self._memory.recall(question, tables, read, about)
-
-    @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
-        if self._broken:
-            raise JournalError(f"journal {self.path}: the disk failed earlier; restart the engine")
-        step = self._part if self._together else self._whole
-        with one_line_errors(self.path, doing), step():
-            yield self._connection
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        try:
-            self._durability.begin()
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._sealer.begin(self._connection)
-            self._put_before()
-            yield
-            self._require_transaction()
-            head = self._sealer.seal(self._connection)
-            self._connection.execute("COMMIT")
-            self._with_next.clear()
-            self._durability.committed(head)
-        except BaseException as error:  # told on; nothing half written may stay
-            self._sealer.undone()
-            self._undone(error)
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-
-    def _put_before(self) -> None:
-        """What was to be written with the next commit; what can never be written waits no longer.
-
-        So a locked or full disk keeps it for the next try, and a contradiction fails only once.
-        """
-        for waiting in tuple(self._with_next):
-            try:
-                self._connection.executemany(*waiting)
-            except sqlite3.IntegrityError:
-                self._with_next.remove(waiting)
-                raise
-
-    @contextmanager
-    def _part(self) -> Iterator[None]:
-        """All of it or nothing, within the transaction around it."""
-        self._require_transaction()
-        mark = self._sealer.mark()
-        self._connection.execute("SAVEPOINT part")
-        try:
-            yield
-            self._require_transaction()
-            self._connection.execute("RELEASE part")
-        except BaseException as error:  # told on; nothing half written may stay
-            self._undone(error)
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK TO part")
-                self._connection.execute("RELEASE part")
-            self._sealer.back_to(mark)
-            raise
-
-    def _require_transaction(self) -> None:
-        """SQLite itself ends one that it cannot go on with, a write without one is not sealed.
-
-        Raises:
-            JournalError: so it did.
-        """
-        if not self._connection.in_transaction:
-            raise JournalError(f"journal {self.path}: an earlier write took this one with it")
-
-    def _undone(self, error: BaseException) -> None:
-        """What was read of it holds no more; after damage nothing does."""
-        self._memory.forget()
-        if isinstance(error, sqlite3.Error) and is_damage(error):
-            self._broken = True
-
     def _others_wrote(self) -> None:
-        """Somebody else has written, or emptied the log of what is not in the file yet."""
-        self._memory.forget()
+        super()._others_wrote()
         self._insert_event(self._connection, "journal_touched", {}, None, None)
-
-    @contextmanager
-    def together(self, doing: str) -> Iterator[None]:
-        """What is written in the block is on the disk at its end, and the disk is waited for once.
-
-        Within such a block it is a part of that, which fails alone. Nothing may be awaited in it.
-        """
-        with self._transaction(doing):
-            outer, self._together = self._together, True
-            try:
-                yield
-            finally:
-                self._together = outer
-
-    def durable_with_next(self) -> AbstractContextManager[None]:
-        """What is written in the block is on the disk with the next commit outside of it.
-
-        For what can be asked for again: until then a power cut, and nothing else, may take it.
-        """
-        return self._durability.with_next()
 
     def anchor(self) -> None:
         """Notes beside the journal how far it has surely come, so that a shorter one is found."""
