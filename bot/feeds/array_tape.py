@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bot.feeds.path import bar_path, price_on, range_on
+from bot.feeds.hour_cuts import HoursOfOne, hour_path, price_grid
+from bot.feeds.path import price_on
 from bot.feeds.series import FundingTrack, HourlyBars, OpenInterestSeries
 from bot.feeds.tape import BASE_RATE_8H, DAY_MS, FundingPayment, Kline
 from bot.ports import Quote
@@ -57,8 +58,7 @@ class ArrayTape:
             )
         self._instruments = {one.symbol: one for one in instruments}
         self._column = {one.symbol: k for k, one in enumerate(instruments)}
-        self._tick = [float(one.tick) for one in instruments]
-        self._decimals = [max(0, -int(one.tick.as_tuple().exponent)) for one in instruments]
+        self._grids = [price_grid(one.tick) for one in instruments]
         self._bars = bars
         self._funding = dict(funding or {})
         self._open_interest = dict(open_interest or {})
@@ -97,7 +97,7 @@ class ArrayTape:
         rate, settled, interval, next_ms = self._running_funding(symbol, now_ms)
         mark, index = self._mark(column, price, rate, next_ms - now_ms, interval)
         spread = half_spread(float(daily_volume[column]))
-        tick, decimals = self._tick[column], self._decimals[column]
+        tick, decimals = self._grids[column]
         ticks_down = math.floor(price * (1.0 - spread) / tick + 1e-9)
         ticks_up = math.ceil(price * (1.0 + spread) / tick - 1e-9)
         return Quote(
@@ -135,12 +135,13 @@ class ArrayTape:
         last = min(end_ms, now_ms + 1)
         self._reach(min(last + interval_ms, now_ms))
         limit = self.start_ms + self._bars.hours * HOUR_MS
-        cut = self._cut_within_hour if interval_ms < HOUR_MS else self._cut_of_hours
+        hours = HoursOfOne(self._bars, column, self._grids[column])
+        cut = hours.within_hour if interval_ms < HOUR_MS else hours.of_hours
         whole: list[Kline] = []
         if interval_ms == HOUR_MS:
-            whole, first = self._whole_hours(column, first, min(last, limit), now_ms)
+            whole, first = hours.whole(first, min(last, limit), now_ms)
         made = (
-            cut(column, open_ms, interval_ms, now_ms)
+            cut(open_ms, interval_ms, now_ms)
             for open_ms in range(first, min(last, limit), interval_ms)
         )
         return whole + [bar for bar in made if bar is not None]
@@ -233,27 +234,14 @@ class ArrayTape:
             if close > 0.0:
                 return close, now_ms
         if hour < bars.hours and bars.close[hour, column] > 0.0:
-            price = price_on(self._path(hour, column), into / HOUR_MS)
-            return self._on_tick(column, price), now_ms
+            price = price_on(hour_path(bars, hour, column), into / HOUR_MS)
+            return self._grids[column].on_tick(price), now_ms
         for back in range(hour - 1, max(-1, hour - 1 - HOLD_HOURS), -1):
             if back < bars.hours and bars.close[back, column] > 0.0:
                 seen_ms = self.start_ms + (back + 1) * HOUR_MS
                 held = now_ms - seen_ms <= HOLD_HOURS * HOUR_MS
                 return (float(bars.close[back, column]), seen_ms) if held else None
         return None
-
-    def _path(self, hour: int, column: int) -> tuple[float, float, float, float]:
-        bars = self._bars
-        return bar_path(
-            float(bars.open[hour, column]),
-            float(bars.high[hour, column]),
-            float(bars.low[hour, column]),
-            float(bars.close[hour, column]),
-        )
-
-    def _on_tick(self, column: int, price: float) -> float:
-        tick = self._tick[column]
-        return round(max(round(price / tick), 1) * tick, self._decimals[column])
 
     def _mark(
         self, column: int, price: float, rate: float, left_ms: int, interval_hours: float
@@ -263,7 +251,7 @@ class ArrayTape:
         basis = min(max(rate, -LARGEST_BASIS), LARGEST_BASIS)
         index = price / (1.0 + basis)
         share = min(max(left_ms / (interval_hours * HOUR_MS), 0.0), 1.0)
-        decimals = self._decimals[column] + 2
+        decimals = self._grids[column].decimals + 2
         return round(index * (1.0 + basis * share), decimals), round(index, decimals)
 
     def _running_funding(self, symbol: str, now_ms: int) -> tuple[float, float | None, float, int]:
@@ -309,84 +297,6 @@ class ArrayTape:
         self._trailing_hour = hour
         self._trailing = daily, np.where(count >= 24, volatility, np.nan)
         return self._trailing
-
-    def _whole_hours(
-        self, column: int, first_ms: int, last_ms: int, now_ms: int
-    ) -> tuple[list[Kline], int]:
-        """Closed hourly bars as they are, and the open of the hour after them."""
-        start = max(0, (first_ms - self.start_ms) // HOUR_MS)
-        end = (min(last_ms, now_ms - HOUR_MS + 1) - self.start_ms + HOUR_MS - 1) // HOUR_MS
-        if end <= start:
-            return [], first_ms
-        bars, part = self._bars, slice(start, end)
-        names = ("open", "high", "low", "close", "volume_base", "volume_usd")
-        rows = zip(*(getattr(bars, name)[part, column].tolist() for name in names), strict=True)
-        found = [
-            Kline(self.start_ms + hour * HOUR_MS, first, high, low, last, base, usd, closed=True)
-            for hour, (first, high, low, last, base, usd) in enumerate(rows, start)
-            if last > 0.0
-        ]
-        return found, self.start_ms + end * HOUR_MS
-
-    def _cut_of_hours(
-        self, column: int, open_ms: int, interval_ms: int, now_ms: int
-    ) -> Kline | None:
-        """A bar of whole hours, the forming hour cut at now."""
-        bars = self._bars
-        first = max(0, (open_ms - self.start_ms) // HOUR_MS)
-        end = min(bars.hours, (open_ms + interval_ms - self.start_ms) // HOUR_MS)
-        full = min(end, (now_ms - self.start_ms) // HOUR_MS)
-        pieces = [
-            (bars.open[h, column], bars.high[h, column], bars.low[h, column],
-             bars.close[h, column], bars.volume_base[h, column], bars.volume_usd[h, column])
-            for h in range(first, full)
-            if bars.close[h, column] > 0.0
-        ]  # fmt: skip
-        if first <= full < end and bars.close[full, column] > 0.0:
-            into_ms = now_ms - self.start_ms - full * HOUR_MS
-            if into_ms > 0 or not pieces:
-                pieces.append(self._piece(column, full, 0, into_ms))
-        return _joined(pieces, open_ms, closed=open_ms + interval_ms <= now_ms)
-
-    def _cut_within_hour(
-        self, column: int, open_ms: int, interval_ms: int, now_ms: int
-    ) -> Kline | None:
-        """A bar of less than an hour, cut from the path."""
-        hour, into_ms = divmod(open_ms - self.start_ms, HOUR_MS)
-        if not (0 <= hour < self._bars.hours and self._bars.close[hour, column] > 0.0):
-            return None
-        until_ms = min(into_ms + interval_ms, now_ms - self.start_ms - hour * HOUR_MS)
-        piece = self._piece(column, hour, into_ms, until_ms)
-        return _joined([piece], open_ms, closed=open_ms + interval_ms <= now_ms)
-
-    def _piece(
-        self, column: int, hour: int, from_ms: int, until_ms: int
-    ) -> tuple[float, float, float, float, float, float]:
-        """Open, high, low, close, base volume and USD volume of a part of one hour."""
-        part = range_on(self._path(hour, column), from_ms / HOUR_MS, until_ms / HOUR_MS)
-        first, high, low, last = (self._on_tick(column, price) for price in part)
-        share = (until_ms - from_ms) / HOUR_MS
-        volume_base = float(self._bars.volume_base[hour, column]) * share
-        volume_usd = float(self._bars.volume_usd[hour, column]) * share
-        return first, high, low, last, volume_base, volume_usd
-
-
-def _joined(
-    pieces: Sequence[tuple[float, float, float, float, float, float]], open_ms: int, *, closed: bool
-) -> Kline | None:
-    """One bar out of consecutive pieces; None where there is none."""
-    if not pieces:
-        return None
-    return Kline(
-        open_ms=open_ms,
-        open=float(pieces[0][0]),
-        high=float(max(piece[1] for piece in pieces)),
-        low=float(min(piece[2] for piece in pieces)),
-        close=float(pieces[-1][3]),
-        volume_base=float(sum(piece[4] for piece in pieces)),
-        volume_usd=float(sum(piece[5] for piece in pieces)),
-        closed=closed,
-    )
 
 
 def _due_ms(track: FundingTrack, number: int) -> int | None:
