@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from risk.book import FloatArray
 from risk.covariance.estimate import eligible_history, shrink_to_constant_correlation
-from risk.covariance.mean_ewma import MeanEwmaCovariance, effective_bars, mean_ewma_covariance
+from risk.covariance.mean_ewma import MeanEwmaCovariance, mean_ewma_covariance
+from risk.covariance.weights import effective_bars
 from risk.errors import EstimationError, MissingDataError
 from risk.returns import BarPanel, log_returns
 from tests.covariance_scene import NAN, assert_sound, names, sample, stream

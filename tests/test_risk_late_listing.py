@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate
-from risk.covariance.mean_ewma import MeanEwmaCovariance, ewma_decay, mean_ewma_covariance
+from risk.covariance.mean_ewma import MeanEwmaCovariance, mean_ewma_covariance
 from risk.covariance.scatter import ScatterWeights
 from risk.covariance.scatter_ewma import ScatterEwmaCovariance, scatter_ewma_covariance
+from risk.covariance.weights import ewma_decay
 from risk.exclusion import Excluded
 
 BARS = 30 * 24

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from risk.book import FloatArray
-from risk.covariance.mean_ewma import MeanEwmaCovariance, ewma_decay
+from risk.covariance.mean_ewma import MeanEwmaCovariance
 from risk.covariance.one_factor import one_factor_correlation, shrink_to_one_factor
 from risk.covariance.scatter import ORDINARY_SCATTER, ScatterWeights
 from risk.covariance.scatter_ewma import ScatterEwmaCovariance
+from risk.covariance.weights import ewma_decay
 
 SYMBOLS = tuple(f"{base}/USDT:USDT" for base in ("BTC", "ETH", "A", "B", "C"))
 

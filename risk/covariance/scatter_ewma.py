@@ -7,14 +7,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate, estimate_from
-from risk.covariance.mean_ewma import (
-    ABSURD_VOLATILITY,
-    HALF_LIVES_DAYS,
-    effective_bars,
-    ewma_decay,
-    pair_weights,
-    require_settings,
-)
+from risk.covariance.mean_ewma import ABSURD_VOLATILITY, HALF_LIVES_DAYS, require_settings
 from risk.covariance.one_factor import shrink_to_one_factor
 from risk.covariance.scatter import ScatterWeights
 from risk.covariance.shared import SharedVariances, with_own_variances
@@ -25,6 +18,7 @@ from risk.covariance.usable import (
     require_returns,
     usable_symbols,
 )
+from risk.covariance.weights import effective_bars, ewma_decay, pair_weights
 from risk.returns import BARS_PER_DAY
 
 SHRINKAGE = 0.4

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.covariance.estimate import CovarianceEstimate
-from risk.covariance.mean_ewma import HALF_LIVES_DAYS, ewma_decay
+from risk.covariance.mean_ewma import HALF_LIVES_DAYS
+from risk.covariance.weights import ewma_decay
 from risk.errors import DataError
 
 

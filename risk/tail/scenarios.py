@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.book import FloatArray
-from risk.covariance.mean_ewma import HALF_LIVES_DAYS, ewma_decay
+from risk.covariance.mean_ewma import HALF_LIVES_DAYS
 from risk.covariance.usable import MIN_VOLATILITY_DAILY, require_returns
+from risk.covariance.weights import ewma_decay
 from risk.errors import EstimationError
 from risk.returns import BARS_PER_DAY
 
