@@ -6,7 +6,7 @@ One that fails raises, with its name; that it is silent never makes a position t
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -79,9 +79,10 @@ class OtherVenues:
         return self._at(venue).feed
 
     async def close(self) -> None:
-        """Give back sockets."""
-        for one in self._opened.values():
-            await one.feed.close()
+        """Give back sockets, of all even where one fails."""
+        async with AsyncExitStack() as stack:
+            for one in self._opened.values():
+                stack.push_async_callback(one.feed.close)
 
     def _at(self, venue: str) -> _Opened:
         if venue not in self._opened:
