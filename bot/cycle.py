@@ -275,7 +275,8 @@ class Engine:
         proposal = flattening(look) if self.guard.flattens else None
         if proposal is None:
             parts = self._parts
-            if not parts.journal.unresolved_orders(parts.venue.account_name):
+            held = any(look.observation.own.values())  # on both sides of a symbol, for instance
+            if not (held or parts.journal.unresolved_orders(parts.venue.account_name)):
                 self.guard.flattened()  # nothing is held, and nothing may still fill
             return ended(progress.record, look, CycleStatus.HALTED, reason)
         progress.trading = True

@@ -5,6 +5,7 @@ import json
 import resource
 import sqlite3
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,16 @@ from bot.controls.guard import Guard
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.journal.reader import JOURNAL_NAME
+from bot.journal.rows import IntentRecord
 from bot.kill import KillWatch
 from bot.lock import EngineLock
 from bot.logs import silent_log
 from bot.requests import FLATTEN_NAME, Asked, ask
 from bot.selftest.stage import NEAR, RENDER, Piece, open_stage
 from bot.trading.orders import Side
+from bot.trading.reconcile import book_fills
 from bot.wiring import _watched
-from tests.execute_scene import ACCOUNT, FET
+from tests.execute_scene import ACCOUNT, FET, order
 
 Shown = pytest.CaptureFixture[str]
 
@@ -356,6 +359,30 @@ async def test_all_is_closed_only_once_nothing_can_fill_any_more() -> None:
         assert (await stage.engine.cycle()).status == "halted"
         assert not stage.engine.guard.flattens
         assert len(stage.journal.events(kind="flattened")) == 1
+
+
+async def test_a_long_and_a_short_of_one_size_are_not_nothing() -> None:
+    """In hedge mode; a copy of an order or a late fill may leave both."""
+    async with open_stage() as stage:
+        name = stage.venue.account_name
+        stage.world.exchange.set_position_mode(stage.world.hedge, hedge=True)
+        for side, leg, price in ((Side.BUY, "LONG", "5.04"), (Side.SELL, "SHORT", "4.96")):
+            one = order(
+                f"h1{leg}", symbol=NEAR, side=side, quantity="20", price=price, intent_id=leg
+            )
+            one = replace(one, position_side=leg)
+            stage.journal.record_intents([IntentRecord(leg, "c0", name, NEAR, Decimal(20))])
+            stage.journal.mark_sending(one, account=name, leg="open-0", attempt=0)
+            stage.journal.record_outcome(await stage.venue.place(one))
+            await book_fills(stage.journal, stage.venue, NEAR, stage.clock)
+        held = {(NEAR, "LONG"): Decimal(20), (NEAR, "SHORT"): Decimal(-20)}
+        assert stage.journal.own_positions(name) == held
+        (stage.folder / "HALT").write_text("somebody says so")
+        ask(stage.folder, FLATTEN_NAME, Asked("ann", "out of everything"))
+        record = await stage.engine.cycle()
+        assert (record.status, record.equity_usd is None) == ("halted", False)
+        assert stage.engine.guard.flattens, "both are held"
+        assert stage.journal.events(kind="flattened") == []
 
 
 @pytest.mark.parametrize("broken", [False, True])

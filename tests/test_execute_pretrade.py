@@ -201,6 +201,16 @@ CASES: dict[str, Case] = {
         replace(FACTS, instruments={FET: replace(instrument(), min_quantity=Decimal(2000))}),
         LIMITS,
     ),
+    "the other side is still held": (
+        "closes",
+        order(side=Side.BUY, price="0.5020", position_side="LONG"),
+        replace(
+            FACTS,
+            account=replace(account(), hedge_mode=True),
+            own={(FET, "SHORT"): Decimal(-400)},
+        ),
+        LIMITS,
+    ),
     "outside the collar": ("collar", order(price="0.4949"), FACTS, LIMITS),
     "order too large": ("order_notional", order(quantity="4001"), FACTS, LIMITS),
     "too large for the equity": (

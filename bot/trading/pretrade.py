@@ -188,7 +188,14 @@ def _closes(asked: Asked) -> str | None:
         and asked.order.side is not opens
     ):
         return f"a {asked.order.side} cannot open on position side {asked.order.position_side}"
-    return None
+    return None if asked.order.reduce_only else _other_side_held(asked)
+
+
+def _other_side_held(asked: Asked) -> str | None:
+    """Long and short at once come to nothing, cost margin twice, and no net close ends them."""
+    other = {"LONG": "SHORT", "SHORT": "LONG"}.get(asked.order.position_side, "")
+    held = asked.facts.own.get((asked.order.symbol, other), _ZERO)
+    return f"we still hold {held} on position side {other}, which is closed first" if held else None
 
 
 def _symbol_gross(asked: Asked) -> str | None:
