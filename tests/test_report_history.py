@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bot.report import history, rows
+from bot.report.orders import order_rows
 from tests.report_samples import perpetual, sample_documents
 
 BREACH = {
@@ -141,7 +142,7 @@ def test_slip_is_what_was_paid_beyond_the_mark() -> None:
         {"client_id": "other", "quantity": "5", "price": "7", "fee_usd": "9"},
     ]
     legs = [{"symbol": perpetual("FET"), "mark_price": 1.0}]
-    row = rows.order_rows([cycle(orders=[order], fills=fills, legs=legs)], 10)[0]
+    row = order_rows([cycle(orders=[order], fills=fills, legs=legs)], 10)[0]
     assert (row.average, row.slip, row.fee) == ("0.995", "50.0", "0.0300")
 
 
@@ -151,7 +152,7 @@ def test_an_unknown_fee_is_not_told_as_a_part_of_it() -> None:
         {"client_id": "a", "quantity": "10", "price": "0.99", "fee_usd": "0.01"},
         {"client_id": "a", "quantity": "20", "price": "0.99", "fee_usd": None},
     ]
-    assert rows.order_rows([cycle(orders=[order], fills=fills)], 10)[0].fee == "–"
+    assert order_rows([cycle(orders=[order], fills=fills)], 10)[0].fee == "–"
 
 
 def test_troubles_are_breaches_and_stops_only() -> None:

@@ -7,7 +7,8 @@ from rich.text import Text
 
 from bot.cli.records import margin_lines, orders_table
 from bot.cli.tables import Document, book_panel, caps_table, facts, plain_table, standing_table
-from bot.report import rows, words
+from bot.report import words
+from bot.report.proposal import proposal_facts
 from bot.report.reasons import alternative_rows
 from bot.riskview.basis_table import TITLE, basis_table
 
@@ -110,7 +111,7 @@ def proposal_table(document: Document) -> RenderableType:
             Text(words.price(words.number(leg.get("mark_price")))),
         )
     sentence = Text(words.plain(document["proposal"].get("sentence") or ""), style="bold")
-    told = facts(rows.proposal_facts([document]))
+    told = facts(proposal_facts([document]))
     return Group(sentence, table, told, *_alternatives(document["proposal"]))
 
 

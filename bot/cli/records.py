@@ -8,20 +8,21 @@ from rich.text import Text
 
 from bot.cli.tables import ByWidth, Document, facts, plain_table, status_text
 from bot.explain.deeds import cost_lines
-from bot.report import rows, words
+from bot.report import words
+from bot.report.orders import OrderRow, order_rows
 
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
 def orders_table(documents: Sequence[Document], *, at_most: int = 50) -> RenderableType:
     """Orders and what was filled of them, the newest first."""
-    lines = rows.order_rows(documents, at_most)
+    lines = order_rows(documents, at_most)
     if not lines:
         return Text("No order.", style="dim")
     return ByWidth(lambda width: _orders_table(lines, width))
 
 
-def _orders_table(lines: Sequence[rows.OrderRow], width: int) -> Table:
+def _orders_table(lines: Sequence[OrderRow], width: int) -> Table:
     wide = width >= 72
     table = plain_table()
     for name in ("Time UTC", "Symbol", "Side"):

@@ -15,6 +15,8 @@ from bot.report import history, rows, words
 from bot.report.beside import Beside, result_facts, result_rows, signal_rows, trip_rows
 from bot.report.breakdowns import contribution_chart, correlation_chart
 from bot.report.canvas import Chart
+from bot.report.orders import order_rows
+from bot.report.proposal import carry_words, proposal_facts
 from bot.report.timelines import cae_chart, cap_use_chart, exposure_chart, volatility_chart
 
 ORDERS_SHOWN = 500
@@ -139,10 +141,10 @@ def _facts(cycles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "book_rows": [] if booked is None else rows.book_rows(booked),
         "book_time": "" if booked is None else words.clock_text(booked),
         "book_proposed": booked is not None and str(booked.get("status")) == "proposed",
-        "proposal": rows.proposal_facts(cycles),
+        "proposal": proposal_facts(cycles),
         "proposal_sentence": _proposal_sentence(cycles),
         "cost": _cost_facts(cycles),
-        "orders": rows.order_rows(cycles, ORDERS_SHOWN),
+        "orders": order_rows(cycles, ORDERS_SHOWN),
         "orders_total": total,
         "troubles": rows.trouble_rows(cycles),
         "cycles": rows.cycle_rows(cycles),
@@ -213,7 +215,7 @@ def _cost_facts(cycles: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [
         ("Fees paid", fees),
         ("Half-spread and impact, expected", words.money(cost.expected_usd)),
-        ("Funding of the hedges, expected", rows.carry_words(cost.carry_usd_per_day)),
+        ("Funding of the hedges, expected", carry_words(cost.carry_usd_per_day)),
     ]
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from bot.report import words
-from bot.report.history import STOPPED, Document, cap_names, latest, standing
-from bot.report.reasons import reason_facts
+from bot.report.history import STOPPED, Document, cap_names, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +39,6 @@ class BookRow:
     crowding: str
     is_bot: bool
     is_hedge: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRow:
-    """One order and what was filled of it."""
-
-    time: str
-    cycle_id: str
-    symbol: str
-    full: str
-    side: str
-    quantity: str
-    filled: str
-    limit: str
-    average: str
-    slip: str
-    fee: str
-    state: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,64 +145,6 @@ def _book_row(
     )
 
 
-def order_rows(documents: Sequence[Document], at_most: int) -> list[OrderRow]:
-    """The newest orders first, not more than ``at_most``."""
-    rows: list[OrderRow] = []
-    for document in reversed(documents):
-        for order in reversed(document.get("orders") or ()):
-            if len(rows) >= at_most:
-                return rows
-            rows.append(_order_row(document, order))
-    return rows
-
-
-def _order_row(document: Document, order: Document) -> OrderRow:
-    symbol, client_id = str(order.get("symbol", "")), order.get("client_id")
-    fills = [f for f in document.get("fills") or () if f.get("client_id") == client_id]
-    average = _average_price(fills)
-    fees = [words.exact(fill.get("fee_usd")) for fill in fills]
-    known = [fee for fee in fees if fee is not None]
-    fee_text = f"{sum(known):,.4f}" if known and len(known) == len(fees) else None
-    return OrderRow(
-        time=words.clock_text(document, "%m-%d %H:%M"),
-        cycle_id=words.plain(document.get("cycle_id", "")),
-        symbol=words.base(symbol),
-        full=words.plain(symbol),
-        side=_side(order),
-        quantity=words.plain(order.get("quantity", "")),
-        filled=words.plain(order.get("filled_quantity", "")),
-        limit=words.plain(order.get("limit_price", "")),
-        average=words.price(None if average is None else float(average)),
-        slip=_slip(document, order, average),
-        fee=fee_text or words.ABSENT,
-        state=words.plain(order.get("state", "")),
-        detail=words.plain(order.get("detail") or ""),
-    )
-
-
-def _side(order: Document) -> str:
-    side = words.plain(order.get("side", ""))
-    return f"{side}, reduce only" if order.get("reduce_only") else side
-
-
-def _average_price(fills: Sequence[Document]) -> Decimal | None:
-    pairs = [(words.exact(f.get("quantity")), words.exact(f.get("price"))) for f in fills]
-    known = [(quantity, price) for quantity, price in pairs if quantity and price is not None]
-    if not known or len(known) < len(pairs):
-        return None
-    return sum((q * p for q, p in known), Decimal(0)) / sum((q for q, _ in known), Decimal(0))
-
-
-def _slip(document: Document, order: Document, average: Decimal | None) -> str:
-    """Basis points paid beyond the mark of the cycle; negative: better than the mark."""
-    marks = {leg.get("symbol"): leg.get("mark_price") for leg in document.get("legs") or ()}
-    mark = words.number(marks.get(order.get("symbol")))
-    if average is None or not mark:
-        return words.ABSENT
-    sign = 1 if order.get("side") == "buy" else -1
-    return f"{sign * (float(average) / mark - 1) * 1e4:.1f}".replace("-", words.MINUS)
-
-
 def cycle_rows(documents: Sequence[Document]) -> list[CycleRow]:
     """Every cycle, the newest first."""
     return [_cycle_row(document) for document in reversed(documents)]
@@ -281,51 +202,3 @@ def _breaches_told(document: Document, when: str) -> tuple[str, ...] | None:
     if not breaches and not document.get(f"cap_use_{when}"):
         return None
     return tuple(words.breach_sentence(breach) for breach in breaches)
-
-
-def proposal_facts(documents: Sequence[Document]) -> list[tuple[str, str]]:
-    """The last proposal as name and figure; empty when there was none."""
-    document = latest(documents, "proposal")
-    if document is None:
-        return []
-    proposal = document["proposal"]
-
-    def figure(key: str) -> float | None:
-        return words.number(proposal.get(key))
-
-    carry = figure("carry_usd_per_day")
-    facts = [
-        ("Strategy", words.plain(proposal.get("strategy", ""))),
-        ("Decided", f"{words.clock_text(document)} UTC"),
-        ("Expected volatility, daily", words.usd(figure("expected_volatility_daily_usd"))),
-        ("Expected correlation-adjusted exposure", words.usd(figure("expected_cae_usd"))),
-        ("Fee, spread, impact", _trade_cost(figure)),
-        ("Funding", carry_words(carry)),
-        ("Solver", words.plain(proposal.get("solver_status", ""))),
-    ]
-    prices = proposal.get("shadow_prices") or {}
-    for cap, price in sorted(prices.items()):
-        worth = words.number(price)
-        if worth:
-            facts.append(
-                (f"Worth of one more USD of {words.cap_label(cap)}", words.amount(worth) + " USD")
-            )
-    for cap, slack in sorted((proposal.get("slacks_usd") or {}).items()):
-        facts.append((f"Relaxed: {words.cap_label(cap)}", words.usd(words.number(slack))))
-    return [*facts, *reason_facts(proposal)]
-
-
-def _trade_cost(figure: Any) -> str:
-    parts = [figure(key) for key in ("fee_usd", "spread_usd", "impact_usd")]
-    if any(part is None for part in parts):
-        return " + ".join(words.money(part) for part in parts)
-    told = " + ".join(words.money(part).removesuffix(" USD") for part in parts)
-    return f"{told} = {words.money(sum(parts))}"
-
-
-def carry_words(carry_usd_per_day: float | None) -> str:
-    """Who pays the funding, in words."""
-    if carry_usd_per_day is None:
-        return words.ABSENT
-    verb = "paid" if carry_usd_per_day > 0 else "received"
-    return f"{words.money(abs(carry_usd_per_day))} {verb} a day"
