@@ -30,6 +30,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BotHolding:
+    """What one bot holds of one symbol: signed base units, and USD for one of them."""
+
+    base: float
+    price_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class EntryBook:
     """What is held and measured at one moment; N symbols, arrays (N,), USD, long positive.
 
@@ -48,6 +56,10 @@ class EntryBook:
         names: measured symbol for what a bot calls it, by (bot, its symbol); empty: none is.
         token: number of each symbol's token, which a cap on one token counts together; None:
             every symbol is a token of its own.
+        holdings: of each bot, by (bot, symbol); none where it holds nothing.
+        hedge_margin_usd: initial margin that the hedges take in the account of the bot.
+        bot_free_usd: what that account would have free without them; None where the hedges have
+            an account of their own, and then ``bot_margin_share`` says nothing.
     """
 
     timestamp_ms: int
@@ -67,6 +79,9 @@ class EntryBook:
     stress: AccountStress | None = None
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     token: NDArray[np.int64] | None = None
+    holdings: Mapping[tuple[str, str], BotHolding] = field(default_factory=dict)
+    hedge_margin_usd: float = 0.0
+    bot_free_usd: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.symbols)
@@ -83,11 +98,29 @@ class EntryBook:
         if not (np.isfinite(self.volatility_btc_daily) and self.volatility_btc_daily > 0):
             raise DataError(f"entry book: volatility of BTC is {self.volatility_btc_daily}")
 
-    def held_usd(self, index: int) -> float:
-        """What bots hold of a symbol's token, over all symbols of it, USD signed."""
-        if self.token is None:
-            return float(self.bot_usd[index])
-        return float(self.bot_usd[self.token == self.token[index]].sum())
+    def index_of(self, bot: str, symbol: str) -> int | None:
+        """The column of what a bot calls so; of the same contract here where that is measured."""
+        for name in (self.names.get((bot, symbol)), symbol, symbol.partition("@")[0]):
+            if name and name in self.symbols:
+                return self.symbols.index(name)
+        return None
+
+    def token_of(self, index: int) -> int:
+        """Number of a symbol's token."""
+        return index if self.token is None else int(self.token[index])
+
+    def held_by(self, bot: str, index: int) -> dict[str, BotHolding]:
+        """What one bot holds of a symbol's token, by symbol."""
+        token = self.token_of(index)
+        return {
+            symbol: held
+            for (holder, symbol), held in self.holdings.items()
+            if holder == bot and self.token_of(self.symbols.index(symbol)) == token
+        }
+
+    def held_base(self, bot: str, index: int) -> dict[str, float]:
+        """The same in base units alone."""
+        return {symbol: held.base for symbol, held in self.held_by(bot, index).items()}
 
     def standing(self, *, hedges: bool, pending_usd: FloatArray) -> Standing:
         """The book with what is still to come, with our hedges or without them."""
@@ -177,6 +210,7 @@ class Advice:
         before, after: exposure now, and with what is allowed; ``asked`` with all of it.
         crowding: z-score of the symbol's funding; None where unknown.
         crowded: the entry is on a side that is crowded already, by ``CROWDED`` or more.
+        notes: what could not be counted, and why.
     """
 
     verdict: Verdict
@@ -189,6 +223,7 @@ class Advice:
     correlated: tuple[Correlated, ...]
     crowding: float | None
     crowded: bool
+    notes: tuple[str, ...] = ()
 
 
 def check_entry(
@@ -198,6 +233,7 @@ def check_entry(
     *,
     rule: EntryRule,
     pending_usd: FloatArray | None = None,
+    leverage: float | None = None,
 ) -> Advice:
     """Whether a bot may add ``signed_usd`` in ``symbol``, and how much of it.
 
@@ -209,6 +245,8 @@ def check_entry(
     Args:
         signed_usd: not 0, long positive.
         pending_usd: (N,) entries allowed before that the book does not show yet.
+        leverage: of the entry, above 0; None where it is not told, and then the cap on the
+            hedges' share of the bot's margin is not counted, which the notes say.
 
     Raises:
         DataError: the symbol is not in the book, or the size is no number.
@@ -221,6 +259,12 @@ def check_entry(
     pending = np.zeros(len(book.symbols)) if pending_usd is None else pending_usd
     standing = book.standing(hedges=rule.count_hedges, pending_usd=pending)
     curves = list(along(book.limits, standing, index))
+    notes: tuple[str, ...] = ()
+    if book.limits.bot_margin_share is not None and rule.count_hedges:
+        if book.bot_free_usd is not None and leverage is None:
+            notes = ("bot_margin_share is not counted: the entry's leverage is not told",)
+        elif book.bot_free_usd is not None and leverage is not None:
+            curves.append(_bot_margin(book, book.bot_free_usd, index, pending, leverage))
     left = min([signed_usd, *(c.furthest(signed_usd) for c in curves)], key=abs)
     if abs(left) < max(rule.least_share, _NOTHING) * abs(signed_usd):
         left = 0.0
@@ -238,7 +282,29 @@ def check_entry(
         correlated=_correlated(standing, index, signed_usd, rule.correlated),
         crowding=None if np.isnan(crowding) else crowding,
         crowded=bool(crowding * np.sign(signed_usd) >= CROWDED),
+        notes=notes,
     )
+
+
+def _bot_margin(
+    book: EntryBook, free_usd: float, index: int, pending: FloatArray, leverage: float
+) -> Along:
+    """M / (F − (Σ|q| + |p + t| − |p|)⁺/L): the margin of hedges for what is free beside the entry.
+
+    Entries q that may still come are taken to have this one's leverage L.
+    """
+    limit, held = book.limits.bot_margin_share, float(book.bot_usd[index])
+    assert limit is not None
+    open_usd = float(np.abs(pending).sum())
+
+    def value(t: float) -> float:
+        added = max(open_usd + abs(held + t) - abs(held), 0.0)
+        left = free_usd - added / leverage
+        if not book.hedge_margin_usd:
+            return 0.0
+        return book.hedge_margin_usd / left if left > 0 else np.inf
+
+    return Along("bot_margin_share", "", limit, value)
 
 
 def _verdict(left: float, asked: float) -> Verdict:

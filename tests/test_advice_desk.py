@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from bot.advice import open_entry_desk
 from bot.advice.desk import EntryDesk, EntryRequest, Policy
 from bot.advice.grants import LONGEST
+from bot.advice.grants_file import GRANTS_NAME, GrantFile
 from bot.advice.store import write_book
 from risk.errors import DataError
 from risk.limits.caps import RiskLimits
-from strategies.entry_check import EntryBook, EntryRule, Verdict
+from strategies.entry_check import BotHolding, EntryBook, EntryRule, Verdict
 
 FET, NEAR = "FET/USDT:USDT", "NEAR/USDT:USDT"
 NOW_MS = 1_750_000_000_000
@@ -42,8 +43,19 @@ class _Books:
     def hold(self, usd: float, near_usd: float = 0.0) -> None:
         """What the bots hold, as of now."""
         assert self.book is not None
-        held = np.array([usd, near_usd])
-        self.book = replace(self.book, bot_usd=held, timestamp_ms=self.now_ms)
+        self.hold_each({("a", FET): usd, ("a", NEAR): near_usd})
+
+    def hold_each(self, held: dict[tuple[str, str], float], price_usd: float = 2.0) -> None:
+        """What each bot holds, base units at this price, told in USD at a price of 2."""
+        assert self.book is not None
+        holdings = {key: BotHolding(usd / 2.0, price_usd) for key, usd in held.items()}
+        bot_usd = np.array(
+            [
+                sum(h.base * h.price_usd for (_, s), h in holdings.items() if s == symbol)
+                for symbol in (FET, NEAR)
+            ]
+        )
+        self.book = replace(self.book, bot_usd=bot_usd, holdings=holdings, timestamp_ms=self.now_ms)
 
 
 def _books(**caps: float) -> _Books:
@@ -157,6 +169,98 @@ def test_grants_are_not_kept_without_end() -> None:
     for i in range(LONGEST):
         assert desk.ask(_ask(1, entry_id=str(i))).verdict is Verdict.ALLOWED
     assert "too many" in desk.ask(_ask(1, entry_id="more")).reason
+    assert desk.ask(_ask(2, entry_id="7")).allowed_usd == 2, "no new one"
+
+
+def test_another_bots_fill_and_a_price_that_rises_fill_nothing() -> None:
+    books = _books()
+    desk = books.desk()
+    books.hold_each({("b", FET): 2_000})
+    desk.ask(_ask(4_000, entry_id="1"))
+    books.hold_each({("b", FET): 3_000})
+    answer = desk.ask(_ask(10_000, entry_id="2"))
+    assert answer.allowed_usd == pytest.approx(3_000), "3,000 of b's and 4,000 to come"
+    desk.take_back("a", FET, "2")
+    books.hold_each({("b", FET): 3_000}, price_usd=3.0)
+    assert desk.ask(_ask(10_000, entry_id="2")).allowed_usd == pytest.approx(1_500)
+    desk.take_back("a", FET, "2")
+    books.hold_each({("b", FET): 3_000, ("a", FET): 1_000}, price_usd=2.0)
+    assert desk.ask(_ask(10_000, entry_id="2")).allowed_usd == pytest.approx(3_000)
+
+
+def test_what_was_allowed_outlives_the_desk_and_is_seen_by_others(tmp_path: Path) -> None:
+    books = _books()
+
+    def desk() -> EntryDesk:
+        kept = GrantFile(tmp_path, books.policy.grant_ms)
+        return EntryDesk(books, books.policy, lambda: books.now_ms, kept)
+
+    first, beside = desk(), desk()
+    assert first.ask(_ask(6_000, entry_id="1")).allowed_usd == 6_000
+    assert beside.ask(_ask(9_000, entry_id="2")).allowed_usd == pytest.approx(4_000)
+    assert desk().ask(_ask(9_000, entry_id="3")).verdict is Verdict.REFUSED
+    assert desk().take_back("a", FET, "1")
+    assert first.ask(_ask(9_000, entry_id="3")).allowed_usd == pytest.approx(6_000)
+    (tmp_path / GRANTS_NAME).write_text("[{")
+    books.now_ms = round(time.time() * 1000)
+    books.hold(0.0)
+    assert "damaged" in first.ask(_ask(1, entry_id="4")).reason
+    books.now_ms += books.policy.grant_ms + 1_000
+    books.hold(0.0)
+    assert first.ask(_ask(9_000, entry_id="4")).allowed_usd == 9_000
+    books.now_ms -= 3_600_000  # the clock is set back
+    books.hold(0.0)
+    assert desk().ask(_ask(9_000, entry_id="5")).allowed_usd == pytest.approx(1_000)
+    books.now_ms += books.policy.grant_ms
+    books.hold(0.0)
+    assert desk().ask(_ask(9_000, entry_id="6")).allowed_usd == 9_000
+
+
+def test_where_nothing_can_be_kept_nothing_is_allowed(tmp_path: Path) -> None:
+    books = _books()
+    (tmp_path / "state").write_text("a file where a folder must be")
+    kept = GrantFile(tmp_path / "state", books.policy.grant_ms)
+    desk = EntryDesk(books, books.policy, lambda: books.now_ms, kept)
+    answer = desk.ask(_ask(100))
+    assert answer.verdict is Verdict.REFUSED
+    assert "grants cannot be kept" in answer.reason
+    assert not desk.take_back("a", FET, "long")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_the_policy_allowed_counts_when_the_book_comes_back(known: bool) -> None:
+    books = _books()
+    books.policy = replace(books.policy, when_stale="allow")
+    desk, book = books.desk(), books.book
+    books.now_ms += 100_000
+    books.book = book if known else None
+    blind = desk.ask(_ask(7_000, entry_id="1"))
+    assert (blind.allowed_usd, blind.advice) == (7_000, None)
+    assert blind.granted_until_ms == books.now_ms + books.policy.grant_ms
+    books.book = book
+    books.hold(2_000)
+    answer = desk.ask(_ask(9_000, entry_id="2"))
+    assert answer.allowed_usd == pytest.approx(3_000 if known else 1_000)
+
+
+def test_the_margin_that_an_entry_takes_is_not_free_for_hedges() -> None:
+    books = _books(bot_margin_share=0.5)
+    assert books.book is not None
+    books.book = replace(books.book, hedge_margin_usd=1_000.0, bot_free_usd=5_000.0)
+    desk = books.desk()
+    blind = desk.ask(_ask(90_000, entry_id="1"))
+    assert blind.advice is not None
+    assert blind.allowed_usd == 90_000
+    assert blind.advice.notes == (
+        "bot_margin_share is not counted: the entry's leverage is not told",
+    )
+    desk.take_back("a", FET, "1")
+    told = desk.ask(replace(_ask(90_000, entry_id="1"), leverage=3.0))
+    assert told.allowed_usd == pytest.approx(9_000), "1,000 are half of 2,000, so 3,000 may go"
+    again = desk.ask(replace(_ask(90_000, entry_id="2"), leverage=3.0))
+    assert again.verdict is Verdict.REFUSED
+    books.book = replace(books.book, bot_free_usd=-1.0)
+    assert desk.ask(replace(_ask(1, entry_id="3"), leverage=3.0)).verdict is Verdict.REFUSED
 
 
 _STEPS = st.lists(
@@ -197,7 +301,6 @@ def test_a_bot_in_this_process_asks_without_a_server(tmp_path: Path) -> None:
     )
     desk = open_entry_desk(config)
     assert desk.ask(_ask(100)).verdict is Verdict.ALLOWED
-    (tmp_path / "state").mkdir()
     book = _books().book
     assert book is not None
     write_book(tmp_path / "state", replace(book, timestamp_ms=round(time.time() * 1000)))

@@ -113,7 +113,7 @@ def test_other_names_of_the_server_are_taken_and_alive_needs_no_token(server: Se
         ({"side": "buy"}, "side: 'buy' — "),
         ({"symbol": "fet"}, "symbol: 'fet' — "),
         ({"bot": ""}, "bot: '' — "),
-        ({"leverage": 3}, "leverage: 3 — "),
+        ({"speed": 3}, "speed: 3 — "),
         ({"entry_id": "x" * 65}, "entry_id: "),
     ],
 )

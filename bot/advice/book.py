@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from bot.elsewhere import is_elsewhere
 from bot.measuring.assessment import tokens_of
+from bot.measuring.bot_margin import bot_margin
 from bot.records.ending import Look
-from risk.book import FloatArray, Owner
+from risk.book import Book, FloatArray, Owner
 from risk.correlation.clusters import beta
 from risk.covariance.mean_ewma import CovarianceEstimate
 from risk.limits.stresses import AccountStress
-from strategies.entry_check import EntryBook
+from strategies.entry_check import BotHolding, EntryBook
 from strategies.inputs import HedgeFacts
 
 
@@ -34,6 +35,7 @@ def entry_book(look: Look) -> EntryBook:
     betas = beta(whole, btc)
     others = [whole.column(s) for s in symbols[len(measured.symbols) :]]
     error = np.concatenate([assessment.beta.standard_error, betas.standard_error[others]])
+    margin = bot_margin(look.observation)
     return EntryBook(
         timestamp_ms=book.timestamp_ms,
         symbols=symbols,
@@ -52,7 +54,21 @@ def entry_book(look: Look) -> EntryBook:
         stress=_stress(facts, symbols, covariance),
         names=_names(look, symbols),
         token=tokens_of(look.observation, symbols),
+        holdings=_holdings(look.observation.book),
+        hedge_margin_usd=margin.hedges_usd,
+        bot_free_usd=margin.free_usd,
     )
+
+
+def _holdings(book: Book) -> dict[tuple[str, str], BotHolding]:
+    """Of each bot; the two sides of hedge mode are netted."""
+    held: dict[tuple[str, str], BotHolding] = {}
+    for one in book.of(Owner.BOT):
+        if one.base_quantity:
+            before = held.get((one.source, one.symbol))
+            base = one.base_quantity + (0.0 if before is None else before.base)
+            held[one.source, one.symbol] = BotHolding(base, one.mark_price)
+    return held
 
 
 def _names(look: Look, symbols: tuple[str, ...]) -> dict[tuple[str, str], str]:

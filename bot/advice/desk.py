@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from bot.advice.grants import Grant, Grants
+from bot.advice.grants import Grant, Grants, GrantsKept
 from risk.errors import DataError
 from strategies.entry_check import Advice, EntryBook, EntryRule, Verdict, check_entry
 
+_TOO_MANY = "too many entries are still open"
 WhenUnknown = Literal["refuse", "allow"]
 FUTURE_MS = 5_000
 """A book may be so much younger than now; clocks of one machine differ by less."""
@@ -35,6 +36,7 @@ class EntryRequest:
         symbol: ccxt's unified symbol.
         notional_usd: above 0.
         entry_id: of the same entry asked about again; empty: of this symbol and side.
+        leverage: of the entry; None where it is not told.
     """
 
     bot: str
@@ -42,6 +44,7 @@ class EntryRequest:
     side: Literal["long", "short"]
     notional_usd: float
     entry_id: str = ""
+    leverage: float | None = None
 
     @property
     def signed_usd(self) -> float:
@@ -96,15 +99,32 @@ class EntryAnswer:
 class EntryDesk:
     """Says what may be entered, and remembers what it allowed."""
 
-    def __init__(self, books: Books, policy: Policy, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        books: Books,
+        policy: Policy,
+        now_ms: Callable[[], int],
+        kept: GrantsKept | None = None,
+    ) -> None:
+        """``kept``: where what is allowed outlives this desk; None: nowhere."""
         self._books = books
         self._policy = policy
         self._now_ms = now_ms
-        self._grants = Grants(policy.grant_ms)
+        self._grants = Grants(policy.grant_ms, kept)
 
     def ask(self, request: EntryRequest) -> EntryAnswer:
         """Allowed, reduced or refused; the policy answers where there is nothing to judge by."""
-        policy, now_ms = self._policy, self._now_ms()
+        now_ms = self._now_ms()
+        try:
+            with self._grants.together(now_ms):
+                return self._answer(request, now_ms)
+        except (OSError, DataError) as error:
+            # Whoever allows and cannot remember it would allow the same room again.
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            return self._by_policy(request, f"grants cannot be kept: {why}", "refuse", None)
+
+    def _answer(self, request: EntryRequest, now_ms: int) -> EntryAnswer:
+        policy = self._policy
         try:
             book = self._books.read()
         except DataError as error:
@@ -120,13 +140,16 @@ class EntryDesk:
         if request.symbol not in book.symbols:
             unknown = f"{request.symbol}: not measured, so its risk is not known"
             return self._by_policy(request, unknown, policy.when_unknown, book)
-        if self._grants.full(now_ms):
-            return self._by_policy(request, "too many entries are still open", "refuse", book)
-        pending = self._grants.pending_usd(
-            book, now_ms, long=request.side == "long", but=request.key
-        )
+        if self._grants.full_for(request.key):
+            return self._by_policy(request, _TOO_MANY, "refuse", book)
+        pending = self._grants.pending_usd(book, long=request.side == "long", but=request.key)
         advice = check_entry(
-            book, request.symbol, request.signed_usd, rule=policy.rule, pending_usd=pending
+            book,
+            request.symbol,
+            request.signed_usd,
+            rule=policy.rule,
+            pending_usd=pending,
+            leverage=request.leverage,
         )
         until_ms = self._granted(request, advice.allowed_usd, book, now_ms)
         return EntryAnswer(
@@ -140,12 +163,13 @@ class EntryDesk:
         )
 
     def take_back(self, bot: str, symbol: str, entry_id: str) -> bool:
-        """The bot does not enter after all; False where nothing was allowed to it."""
+        """The bot does not enter after all; False where nothing was allowed or cannot be kept."""
         names = {symbol}  # asked for before or after its own exchange's contract was measured
         with contextlib.suppress(DataError):
             names.add(self._called(self._books.read(), bot, symbol))
-        found = [self._grants.take_back((bot, name, entry_id)) for name in names]
-        return any(found)
+        with contextlib.suppress(OSError, DataError), self._grants.together(self._now_ms()):
+            return sum(self._grants.take_back((bot, name, entry_id)) for name in names) > 0
+        return False
 
     def book_ms(self) -> int:
         """Time of the last book, UTC milliseconds.
@@ -166,28 +190,34 @@ class EntryDesk:
         return book.names.get((bot, symbol), symbol) or f"{symbol} of {bot}"
 
     def _granted(
-        self, request: EntryRequest, allowed_usd: float, book: EntryBook, now_ms: int
+        self, request: EntryRequest, allowed_usd: float, book: EntryBook | None, now_ms: int
     ) -> int | None:
         self._grants.take_back(request.key)
         if not allowed_usd:
             return None
         sign = 1 if request.side == "long" else -1
-        held = book.held_usd(book.symbols.index(request.symbol))
+        index = None if book is None else book.index_of(request.bot, request.symbol)
+        held = None if book is None or index is None else book.held_base(request.bot, index)
         until_ms = self._grants.until_ms(now_ms)
         bot, symbol, entry_id = request.key
-        self._grants.give(Grant(bot, entry_id, symbol, sign * allowed_usd, held, until_ms))
+        self._grants.give(Grant(bot, entry_id, symbol, sign * allowed_usd, until_ms, held))
         return until_ms
 
     def _by_policy(
         self, request: EntryRequest, why: str, say: WhenUnknown, book: EntryBook | None
     ) -> EntryAnswer:
-        allowed = say == "allow"
+        allowed, now_ms = say == "allow", self._now_ms()
+        if allowed and self._grants.full_for(request.key):
+            allowed, why = False, _TOO_MANY
+        until_ms = None
+        if allowed:
+            until_ms = self._granted(request, request.notional_usd, book, now_ms)
         return EntryAnswer(
             Verdict.ALLOWED if allowed else Verdict.REFUSED,
             request.notional_usd if allowed else 0.0,
             f"{'allowed' if allowed else 'refused'} by policy: {why}",
             None,
             None if book is None else book.timestamp_ms,
-            None if book is None else self._now_ms() - book.timestamp_ms,
-            None,
+            None if book is None else now_ms - book.timestamp_ms,
+            until_ms,
         )

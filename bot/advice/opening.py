@@ -1,8 +1,10 @@
 """An entry desk for a bot that lives in this environment and wants no server."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bot.advice.desk import EntryDesk, Policy
+from bot.advice.grants_file import GrantFile
 from bot.advice.store import BookReader
 from bot.clock import SystemClock
 from config.api import EntryCheckSettings
@@ -18,7 +20,12 @@ def open_entry_desk(config: Path | str) -> EntryDesk:
     """
     settings = load_settings(config)
     policy = entry_policy(settings.entry_check)
-    return EntryDesk(BookReader(settings.state_dir), policy, SystemClock().now_ms)
+    return entry_desk(settings.state_dir, policy, SystemClock().now_ms)
+
+
+def entry_desk(state_dir: Path, policy: Policy, now_ms: Callable[[], int]) -> EntryDesk:
+    """A desk that shares book and grants with every other of this folder."""
+    return EntryDesk(BookReader(state_dir), policy, now_ms, GrantFile(state_dir, policy.grant_ms))
 
 
 def entry_policy(settings: EntryCheckSettings) -> Policy:

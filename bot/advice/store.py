@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from risk.errors import DataError
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import AccountStress
-from strategies.entry_check import EntryBook
+from strategies.entry_check import BotHolding, EntryBook
 
 BOOK_NAME = "entry-book.npz"
-FORM = 1
+FORM = 2
 """Of the file; another number is another form."""
 
 _ARRAYS = ("bot_usd", "hedge_usd", "covariance_daily", "beta_btc", "in_sector", "cluster")
@@ -49,6 +49,9 @@ def book_bytes(book: EntryBook) -> bytes:
         "equity_usd": book.equity_usd,
         "limits": asdict(book.limits),
         "names": [[*name, symbol] for name, symbol in book.names.items()],
+        "holdings": [[*k, held.base, held.price_usd] for k, held in book.holdings.items()],
+        "hedge_margin_usd": book.hedge_margin_usd,
+        "bot_free_usd": book.bot_free_usd,
     }
     arrays: dict[str, NDArray[Any]] = {name: getattr(book, name) for name in _ARRAYS}
     arrays["crowding"] = book.crowding
@@ -98,6 +101,9 @@ def parse_book(content: bytes) -> EntryBook:
             names={(bot, name): symbol for bot, name, symbol in head.get("names", ())},
             beta_doubt=arrays.get("beta_doubt"),
             token=arrays.get("token"),
+            holdings={(bot, s): BotHolding(base, usd) for bot, s, base, usd in head["holdings"]},
+            hedge_margin_usd=head["hedge_margin_usd"],
+            bot_free_usd=head["bot_free_usd"],
             **{name: arrays[name] for name in _ARRAYS},
         )
     except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:

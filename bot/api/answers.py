@@ -30,6 +30,7 @@ def entry_out(answer: EntryAnswer) -> dict[str, Any]:
         "correlated": [] if advice is None else [asdict(one) for one in advice.correlated],
         "crowding": None if advice is None else advice.crowding,
         "crowded": advice is not None and advice.crowded,
+        "notes": [] if advice is None else list(advice.notes),
     }
 
 

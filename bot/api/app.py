@@ -82,7 +82,12 @@ def _entry_routes(app: FastAPI, desks: Desks) -> None:
     async def entry_check(entry: EntryIn) -> dict[str, Any]:
         """Ask before entering: allowed, reduced to ``allowed_usd``, or refused, and why."""
         request = EntryRequest(
-            entry.bot, entry.symbol, entry.side, entry.notional_usd, entry.entry_id
+            entry.bot,
+            entry.symbol,
+            entry.side,
+            entry.notional_usd,
+            entry.entry_id,
+            entry.leverage,
         )
         return entry_out(desks.entries.ask(request))
 

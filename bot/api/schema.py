@@ -23,7 +23,7 @@ EntryId = Annotated[
     Field(
         pattern=r"^[A-Za-z0-9_.:-]{0,64}$",
         description="Of one entry: asked about again, the answer takes the place of the first. "
-        "Empty: of this bot, symbol and side.",
+        "Empty: of this bot, symbol and side; an addition then takes the place of the entry.",
     ),
 ]
 Side = Literal["long", "short"]
@@ -39,6 +39,10 @@ class EntryIn(Strict):
         float, Field(gt=0, le=MOST_USD, description="Size times price, not margin; USD.")
     ]
     entry_id: EntryId = ""
+    leverage: (
+        Annotated[float, Field(gt=0, le=1000, description="Of the entry: what it takes of margin.")]
+        | None
+    ) = None
 
 
 class CancelIn(Strict):
@@ -106,6 +110,7 @@ class EntryOut(Out):
     correlated: list[CorrelatedOut]
     crowding: float | None = Field(description="Score of funding around it; above 0: longs pay.")
     crowded: bool
+    notes: list[str] = Field(description="What could not be counted, and why.")
 
 
 class CancelOut(Out):

@@ -12,9 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from bot.advice.desk import EntryDesk
-from bot.advice.opening import entry_policy
-from bot.advice.store import BookReader
+from bot.advice.opening import entry_desk, entry_policy
 from bot.api.app import Desks, api
 from bot.api.connections import MOST_CONNECTIONS, Patience, PatientProtocol
 from bot.api.gate import Entrance, Gate
@@ -37,7 +35,7 @@ def ungated_app(settings: Settings) -> FastAPI:
     names = frozenset(s.name for s in settings.sources if isinstance(s, PushedSource))
     policy = entry_policy(settings.entry_check)
     desks = Desks(
-        entries=EntryDesk(BookReader(settings.state_dir), policy, clock.now_ms),
+        entries=entry_desk(settings.state_dir, policy, clock.now_ms),
         pushes=PushDesk(PushedFiles(settings.state_dir, names)),
         sources=lambda now_ms: read_health(settings.state_dir, now_ms),
         now_ms=clock.now_ms,

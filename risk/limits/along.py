@@ -43,6 +43,8 @@ class Along:
         if self.value(0.0) > bound:
             inside = self._least(size_usd)
             bound = max(bound, self.value(inside * size_usd) * (1 + CAP_TOLERANCE))
+            if math.isinf(bound):
+                return 0.0  # nothing on the way makes it bearable
             if self.value(size_usd) <= bound:
                 return size_usd
         for _ in range(_HALVINGS):
