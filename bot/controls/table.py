@@ -69,8 +69,8 @@ TABLE: tuple[Control, ...] = (
             ("hedge_gross_equity_fraction", "symbol_hedge_equity_fraction")),
     Control(12, "A plan as a whole lowers risk, cures a breach or only closes, and turns no hedge "
             "round by more than a lot.", {"plan": N}, (), "bot.controls.plan"),
-    Control(13, "Closes are reduce-only; in hedge mode the position side is named.",
-            {"closes": N}),
+    Control(13, "Closes are reduce-only; in hedge mode the position side is named, and none opens "
+            "beside the other.", {"closes": N}),
     Control(14, "Position mode, margin mode and leverage are as they were; the engine never "
             "changes them.", {"account_mode": H}, (), "bot.controls.modes"),
     Control(15, "Tick, lot and smallest sizes are fresh, exact and kept to.",
