@@ -19,7 +19,7 @@ def mapping(value: object, where: str) -> Row:
         DataError: it is none.
     """
     if not isinstance(value, dict):
-        raise DataError(f"{where}: {shown(value)}, must be an object")
+        raise _wrong(value, where, "an object")
     return value
 
 
@@ -30,7 +30,7 @@ def rows(value: object, where: str) -> list[Row]:
         DataError: it is none; ``null`` and an object are no empty list.
     """
     if not isinstance(value, list):
-        raise DataError(f"{where}: {shown(value)}, must be a list")
+        raise _wrong(value, where, "a list")
     return [mapping(one, f"{where}[{i}]") for i, one in enumerate(value)]
 
 
@@ -42,7 +42,7 @@ def text(row: Row, key: str, where: str) -> str:
     """
     value = _there(row, key, where)
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise DataError(f"{where}.{key}: {shown(value)}, must be text")
+        raise _wrong(value, f"{where}.{key}", "text")
     return value
 
 
@@ -54,7 +54,7 @@ def flag(row: Row, key: str, where: str) -> bool:
     """
     value = _there(row, key, where)
     if not isinstance(value, bool):
-        raise DataError(f"{where}.{key}: {shown(value)}, must be true or false")
+        raise _wrong(value, f"{where}.{key}", "true or false")
     return value
 
 
@@ -67,7 +67,7 @@ def quantity(row: Row, key: str, where: str) -> Decimal:
     value = _there(row, key, where)
     number = _finite(value)
     if number is None or number < 0:
-        raise DataError(f"{where}.{key}: {shown(value)}, must be a number, at least 0")
+        raise _wrong(value, f"{where}.{key}", "a number, at least 0")
     return number
 
 
@@ -80,7 +80,7 @@ def signed(row: Row, key: str, where: str) -> Decimal:
     value = _there(row, key, where)
     number = _finite(value)
     if number is None:
-        raise DataError(f"{where}.{key}: {shown(value)}, must be a number")
+        raise _wrong(value, f"{where}.{key}", "a number")
     return number
 
 
@@ -92,7 +92,7 @@ def whole(row: Row, key: str, where: str) -> int:
     """
     number = quantity(row, key, where)
     if number != number.to_integral_value():
-        raise DataError(f"{where}.{key}: {shown(row[key])}, must be a whole number")
+        raise _wrong(row[key], f"{where}.{key}", "a whole number")
     return int(number)
 
 
@@ -107,7 +107,7 @@ def optional_price(row: Row, key: str, where: str) -> float | None:
         return None
     number = _finite(value)
     if number is None or number < 0:
-        raise DataError(f"{where}.{key}: {shown(value)}, must be a number above 0, or null")
+        raise _wrong(value, f"{where}.{key}", "a number above 0, or null")
     return float(number) or None
 
 
@@ -120,7 +120,7 @@ def optional_number(row: Row, key: str, where: str) -> float | None:
     value = row.get(key)
     number = None if value is None else _finite(value)
     if value is not None and number is None:
-        raise DataError(f"{where}.{key}: {shown(value)}, must be a number, or null")
+        raise _wrong(value, f"{where}.{key}", "a number, or null")
     return None if number is None else float(number)
 
 
@@ -132,8 +132,12 @@ def pair(row: Row, key: str, where: str) -> str:
     """
     name = text(row, key, where)
     if not is_unified_symbol(name):
-        raise DataError(f"{where}.{key}: {shown(name)}, must be a perpetual like FET/USDT:USDT")
+        raise _wrong(name, f"{where}.{key}", "a perpetual like FET/USDT:USDT")
     return name
+
+
+def _wrong(value: object, where: str, must_be: str) -> DataError:
+    return DataError(f"{where}: {shown(value)}, must be {must_be}")
 
 
 def _finite(value: object) -> Decimal | None:
