@@ -14,7 +14,7 @@ from bot.faults.phases import phases
 from bot.faults.schedule import Outcome, run_seed
 
 _CHUNK = 2  # schedules; more would let one process wait long for the last of another
-_AGAIN = 50  # every so many seeds one is played twice
+_AGAIN = 100  # every so many seeds one is played twice: it tries the simulation, not the engine
 _ON_PAPER = 40  # every so many seeds one is played on paper as well
 _MOST_SHOWN = 50
 
