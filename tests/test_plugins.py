@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import bot.plugins
+from bot.advice.grants_file import GRANTS_NAME
 from bot.plugins.perphedge_client import AsyncSidecar, Held, Sidecar, SidecarError
 from bot.plugins.perphedge_freqtrade import PerphedgeMixin
 from tests.api_scene import SYMBOLS, TOKEN, Server, book_of, free_port, serving
@@ -34,17 +35,19 @@ def sidecar(server: Server) -> Iterator[Sidecar]:
     server.publish(book_of(SYMBOLS))
     client = Sidecar(f"http://127.0.0.1:{server.port}", TOKEN, bot="bot-a", timeout_seconds=10)
     yield client
-    for side in ("long", "short"):
-        client.cancel_entry(FET, side)
     client.close()
+    (server.state / GRANTS_NAME).unlink(missing_ok=True)
 
 
 def test_the_client_asks_takes_back_and_pushes(sidecar: Sidecar, server: Server) -> None:
     answer = sidecar.check_entry(FET, "long", 10_000)
     assert (answer.verdict, round(answer.allowed_usd)) == ("reduced", 8_000)
     assert answer.document["caps"][0]["cap"] == "net_usd"
-    assert sidecar.cancel_entry(FET, "long")
-    assert not sidecar.cancel_entry(FET, "long")
+    assert sidecar.check_entry(FET, "long", 10_000).allowed_usd == 0, "an entry of its own"
+    again = sidecar.check_entry(FET, "long", 10_000, entry_id=answer.entry_id, leverage=3)
+    assert again.allowed_usd == pytest.approx(8_000)
+    assert sidecar.cancel_entry(FET, "long", entry_id=answer.entry_id)
+    assert not sidecar.cancel_entry(FET, "long", entry_id=answer.entry_id)
     sidecar.push_positions([Held(FET, "long", 12.5, entry_price=1.2)])
     sidecar.push_positions([])
     assert sidecar.health()["pushed"][0]["age_seconds"] < 30
@@ -83,8 +86,7 @@ async def test_many_tasks_share_one_client(sidecar: Sidecar) -> None:
         *(shared.check_entry(FET, "long", 1_000, entry_id=str(i)) for i in range(12))
     )
     assert sum(a.allowed_usd for a in answers) == pytest.approx(8_000)
-    for i in range(12):
-        await shared.cancel_entry(FET, "long", entry_id=str(i))
+    assert await shared.cancel_entry(FET, "long", entry_id="0")
 
 
 class _Strategy:
@@ -136,15 +138,47 @@ def test_a_stake_is_cut_to_what_the_caps_leave_and_then_confirmed(strategy: _Ask
     assert not _confirmed(strategy, 9_000)
 
 
-def test_a_stake_below_the_least_is_none(strategy: _Asking) -> None:
+def test_a_stake_below_the_least_is_none_and_its_room_is_free(
+    strategy: _Asking, sidecar: Sidecar
+) -> None:
     assert _stake(strategy, 5_000, least=3_000.0) == 0
     assert _stake(strategy, 0.0) == 0
+    assert sidecar.check_entry(FET, "long", 10_000).allowed_usd == pytest.approx(8_000)
+
+
+def test_an_entry_that_the_book_does_not_show_keeps_its_room_from_the_next(
+    strategy: _Asking,
+) -> None:
+    assert _stake(strategy, 2_000) == 2_000
+    assert _stake(strategy, 2_000) == 2_000, "no order came of it, so it is the same entry"
+    assert _confirmed(strategy, 6_000)
+    assert _confirmed(strategy, 6_000), "its order is replaced"
+    assert _stake(strategy, 2_000) == pytest.approx(2_000 / 3)
+    assert not _confirmed(strategy, 6_000)
+
+
+def test_an_addition_is_the_same_until_an_order_comes_of_it(
+    strategy: _Asking, sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def added(orders: int, least: float = 5.0) -> Any:
+        monkeypatch.setattr(_Asking, "addition", 1_500.0)
+        trade = SimpleNamespace(
+            pair=FET, is_short=False, leverage=2.0, id=7, orders=[None] * orders
+        )
+        return strategy.adjust_trade_position(trade, None, 1.0, 0, least, 1e6, 1.0, 1.0, 0, 0)
+
+    assert _stake(strategy, 1_000) == 1_000
+    assert _confirmed(strategy, 3_000)
+    assert [added(1), added(1)] == [1_500.0, 1_500.0]
+    assert added(2) == pytest.approx(1_000), "3,000 of the entry and 3,000 of the first addition"
+    assert added(2, least=1_200.0) is None
+    assert sidecar.check_entry(FET, "long", 10_000).allowed_usd == pytest.approx(2_000)
 
 
 def test_additions_are_asked_about_and_reductions_never(
     strategy: _Asking, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trade = SimpleNamespace(pair=FET, is_short=False, leverage=2.0)
+    trade = SimpleNamespace(pair=FET, is_short=False, leverage=2.0, id=5, orders=[])
 
     def adjusted(addition: Any) -> Any:
         monkeypatch.setattr(_Asking, "addition", addition)

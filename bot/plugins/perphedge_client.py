@@ -10,9 +10,11 @@
 
 import asyncio
 import http.client
+import itertools
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,6 +22,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 __all__ = ["Answer", "AsyncSidecar", "Held", "Sidecar", "SidecarError"]
+
+_NUMBERS = itertools.count()
 
 
 class SidecarError(Exception):
@@ -43,12 +47,14 @@ class Answer:
         allowed_usd: what may be entered of it, notional, USD; 0 when refused.
         reason: one sentence.
         document: all of it, see the OpenAPI document.
+        entry_id: by which the entry is asked about again, or cancelled.
     """
 
     verdict: str
     allowed_usd: float
     reason: str
     document: Mapping[str, Any]
+    entry_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,25 +104,39 @@ class Sidecar:
         self._lock = threading.Lock()
 
     def check_entry(
-        self, symbol: str, side: str, notional_usd: float, *, entry_id: str = ""
+        self,
+        symbol: str,
+        side: str,
+        notional_usd: float,
+        *,
+        entry_id: str = "",
+        leverage: float | None = None,
     ) -> Answer:
         """Ask before entering; ``notional_usd`` is size times price, not margin.
 
-        Asked again with the same ``entry_id`` the answer takes the place of the first.
+        Asked again with the same ``entry_id`` the answer takes the place of the first. Without
+        one it is an entry of its own, and the answer tells the id that it was given.
 
         Raises:
             SidecarError: there is no answer. Decide yourself whether to enter then.
         """
-        entry = self._entry(symbol, side, entry_id)
-        document = self._send("POST", "/v1/entry-check", {**entry, "notional_usd": notional_usd})
+        named = entry_id or f"{side[:8]}-{time.time_ns():x}-{next(_NUMBERS):x}"
+        entry = {**self._entry(symbol, side, named), "notional_usd": notional_usd}
+        if leverage is not None:
+            entry["leverage"] = leverage
+        document = self._send("POST", "/v1/entry-check", entry)
         try:
             return Answer(
-                document["verdict"], float(document["allowed_usd"]), document["reason"], document
+                document["verdict"],
+                float(document["allowed_usd"]),
+                document["reason"],
+                document,
+                named,
             )
         except (KeyError, TypeError, ValueError):
             raise SidecarError("the answer is not one of perphedge") from None
 
-    def cancel_entry(self, symbol: str, side: str, *, entry_id: str = "") -> bool:
+    def cancel_entry(self, symbol: str, side: str, *, entry_id: str) -> bool:
         """Say that an entry which was allowed is not made; False where there was none.
 
         Raises:
@@ -211,14 +231,25 @@ class AsyncSidecar:
         self._sidecar = sidecar
 
     async def check_entry(
-        self, symbol: str, side: str, notional_usd: float, *, entry_id: str = ""
+        self,
+        symbol: str,
+        side: str,
+        notional_usd: float,
+        *,
+        entry_id: str = "",
+        leverage: float | None = None,
     ) -> Answer:
         """As ``Sidecar.check_entry``."""
         return await asyncio.to_thread(
-            self._sidecar.check_entry, symbol, side, notional_usd, entry_id=entry_id
+            self._sidecar.check_entry,
+            symbol,
+            side,
+            notional_usd,
+            entry_id=entry_id,
+            leverage=leverage,
         )
 
-    async def cancel_entry(self, symbol: str, side: str, *, entry_id: str = "") -> bool:
+    async def cancel_entry(self, symbol: str, side: str, *, entry_id: str) -> bool:
         """As ``Sidecar.cancel_entry``."""
         return await asyncio.to_thread(self._sidecar.cancel_entry, symbol, side, entry_id=entry_id)
 

@@ -17,6 +17,7 @@ import http.client
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,11 +66,16 @@ class PerphedgeMixin:
         )
         if not stake:
             return float(stake or 0.0)
-        allowed_usd = self._perphedge_allows(pair, side, stake * leverage)
+        entry = self._perphedge_new(pair, side, leverage)
+        allowed_usd = self._perphedge_allows(entry, stake * leverage)
         if allowed_usd >= stake * leverage * (1 - _ROUNDING):
             return float(stake)
         reduced = allowed_usd / leverage
-        return 0.0 if min_stake is not None and reduced < min_stake else reduced
+        if min_stake is None or reduced >= min_stake:
+            return reduced
+        if allowed_usd:  # freqtrade opens nothing so small
+            self._perphedge_cancels(entry)
+        return 0.0
 
     def confirm_trade_entry(  # noqa: PLR0917 - freqtrade's signature
         self,
@@ -95,14 +101,16 @@ class PerphedgeMixin:
             side=side,
             **kwargs,
         )
-        if not wanted:
-            self._perphedge_cancels(pair, side)
-            return False
+        entry = self._perphedge_asked(pair, side)
         notional_usd = amount * rate
-        if self._perphedge_allows(pair, side, notional_usd) >= notional_usd * (1 - _ROUNDING):
-            return True
-        self._perphedge_cancels(pair, side)
-        return False
+        if not wanted:
+            self._perphedge_cancels(entry)
+            return False
+        if self._perphedge_allows(entry, notional_usd) < notional_usd * (1 - _ROUNDING):
+            self._perphedge_cancels(entry)
+            return False
+        self._perphedge_entries()[pair, side]["confirmed"] = True
+        return True
 
     def adjust_trade_position(  # noqa: PLR0917 - freqtrade's signature
         self,
@@ -137,20 +145,56 @@ class PerphedgeMixin:
             return change
         leverage = float(getattr(trade, "leverage", 1.0) or 1.0)
         side = "short" if trade.is_short else "long"
-        left = self._perphedge_allows(trade.pair, side, stake * leverage) / leverage
+        entry = self._perphedge_addition(trade, side, leverage)
+        left = self._perphedge_allows(entry, stake * leverage) / leverage
         if left >= stake * (1 - _ROUNDING):
             return change
-        if left <= 0 or (min_stake is not None and left < min_stake):
+        if left <= 0:
+            return None
+        if min_stake is not None and left < min_stake:
+            self._perphedge_cancels(entry)
             return None
         return left if tag is None else (left, tag)
 
-    def _perphedge_allows(self, pair: str, side: str, notional_usd: float) -> float:
+    def _perphedge_entries(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The last entry that was asked about, by pair and side."""
+        found: dict[tuple[str, str], dict[str, Any]] = self.__dict__.setdefault(
+            "_perphedge_last", {}
+        )
+        return found
+
+    def _perphedge_new(self, pair: str, side: str, leverage: float) -> dict[str, Any]:
+        """An entry before its order; the last one again where no order came of it."""
+        last = self._perphedge_entries().get((pair, side))
+        if last is None or last["confirmed"]:
+            entry = self._perphedge_entry(pair, side, f"{side}-{time.time_ns():x}")
+            last = self._perphedge_entries()[pair, side] = {"entry": entry, "confirmed": False}
+        last["entry"]["leverage"] = leverage
+        return dict(last["entry"])
+
+    def _perphedge_asked(self, pair: str, side: str) -> dict[str, Any]:
+        """The entry whose stake was asked about; it stays the same where its order is replaced."""
+        if (pair, side) not in self._perphedge_entries():
+            entry = self._perphedge_entry(pair, side, f"{side}-{time.time_ns():x}")
+            self._perphedge_entries()[pair, side] = {"entry": entry, "confirmed": False}
+        return dict(self._perphedge_entries()[pair, side]["entry"])
+
+    def _perphedge_addition(self, trade: Any, side: str, leverage: float) -> dict[str, Any]:
+        """An addition: the same until freqtrade has made an order of it."""
+        number, orders = getattr(trade, "id", None), getattr(trade, "orders", None)
+        which = time.time_ns() if number is None or orders is None else f"{number}-{len(orders)}"
+        entry = self._perphedge_entry(trade.pair, side, f"add-{which}")
+        return {**entry, "leverage": leverage}
+
+    def _perphedge_allows(self, entry: dict[str, Any], notional_usd: float) -> float:
         """USD of notional; all of it, or nothing, where there is no answer."""
         if not self._perphedge_asks() or notional_usd <= 0:
             return notional_usd
-        entry = {"notional_usd": notional_usd, **self._perphedge_entry(pair, side)}
+        side, pair = entry["side"], entry["symbol"]
         try:
-            answer = self._perphedge_send("/v1/entry-check", entry)
+            answer = self._perphedge_send(
+                "/v1/entry-check", {"notional_usd": notional_usd, **entry}
+            )
             allowed_usd = float(answer["allowed_usd"])
             verdict, reason = str(answer["verdict"]), str(answer["reason"])
             if not 0 <= allowed_usd <= notional_usd * (1 + _ROUNDING):
@@ -170,19 +214,23 @@ class PerphedgeMixin:
         say("perphedge: %s %s of %.0f USD: %s (%s)", side, pair, notional_usd, verdict, reason)
         return min(max(allowed_usd, 0.0), notional_usd)
 
-    def _perphedge_cancels(self, pair: str, side: str) -> None:
+    def _perphedge_cancels(self, entry: dict[str, Any]) -> None:
         """The entry is not made, so its room is free again; without a word it is after a while."""
+        last = self._perphedge_entries().get((entry["symbol"], entry["side"]))
+        if last is not None and last["entry"]["entry_id"] == entry["entry_id"]:
+            del self._perphedge_entries()[entry["symbol"], entry["side"]]
         if not self._perphedge_asks():
             return
         try:
-            self._perphedge_send("/v1/entry-cancel", self._perphedge_entry(pair, side))
+            asked = {name: value for name, value in entry.items() if name != "leverage"}
+            self._perphedge_send("/v1/entry-cancel", asked)
         except (OSError, http.client.HTTPException, ValueError, TypeError, AttributeError) as error:
             logger.info("perphedge: could not take an entry back: %s", error)
 
-    def _perphedge_entry(self, pair: str, side: str) -> dict[str, Any]:
+    def _perphedge_entry(self, pair: str, side: str, entry_id: str) -> dict[str, Any]:
         config = getattr(self, "config", None) or {}
         bot = self.perphedge_bot or config.get("bot_name") or "freqtrade"
-        return {"bot": bot, "symbol": pair, "side": side}
+        return {"bot": bot, "symbol": pair, "side": side, "entry_id": entry_id}
 
     def _perphedge_asks(self) -> bool:
         """Not in backtests, whose entries are of another day."""
