@@ -113,7 +113,9 @@ def engine_parts(
         refit=impact_refit(settings, journal),
         streams=doors.streams,
         # In simulated time nobody asks between two cycles.
-        publish=None if around.simulated else BookPublisher(settings.state_dir, log).publish,
+        publish=None
+        if around.simulated
+        else BookPublisher(settings.state_dir, log, journal).publish,
         publish_sources=None if around.simulated else HealthFile(settings.state_dir, log).write,
         lockers=tuple(
             one.locks for one in doors.sources if isinstance(one, FreqtradeSource) and one.locks

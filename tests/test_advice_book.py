@@ -13,6 +13,7 @@ from bot.advice.book import entry_book
 from bot.advice.publisher import BookPublisher
 from bot.advice.store import BOOK_NAME, BookReader, book_bytes, parse_book, write_book
 from bot.clock import SimulatedClock
+from bot.journal.journal import Journal
 from bot.logs import open_log
 from bot.records.ending import Look
 from risk.book import Owner
@@ -90,11 +91,11 @@ def test_a_damaged_file_is_told_and_never_read_as_something(look: Look, tmp_path
 
 
 def test_a_new_book_is_read_and_one_that_cannot_be_written_is_told(
-    look: Look, tmp_path: Path
+    look: Look, tmp_path: Path, journal: Journal
 ) -> None:
     echo = io.StringIO()
-    folder = tmp_path / "state"
-    publisher = BookPublisher(folder, open_log(None, SimulatedClock(0), echo=echo))
+    folder = tmp_path / "advice"
+    publisher = BookPublisher(folder, open_log(None, SimulatedClock(0), echo=echo), journal)
     publisher.publish(look)
     publisher.publish(look)
     folder.mkdir()
@@ -109,15 +110,19 @@ def test_a_new_book_is_read_and_one_that_cannot_be_written_is_told(
     assert first.limits == look.choices.limits
 
 
-def test_a_defect_in_it_is_told_and_holds_nothing(look: Look, tmp_path: Path) -> None:
+def test_a_defect_in_it_is_told_and_holds_nothing(
+    look: Look, tmp_path: Path, journal: Journal
+) -> None:
     echo = io.StringIO()
-    publisher = BookPublisher(tmp_path, open_log(None, SimulatedClock(0), echo=echo))
+    publisher = BookPublisher(tmp_path, open_log(None, SimulatedClock(0), echo=echo), journal)
     broken = replace(look, choices=replace(look.choices, beta_uncertainty="nonsense"))  # type: ignore[arg-type] # on purpose
     publisher.publish(broken)
     publisher.publish(broken)
     publisher.publish(look)
     told = [json.loads(line) for line in echo.getvalue().splitlines()]
     assert [one["event"] for one in told] == ["defect", "entry_book_written_again"]
-    assert "entry book: " in told[0]["reason"]
+    assert "no entry book" in told[0]["reason"]
+    (event,) = journal.events(kind="defect")
+    assert event.document["reason"] == told[0]["reason"]
     assert "book.py:" in told[0]["reason"]
     assert told[0]["level"] == "error"
