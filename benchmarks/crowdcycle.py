@@ -71,8 +71,10 @@ class _Meter:
         wall, cpu = time.perf_counter(), time.process_time()
         for url, headers in self.sent:
             async with session.get(URL(url, encoded=True), headers=headers) as reply:
-                if reply.status != 200 or not await reply.read():
-                    raise DisagreementError(f"cycle: no answer the second time: {url}")
+                answer = await reply.text()
+                if reply.status != 200 or not answer:
+                    told = f"{reply.status} {answer[:200]}"
+                    raise DisagreementError(f"cycle: no answer the second time: {told}: {url}")
         self.bare_s.append(time.perf_counter() - wall)
         self.bare_cpu_s.append(time.process_time() - cpu)
 
