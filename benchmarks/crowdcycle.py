@@ -31,7 +31,7 @@ from config.load import settings_from
 
 _MOST_WARM_UPS = 20
 _CALM_BEFORE = 3  # cycles without a trade before any is measured
-_PAUSE_S = 0.5
+_PAUSE_S = 5.0  # quicker cycles would wait for their share of the exchange's limit, as they must
 
 Get = tuple[str, dict[str, str]]
 
@@ -88,7 +88,7 @@ def run(effort: Effort) -> Iterator[Line]:
         ExitStack() as stack,
     ):
         stack.enter_context(patch.object(Exchange, "fetch", meter.watched()))
-        asyncio.run(_measured(host, Path(name), meter, effort.rounds(60, 5)))
+        asyncio.run(_measured(host, Path(name), meter, effort.rounds(24, 5)))
     yield Pairs(tuple(meter.wall_s), tuple(meter.bare_s)).line(
         "crowd",
         f"cycle without trades, {LISTED} listed, {IN_SECTOR} in the sector, {HELD} held by a bot",
