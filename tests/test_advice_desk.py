@@ -188,6 +188,46 @@ def test_another_bots_fill_and_a_price_that_rises_fill_nothing() -> None:
     assert desk.ask(_ask(10_000, entry_id="2")).allowed_usd == pytest.approx(3_000)
 
 
+def test_a_position_that_goes_over_into_another_contract_fills_nothing() -> None:
+    """Of the same token, as where it is rolled, or told by another name from look to look."""
+    books = _books()
+    assert books.book is not None
+    books.book = replace(books.book, token=np.array([0, 0]))
+    desk = books.desk()
+    books.hold_each({("a", FET): 5_000})
+    desk.ask(_ask(4_000, entry_id="1"))
+    books.hold_each({("a", NEAR): 5_000})
+    assert desk.ask(_ask(10_000, entry_id="2")).allowed_usd == pytest.approx(1_000)
+
+
+def test_a_fill_of_an_earlier_entry_is_not_a_later_ones() -> None:
+    """Both were asked about before any book showed the first."""
+    books = _books()
+    desk = books.desk()
+    desk.ask(_ask(4_000, entry_id="1"))
+    books.now_ms += books.policy.grant_ms - 51_000
+    books.hold(0.0)
+    books.now_ms += 50_000
+    assert desk.ask(_ask(5_000, entry_id="2")).allowed_usd == 5_000
+    books.now_ms += 2_000
+    books.hold(4_000)  # the first filled, and is forgotten
+    answer = desk.ask(_ask(10_000, entry_id="3"))
+    assert answer.allowed_usd == pytest.approx(1_000), "5,000 may still come"
+
+
+def test_who_stops_while_holding_the_grants_stops_nobody_else(tmp_path: Path) -> None:
+    books = _books()
+    kept = GrantFile(tmp_path, books.policy.grant_ms)
+    desk = EntryDesk(books, books.policy, lambda: books.now_ms, kept)
+    with GrantFile(tmp_path, books.policy.grant_ms).locked():
+        began = time.monotonic()
+        answer = desk.ask(_ask(100))
+        assert time.monotonic() - began < 5
+    assert answer.verdict is Verdict.REFUSED
+    assert "grants cannot be kept" in answer.reason
+    assert desk.ask(_ask(100)).verdict is Verdict.ALLOWED
+
+
 def test_what_was_allowed_outlives_the_desk_and_is_seen_by_others(tmp_path: Path) -> None:
     books = _books()
 

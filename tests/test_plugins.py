@@ -146,15 +146,23 @@ def test_a_stake_below_the_least_is_none_and_its_room_is_free(
     assert sidecar.check_entry(FET, "long", 10_000).allowed_usd == pytest.approx(8_000)
 
 
-def test_an_entry_that_the_book_does_not_show_keeps_its_room_from_the_next(
-    strategy: _Asking,
+def test_an_entry_that_the_book_does_not_show_keeps_its_room_from_others(
+    strategy: _Asking, sidecar: Sidecar
 ) -> None:
     assert _stake(strategy, 2_000) == 2_000
     assert _stake(strategy, 2_000) == 2_000, "no order came of it, so it is the same entry"
     assert _confirmed(strategy, 6_000)
     assert _confirmed(strategy, 6_000), "its order is replaced"
-    assert _stake(strategy, 2_000) == pytest.approx(2_000 / 3)
-    assert not _confirmed(strategy, 6_000)
+    assert sidecar.check_entry(FET, "long", 6_000).allowed_usd == pytest.approx(2_000)
+
+
+def test_orders_that_the_exchange_rejects_time_and_again_hold_room_once(
+    strategy: _Asking, sidecar: Sidecar
+) -> None:
+    for _ in range(20):
+        assert _stake(strategy, 1_000) == 1_000
+        assert _confirmed(strategy, 3_000)
+    assert sidecar.check_entry(FET, "long", 10_000).allowed_usd == pytest.approx(5_000)
 
 
 def test_an_addition_is_the_same_until_an_order_comes_of_it(

@@ -197,10 +197,14 @@ class EntryDesk:
             return None
         sign = 1 if request.side == "long" else -1
         index = None if book is None else book.index_of(request.bot, request.symbol)
-        held = None if book is None or index is None else book.held_base(request.bot, index)
+        held, ahead_usd = None, 0.0
+        if book is not None and index is not None:
+            held = book.held_base(request.bot, index)
+            ahead_usd = self._grants.ahead_usd(book, request.bot, index, long=sign > 0)
         until_ms = self._grants.until_ms(now_ms)
         bot, symbol, entry_id = request.key
-        self._grants.give(Grant(bot, entry_id, symbol, sign * allowed_usd, until_ms, held))
+        grant = Grant(bot, entry_id, symbol, sign * allowed_usd, until_ms, held, ahead_usd)
+        self._grants.give(grant)
         return until_ms
 
     def _by_policy(

@@ -30,6 +30,8 @@ class Grant:
         until_ms: forgotten afterwards, filled or not.
         held_base: what this bot held of the token by the book at that time, signed base units by
             symbol; None where there was no book.
+        ahead_usd: what earlier grants of this bot, token and side had still to come then; so much
+            growth is theirs, though they may be forgotten by the time it is seen.
     """
 
     bot: str
@@ -38,6 +40,7 @@ class Grant:
     signed_usd: float
     until_ms: int
     held_base: Mapping[str, float] | None = None
+    ahead_usd: float = 0.0
 
     @property
     def key(self) -> Key:
@@ -107,9 +110,26 @@ class Grants:
         and side was given counts as filled, the oldest grants first: a bot may have asked in the
         hedge venue's contract and be seen in its own exchange's, and the other way round.
         """
-        grown: dict[tuple[str, int], float] = {}
         pending = np.zeros(len(book.symbols))
-        for key, given in list(self._by_key.items()):  # the oldest first
+        for key, i, left_usd in self._still_to_come(book, long=long):
+            if key != but:
+                pending[i] += left_usd
+        return pending
+
+    def ahead_usd(self, book: EntryBook, bot: str, index: int, *, long: bool) -> float:
+        """What is still to come of one bot, token and side, USD, never negative."""
+        token = book.token_of(index)
+        return sum(
+            abs(left_usd)
+            for key, i, left_usd in self._still_to_come(book, long=long)
+            if key[0] == bot and book.token_of(i) == token
+        )
+
+    def _still_to_come(self, book: EntryBook, *, long: bool) -> Iterator[tuple[Key, int, float]]:
+        """Grants of one side that the book has a place for, the oldest first: USD signed."""
+        grown: dict[tuple[str, int], float] = {}
+        sign = 1 if long else -1
+        for key, given in list(self._by_key.items()):
             i = book.index_of(given.bot, given.symbol)
             if i is None or (given.signed_usd > 0) != long:
                 continue
@@ -117,15 +137,12 @@ class Grants:
             if grant.held_base is None:  # there was no book; what grows from now on is seen
                 grant = replace(given, held_base=book.held_base(given.bot, i))
                 self._by_key[key] = grant
-            sign = 1 if long else -1
             token = grant.bot, book.token_of(i)
             if token not in grown:
-                grown[token] = max(sign * _grown_usd(book, i, grant), 0.0)
+                grown[token] = max(sign * _grown_usd(book, i, grant) - grant.ahead_usd, 0.0)
             filled = min(grown[token], abs(grant.signed_usd))
             grown[token] -= filled
-            if key != but:
-                pending[i] += grant.signed_usd - sign * filled
-        return pending
+            yield key, i, grant.signed_usd - sign * filled
 
     def give(self, grant: Grant) -> None:
         """Remember it in place of an earlier one with its name."""
@@ -155,9 +172,16 @@ class Grants:
 
 
 def _grown_usd(book: EntryBook, index: int, grant: Grant) -> float:
-    """By how much the bot's position in the token has grown, at today's prices, USD signed."""
+    """By how much the bot's position in the token has grown, at today's prices, USD signed.
+
+    Where a contract that it held is gone, one that it did not hold is no growth: it may have gone
+    from the one into the other, or be told by another name.
+    """
     before = grant.held_base or {}
+    held = book.held_by(grant.bot, index)
+    moved = any(base and symbol not in held for symbol, base in before.items())
     return sum(
-        (held.base - before.get(symbol, 0.0)) * held.price_usd
-        for symbol, held in book.held_by(grant.bot, index).items()
+        (one.base - before.get(symbol, 0.0)) * one.price_usd
+        for symbol, one in held.items()
+        if symbol in before or not moved
     )

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from risk.errors import DataError
 
 GRANTS_NAME = "entry-grants.json"
 _LOCK_NAME = "entry-grants.lock"
+_PATIENCE_S = 0.05
 
 
 class GrantFile:
@@ -27,18 +29,18 @@ class GrantFile:
         self._folder = folder
         self._path = folder / GRANTS_NAME
         self._lasts_ms = lasts_ms
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Nobody else reads or writes meanwhile.
 
         Raises:
-            OSError: the folder cannot be written to.
+            OSError: the folder cannot be written to, or somebody holds the lock for too long.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._folder / _LOCK_NAME).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # closing gives it back, and so does our end
+            _lock(lock.fileno())  # closing gives it back, and so does our end
             yield
 
     def changed(self, now_ms: int) -> list[Grant] | None:
@@ -53,7 +55,7 @@ class GrantFile:
         except FileNotFoundError:
             gone, self._seen = self._seen is not None, None
             return [] if gone else None
-        seen = status.st_mtime_ns, status.st_ino
+        seen = status.st_mtime_ns, status.st_ino, status.st_size
         if seen == self._seen:
             return None
         try:
@@ -76,4 +78,22 @@ class GrantFile:
         beside.write_text(json.dumps([asdict(one) for one in grants]), encoding="utf-8")
         beside.replace(self._path)
         status = self._path.stat()
-        self._seen = status.st_mtime_ns, status.st_ino
+        self._seen = status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def _lock(descriptor: int) -> None:
+    """The lock is held for a millisecond; who stops while holding it must not stop us all.
+
+    Raises:
+        OSError: it is not free in time.
+    """
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until_s:
+                raise
+            time.sleep(0.001)
+        else:
+            return

@@ -109,7 +109,6 @@ class PerphedgeMixin:
         if self._perphedge_allows(entry, notional_usd) < notional_usd * (1 - _ROUNDING):
             self._perphedge_cancels(entry)
             return False
-        self._perphedge_entries()[pair, side]["confirmed"] = True
         return True
 
     def adjust_trade_position(  # noqa: PLR0917 - freqtrade's signature
@@ -164,20 +163,21 @@ class PerphedgeMixin:
         return found
 
     def _perphedge_new(self, pair: str, side: str, leverage: float) -> dict[str, Any]:
-        """An entry before its order; the last one again where no order came of it."""
-        last = self._perphedge_entries().get((pair, side))
-        if last is None or last["confirmed"]:
-            entry = self._perphedge_entry(pair, side, f"{side}-{time.time_ns():x}")
-            last = self._perphedge_entries()[pair, side] = {"entry": entry, "confirmed": False}
-        last["entry"]["leverage"] = leverage
-        return dict(last["entry"])
+        """An entry before its order, under one name for each pair and side.
+
+        freqtrade has one trade for a pair: when it asks anew, the order before came to nothing or
+        its trade is over, and the new entry takes the old one's place.
+        """
+        entry = {**self._perphedge_asked(pair, side), "leverage": leverage}
+        self._perphedge_entries()[pair, side] = entry
+        return dict(entry)
 
     def _perphedge_asked(self, pair: str, side: str) -> dict[str, Any]:
         """The entry whose stake was asked about; it stays the same where its order is replaced."""
-        if (pair, side) not in self._perphedge_entries():
-            entry = self._perphedge_entry(pair, side, f"{side}-{time.time_ns():x}")
-            self._perphedge_entries()[pair, side] = {"entry": entry, "confirmed": False}
-        return dict(self._perphedge_entries()[pair, side]["entry"])
+        entries = self._perphedge_entries()
+        if (pair, side) not in entries:
+            entries[pair, side] = self._perphedge_entry(pair, side, f"{side}-{time.time_ns():x}")
+        return dict(entries[pair, side])
 
     def _perphedge_addition(self, trade: Any, side: str, leverage: float) -> dict[str, Any]:
         """An addition: the same until freqtrade has made an order of it."""
@@ -217,7 +217,7 @@ class PerphedgeMixin:
     def _perphedge_cancels(self, entry: dict[str, Any]) -> None:
         """The entry is not made, so its room is free again; without a word it is after a while."""
         last = self._perphedge_entries().get((entry["symbol"], entry["side"]))
-        if last is not None and last["entry"]["entry_id"] == entry["entry_id"]:
+        if last is not None and last["entry_id"] == entry["entry_id"]:
             del self._perphedge_entries()[entry["symbol"], entry["side"]]
         if not self._perphedge_asks():
             return
