@@ -119,10 +119,10 @@ async def when_free(journal: Journal, clock: Clock) -> None:
     Raises:
         JournalError: it is locked for longer than can be waited for, or cannot be written to.
     """
-    if journal.is_free():
-        return
-    until_ms, last_ms = clock.now_ms() + PATIENCE_MS, clock.now_ms()
     with journal.impatient(0):
+        if journal.is_free():
+            return
+        until_ms, last_ms = clock.now_ms() + PATIENCE_MS, clock.now_ms()
         # A clock that is set back must not make it longer.
         while last_ms <= clock.now_ms() < until_ms:
             last_ms = clock.now_ms()

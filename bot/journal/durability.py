@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from bot.journal.chain import Head
 
+_CHECKPOINT_PAGES = 1_000  # as SQLite has it
+
 
 class Durability:
     """Of one connection in WAL mode, opened with synchronous=FULL.
@@ -38,8 +40,11 @@ class Durability:
     def begin(self) -> None:
         """A transaction is about to begin; in it SQLite lets nobody change this."""
         if self._wanted is not self._waiting:
-            level = "FULL" if self._wanted else "NORMAL"
+            level, pages = ("FULL", _CHECKPOINT_PAGES) if self._wanted else ("NORMAL", 0)
             self._connection.execute(f"PRAGMA synchronous={level}")
+            # SQLite keeps to itself what its own checkpoint after a commit met, and the system
+            # tells of a failed write only once. So the log is on the disk before there is one.
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={pages}")
             self._waiting = self._wanted
 
     def committed(self, head: Head | None) -> None:

@@ -162,7 +162,7 @@ class Executor(OrderDesk):
                 PlaceResult(request, OrderState.PLANNED, denied=outcome, detail=outcome.reason)
             )
         elif outcome is not None:
-            if following is not None:
+            if following is not None and not run.stopped:
                 self.depths.begin(following.request.symbol)
             await self.settle(outcome, run)
 
