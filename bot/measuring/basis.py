@@ -22,7 +22,7 @@ class Basis:
         symbol: with the exchange behind it.
         home: the hedge venue's contract of the same token; None where it has none.
         notional_usd: what bots hold of ``symbol``, signed.
-        mark_usd, home_mark_usd: of a base unit of ``symbol``, here and there.
+        mark_usd, home_mark_usd: of a base unit of ``symbol``, there and here.
         basis_bps: mark there over mark here, less 1.
         basis_volatility_daily_bps: standard deviation of the difference of daily returns.
         funding_daily_bps, home_funding_daily_bps: what longs pay a day of their notional.
