@@ -123,6 +123,17 @@ def until(what: Callable[[], bool], seconds: float = 90.0) -> None:
         time.sleep(0.02)
 
 
+def clear_of_the_hour(seconds: float) -> None:
+    """Wait for the next hour where this one ends sooner than that.
+
+    With the hour comes a bar, with the bar another estimate, and a decision that stood
+    still before it may trade after it.
+    """
+    left = 3_600 - time.time() % 3_600
+    if left < seconds:
+        time.sleep(left + 1)
+
+
 @dataclass
 class ServedExchange:
     """A simulated exchange on wall time, in a thread of the test's own process."""
