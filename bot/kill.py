@@ -17,6 +17,7 @@ from bot.errors import JournalError, SafetyError
 from bot.journal.journal import Journal
 from bot.logs import Logger
 from bot.ports import Clock, Venue
+from bot.together import together
 from bot.trading.cancels import CancelOutcome, Cancels
 
 LOOK_EVERY_S = 0.05
@@ -44,10 +45,12 @@ class KillWatch:
 
     async def run(self) -> None:
         """Until cancelled; none of these waits for another."""
-        await asyncio.gather(
-            self._every(LOOK_EVERY_S, self.look),
-            self._every(TICK_EVERY_S, self._end_old),
-            self._every(TICK_EVERY_S, self._tell),
+        await together(
+            [
+                self._every(LOOK_EVERY_S, self.look),
+                self._every(TICK_EVERY_S, self._end_old),
+                self._every(TICK_EVERY_S, self._tell),
+            ]
         )
 
     async def _every(self, seconds: float, what: Callable[[], Awaitable[None]]) -> None:
@@ -130,7 +133,7 @@ class KillWatch:
                 return False
             return outcome is not CancelOutcome.UNKNOWN
 
-        over = await asyncio.gather(*(one(*item) for item in orders.items()))
+        over = await together(one(*item) for item in orders.items())
         found = dict(zip(orders, over, strict=True))
         document = {"control": control, "orders": found}
         self._log.warning("cancelled_own", **document)

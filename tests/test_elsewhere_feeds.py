@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,6 +136,96 @@ async def test_one_that_says_nothing_is_given_up(
     silent = others(Silent(TAPE, clock), clock)
     with pytest.raises(UnreachableError, match=r"bybit: no answer within 0\.05 s"):
         await silent.listings({BYBIT: {FET}})
+
+
+class _Held:
+    """Never answers; tells whether somebody still waits."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+
+    async def __call__(self, *_: object) -> Any:
+        self.waiting += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            self.waiting -= 1
+
+
+@pytest.mark.parametrize("what", ["bars", "quotes", "funding", "depth_usd"])
+async def test_no_question_to_one_that_says_nothing_holds_the_cycle(
+    clock: SimulatedClock, far: FarFeed, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    silent, end_ms = _Held(), clock.now_ms()
+    monkeypatch.setattr(far, what, silent)
+    monkeypatch.setattr(other_venues, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(other_venues, "HISTORY_SECONDS", 0.06)
+    routed = RoutedFeed(TapeFeed(TAPE, clock), others(far, clock))
+    ask = {
+        "bars": lambda: routed.bars([BTC, FAR_FET], end_ms - DAY_MS, end_ms),
+        "quotes": lambda: routed.quotes([BTC, FAR_FET]),
+        "funding": lambda: routed.funding([BTC, FAR_FET], end_ms - DAY_MS, end_ms),
+        "depth_usd": lambda: routed.depth_usd(FAR_FET, 0.01),
+    }[what]
+    with pytest.raises(UnreachableError, match=r"bybit: no answer within 0\.0[56] s"):
+        async with asyncio.timeout(20):
+            await ask()
+    assert silent.waiting == 0
+
+
+async def test_no_question_goes_on_once_another_failed(
+    clock: SimulatedClock, far: FarFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, slow = TapeFeed(TAPE, clock), _Held()
+    for what in ("bars", "quotes", "funding"):
+        monkeypatch.setattr(home, what, slow)
+    far.error = UnreachableError("no route")
+    routed, end_ms = RoutedFeed(home, others(far, clock)), clock.now_ms()
+    for call in (
+        lambda: routed.quotes([BTC, FAR_FET]),
+        lambda: routed.bars([BTC, FAR_FET], end_ms - DAY_MS, end_ms),
+        lambda: routed.funding([BTC, FAR_FET], end_ms - DAY_MS, end_ms),
+    ):
+        with pytest.raises(UnreachableError, match=r"^bybit: no route"):
+            await call()
+        assert slow.waiting == 0
+
+
+async def test_of_several_lists_none_is_read_on_once_one_failed(clock: SimulatedClock) -> None:
+    bad, slow = FarFeed(TAPE, clock), _Held()
+    bad.error = VenueError("maintenance")
+    good = FarFeed(TAPE, clock)
+    good.instruments = slow  # type: ignore[method-assign]
+    feeds = {"okx": good, BYBIT: bad}
+    venues = OtherVenues(feeds.__getitem__, clock, home="binance", readable=feeds)
+    with pytest.raises(VenueError, match="bybit: maintenance"):
+        await venues.listings({"okx": {FET}, BYBIT: {FET}})
+    assert slow.waiting == 0
+
+
+async def test_one_where_nothing_is_held_any_more_is_closed_and_opened_anew(
+    clock: SimulatedClock,
+) -> None:
+    opened: list[FarFeed] = []
+
+    def open_feed(_: str) -> FarFeed:
+        opened.append(FarFeed(TAPE, clock))
+        return opened[-1]
+
+    venues = OtherVenues(open_feed, clock, home="binance", readable=(BYBIT,))
+    for _ in range(3):
+        await venues.listings({BYBIT: {FET}})
+        clock.advance_to(clock.now_ms() + 1_800_000)
+        await venues.listings({})
+    assert [one.closed for one in opened] == [False]
+    clock.advance_to(clock.now_ms() + 1_800_001)
+    await venues.listings({})
+    assert [one.closed for one in opened] == [True]
+    await venues.listings({BYBIT: {FET}})
+    await venues.close()
+    await venues.close()
+    assert [one.closed for one in opened] == [True, True]
 
 
 async def test_a_list_is_read_once_an_hour_or_when_it_lacks_something(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bot.measuring.estimation import DAY_MS, MarketModel
+from risk.covariance.basis import FEWEST_BARS
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.returns import HOUR_MS
 from tests.panel_market import BTC, FET, START_MS, SYMBOLS, PanelMarket, closes, payments
@@ -126,6 +127,29 @@ async def test_a_fault_that_shows_later_takes_the_token_out():
     view = await model.refresh(SYMBOLS, at(HOURS))
     assert set(view.unusable) == {SYMBOLS[2]}
     assert view.estimate.symbols == tuple(s for s in SYMBOLS if s != SYMBOLS[2])
+
+
+async def test_a_young_contract_is_paired_with_its_home_as_soon_as_it_has_the_bars():
+    """Without a restart, and then as if the engine had just started."""
+    far, home = SYMBOLS[5], FET
+    market = PanelMarket(closes(HOURS))
+    rng = np.random.default_rng(3)
+    at_home = market.closes[:, SYMBOLS.index(home)]
+    market.closes[:, 5] = at_home * np.exp(2e-4 * rng.standard_normal(HOURS))
+    market.closes[: HOURS - 10 - FEWEST_BARS, 5] = np.nan
+    market.volume[: HOURS - 10 - FEWEST_BARS, 5] = np.nan
+    model = model_of(market)
+    paired_from = None
+    for hour in range(HOURS - 20, HOURS + 1):
+        view = await model.refresh(SYMBOLS, at(hour), {far: home})
+        if view.homes and paired_from is None:
+            paired_from, revision = hour, view.revision
+            assert view.homes == {far: home}
+    assert paired_from == HOURS - 9  # one bar more than returns
+    assert view.revision == revision  # once, not at each bar
+    fresh = await model_of(market).refresh(SYMBOLS, at(HOURS), {far: home})
+    assert fresh.homes == view.homes
+    assert np.max(np.abs(view.estimate.covariance_daily - fresh.estimate.covariance_daily)) < 1e-10
 
 
 async def test_an_estimate_of_a_few_knows_nothing_of_the_others():

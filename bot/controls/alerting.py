@@ -1,6 +1,5 @@
 """Who is told: alerts are raised once for each trouble, and delivered until somebody has them."""
 
-import asyncio
 from collections.abc import Sequence
 
 from bot.alerts import Alert, AlertChannel, deliver
@@ -9,6 +8,7 @@ from bot.controls.state import ControlState
 from bot.controls.table import number_of
 from bot.journal.journal import Journal
 from bot.ports import Clock
+from bot.together import together
 
 
 class Alerting:
@@ -63,7 +63,7 @@ class Alerting:
         untold, self._untold = self._untold, []
         timeout_s = self.limits.alert_timeout_s
         deliveries = (deliver(alert, self._channels, timeout_s) for alert in untold)
-        for alert, found in zip(untold, await asyncio.gather(*deliveries), strict=True):
+        for alert, found in zip(untold, await together(deliveries), strict=True):
             document = {
                 "key": alert.key,
                 "channel": found.channel,

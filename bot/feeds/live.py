@@ -16,6 +16,7 @@ from bot.feeds.quality import BarRows
 from bot.feeds.series import quote_volume_usd
 from bot.logs import Logger
 from bot.ports import Clock, Quote
+from bot.together import together
 from bot.trading.orders import Side
 from bot.venues.ccxt_market import (
     instruments_of,
@@ -200,13 +201,7 @@ class LiveFeed:
             async with self._gate:
                 return await ask(symbol)
 
-        tasks = [asyncio.ensure_future(gated(symbol)) for symbol in symbols]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return await together(gated(symbol) for symbol in symbols)
 
 
 def _notional(row: Sequence[Any], middle: float, within: float) -> float:

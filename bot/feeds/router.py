@@ -1,14 +1,14 @@
 """Market data of the hedge venue, and of other exchanges under names that tell the exchange."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from bot.elsewhere import at_venue, is_elsewhere, parted
-from bot.feeds.other_venues import ANSWER_SECONDS, OtherVenues, named
+from bot.feeds.other_venues import OtherVenues, answer_of, history_of
 from bot.ports import MarketData, Quote
+from bot.together import together
 from bot.trading.orders import Side
 from risk.book import FloatArray
 from risk.crowding.report import FundingSeries
@@ -21,8 +21,8 @@ _Parts = dict[str, list[str]]
 class RoutedFeed:
     """MarketData that asks each exchange for its own contracts.
 
-    Where one does not answer, nothing is told: what is held there can then not be priced, and the
-    cycle is held. Nothing but the hedge venue is asked while all symbols are its own.
+    Where one does not answer in time, nothing is told: what is held there can then not be priced,
+    and the cycle is held. Nothing but the hedge venue is asked while all symbols are its own.
     """
 
     def __init__(self, home: MarketData, venues: OtherVenues) -> None:
@@ -38,9 +38,11 @@ class RoutedFeed:
         if not _any_elsewhere(symbols):
             return await self._home.bars(symbols, start_ms, end_ms)
         here, parts = _apart(symbols)
-        home, *others = await asyncio.gather(
-            self._home.bars(here, start_ms, end_ms),
-            *(self._bars(venue, own, start_ms, end_ms) for venue, own in parts.items()),
+        home, *others = await together(
+            [
+                self._home.bars(here, start_ms, end_ms),
+                *(self._bars(venue, own, start_ms, end_ms) for venue, own in parts.items()),
+            ]
         )
         return _side_by_side(tuple(symbols), home, others)
 
@@ -49,8 +51,11 @@ class RoutedFeed:
         if not _any_elsewhere(symbols):
             return await self._home.quotes(symbols)
         here, parts = _apart(symbols)
-        found, *others = await asyncio.gather(
-            self._home.quotes(here), *(self._quotes(venue, own) for venue, own in parts.items())
+        found, *others = await together(
+            [
+                self._home.quotes(here),
+                *(self._quotes(venue, own) for venue, own in parts.items()),
+            ]
         )
         merged = dict(found)
         for one in others:
@@ -62,7 +67,7 @@ class RoutedFeed:
         own, venue = parted(symbol)
         if venue is None:
             return await self._home.depth_usd(symbol, within)
-        with named(venue):
+        async with answer_of(venue):
             return await self._venues.feed(venue).depth_usd(own, within)
 
     async def funding(
@@ -72,9 +77,11 @@ class RoutedFeed:
         if not _any_elsewhere(symbols):
             return await self._home.funding(symbols, start_ms, end_ms)
         here, parts = _apart(symbols)
-        found, *others = await asyncio.gather(
-            self._home.funding(here, start_ms, end_ms),
-            *(self._funding(venue, own, start_ms, end_ms) for venue, own in parts.items()),
+        found, *others = await together(
+            [
+                self._home.funding(here, start_ms, end_ms),
+                *(self._funding(venue, own, start_ms, end_ms) for venue, own in parts.items()),
+            ]
         )
         merged = dict(found)
         for one in others:
@@ -89,21 +96,20 @@ class RoutedFeed:
             await self._home.close()
 
     async def _bars(self, venue: str, own: Sequence[str], start_ms: int, end_ms: int) -> BarPanel:
-        with named(venue):
+        async with history_of(venue):
             panel = await self._venues.feed(venue).bars(own, start_ms, end_ms)
         names = tuple(at_venue(symbol, venue) for symbol in panel.symbols)
         return BarPanel(names, panel.open_ms, panel.close, panel.quote_volume_usd)
 
     async def _quotes(self, venue: str, own: Sequence[str]) -> dict[str, Quote]:
-        with named(venue):
-            async with asyncio.timeout(ANSWER_SECONDS):
-                found = await self._venues.feed(venue).quotes(own)
+        async with answer_of(venue):
+            found = await self._venues.feed(venue).quotes(own)
         return {at_venue(s, venue): _quote_at(venue, quote) for s, quote in found.items()}
 
     async def _funding(
         self, venue: str, own: Sequence[str], start_ms: int, end_ms: int
     ) -> dict[str, FundingSeries]:
-        with named(venue):
+        async with history_of(venue):
             found = await self._venues.feed(venue).funding(own, start_ms, end_ms)
         return {at_venue(s, venue): _series_at(venue, series) for s, series in found.items()}
 

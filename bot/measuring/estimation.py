@@ -148,17 +148,27 @@ class MarketModel:
         tail = await self._market.bars(symbols, known_ms - REREAD_BARS * HOUR_MS, hour_ms)
         joined = joined_panel(self._panel, tail, keep_from_ms=hour_ms - self._backfill_ms)
         clean, faulty = without_faults(joined)
-        if faulty != self._faulty or _late_bars(self._panel, tail):
+        returns = log_returns(clean)
+        if (
+            faulty != self._faulty
+            or _late_bars(self._panel, tail)
+            or self._more_pairs(clean.symbols, returns)
+        ):
             self._restart(joined)
         else:
             self._panel = joined
-            self._advance(clean, known_ms)
+            self._advance(clean, returns, known_ms)
         await self._extend_funding(symbols, hour_ms)
 
-    def _advance(self, clean: BarPanel, known_ms: int) -> None:
+    def _more_pairs(self, symbols: Sequence[str], returns: FloatArray) -> bool:
+        """Whether a contract estimated by itself has by now the bars to know its basis by."""
+        alone = {far: home for far, home in self._homes.items() if far not in self._paired}
+        return bool(alone and _pairs(alone, symbols, returns))
+
+    def _advance(self, clean: BarPanel, returns: FloatArray, known_ms: int) -> None:
         assert self._covariance is not None
         fresh = clean.open_ms[1:] >= known_ms
-        for row in log_returns(clean)[fresh]:
+        for row in returns[fresh]:
             self._covariance.update(row)
 
     async def _extend_funding(self, symbols: tuple[str, ...], hour_ms: int) -> None:

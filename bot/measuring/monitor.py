@@ -296,7 +296,7 @@ class Monitor:
             venue = venues.venue_of(one.exchange)
             if venue is not None and one.positions:
                 wanted.setdefault(venue, set()).update(p.symbol for p in one.positions)
-        return await venues.listings(wanted) if wanted else {}
+        return await venues.listings(wanted)
 
     async def _listed(self, held: Collection[str]) -> Mapping[str, Instrument]:
         """What the venue lists; read anew where something held is not in it."""

@@ -5,15 +5,16 @@ to wait for a slow one is read again, so that no source makes another stale.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from bot.errors import JournalError, UnreachableError
 from bot.measuring.agreement import Agreed, Agreement, Told
 from bot.ports import Clock, PositionSource, ReportedPosition, SourceSnapshot
 from bot.sources.health import SourcesHealth
+from bot.together import together
 from risk.errors import DataError, PerphedgeError
 
 READ_SECONDS: Final = 30.0
@@ -102,7 +103,7 @@ class SourceReads:
         if len(sources) == 1:
             found = [await self._one(sources[0], how)]
         else:
-            found = await _together([self._one(one, how) for one in sources])
+            found = await together([self._one(one, how) for one in sources])
         _raise_all([one for one in found if isinstance(one, PerphedgeError)])
         reads = [one for one in found if isinstance(one, _Read)]
         return {source.name: read for source, read in zip(sources, reads, strict=True)}
@@ -137,20 +138,6 @@ class SourceReads:
 
     def _check(self, source: PositionSource, snapshot: SourceSnapshot) -> None:
         self._check_age(f"source {source.name}", snapshot.timestamp_ms, source.max_age_ms)
-
-
-async def _together(
-    reads: Sequence[Coroutine[Any, Any, _Read | PerphedgeError]],
-) -> list[_Read | PerphedgeError]:
-    """All at once; where one breaks off, none goes on behind its back."""
-    tasks = [asyncio.ensure_future(one) for one in reads]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def _raise_all(errors: Sequence[PerphedgeError]) -> None:

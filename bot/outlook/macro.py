@@ -5,7 +5,6 @@ owner's setting. After a failed request the last good answer counts until it is 
 times.
 """
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from bot.outlook.macro_series import MAX_BYTES, Point, csv_points, json_document, json_points
 from bot.outlook.tightening import Outside, Tightening, Trouble, joined
 from bot.ports import Clock
+from bot.together import together
 from config.macro import CsvSeries, JsonSeries
 from risk.errors import DataError
 from risk.returns import HOUR_MS, utc
@@ -230,4 +230,4 @@ def macro_watches(series: Sequence[CsvSeries | JsonSeries], clock: Clock) -> tup
 
 async def look_at_all(watches: Sequence[MacroWatch], now_ms: int) -> Outside:
     """What all series say, asked at the same time."""
-    return joined(await asyncio.gather(*(watch.look(now_ms) for watch in watches)))
+    return joined(await together(watch.look(now_ms) for watch in watches))
