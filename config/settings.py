@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.api import Api, EntryCheckSettings
+from config.approval import Approval
 from config.calendar import Calendar
 from config.caps import Caps
 from config.controls import Controls
@@ -91,6 +92,7 @@ class Settings(Strict):
     hedge: Hedge = Hedge()
     stress: Stress = Stress()
     controls: Controls = Controls()
+    approval: Approval = Approval()
     execution: Execution = Execution()
     costs: Costs = Costs()
     ownership: OwnershipSettings = OwnershipSettings()
