@@ -236,6 +236,58 @@ async def test_a_trade_that_vanishes_while_the_account_holds_it_was_not_closed()
         assert (await source.read()).positions == ()
 
 
+async def test_a_trade_that_no_balance_has_shown_is_not_gone_by_one_that_may_be_old() -> None:
+    """freqtrade counted a part of an open entry; its balance is from before that."""
+    bot = FakeBot(balance=balance((TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, clock):
+
+        def later(by_ms: int) -> None:
+            clock.advance_to(clock.now_ms() + by_ms)
+            bot.last_process_ts = clock.now_ms() // 1000
+
+        await source.read()
+        bot.trades = bot.trades[1:]  # somebody deleted the one in FET
+        for _ in range(2):
+            with pytest.raises(DataError, match=f"{FET}: trade 1 .* never shown it"):
+                await source.read()
+            later(1_800_000)
+        with pytest.raises(DataError, match="never shown it"):
+            await source.read()
+        later(60_000)  # by now the balance is younger than the loss
+        assert [p.symbol for p in (await source.read()).positions] == [TAO]
+
+
+async def test_a_deleted_trade_that_a_later_balance_shows_is_found() -> None:
+    bot = FakeBot(balance=balance((TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, _):
+        await source.read()
+        bot.trades = bot.trades[1:]
+        with pytest.raises(DataError, match="never shown it"):
+            await source.read()
+        bot.balance = balance((FET, "long", 60.0), (TAO, "short", 2.5))
+        for _ in range(2):
+            with pytest.raises(DataError, match=r"account still holds 60\.0"):
+                await source.read()
+        bot.balance = balance((TAO, "short", 2.5))  # closed by hand
+        assert [p.symbol for p in (await source.read()).positions] == [TAO]
+
+
+async def test_a_trade_that_balances_have_shown_is_gone_once_they_do_not() -> None:
+    """Closed by hand, which a balance told long before the trade was deleted."""
+    bot = FakeBot(balance=balance((FET, "long", 100.0), (TAO, "short", 2.5)))
+    bot.facts |= LIVE
+    async with opened(bot) as (source, clock):
+        await source.read()
+        bot.balance = balance((TAO, "short", 2.5))
+        clock.advance_to(NOW_MS + 61_000)
+        bot.last_process_ts = clock.now_ms() // 1000
+        await source.read()
+        bot.trades = bot.trades[1:]
+        assert [p.symbol for p in (await source.read()).positions] == [TAO]
+
+
 @pytest.mark.parametrize("left", [100.0, 90.0, 0.5])
 async def test_a_deleted_trade_of_which_a_part_still_stands_is_told(left: float) -> None:
     bot = FakeBot(balance=balance((FET, "long", 100.0), (TAO, "short", 2.5)))

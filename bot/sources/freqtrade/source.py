@@ -18,7 +18,7 @@ from bot.sources.freqtrade.facts import (
     read_whitelist,
 )
 from bot.sources.freqtrade.trades import Trade, positions_of, read_trades
-from bot.sources.freqtrade.vanished import refuse_vanished
+from bot.sources.freqtrade.vanished import Vanished
 from bot.sources.freqtrade.wallet import Wallet
 from bot.sources.telling import Tell
 from bot.steps.entry_blocks import EntryLocker
@@ -66,6 +66,7 @@ class FreqtradeSource:
         self._same_account = same_account
         self._tell = tell
         self._wallet = Wallet(name, client, clock, tell)
+        self._vanished = Vanished(client)
         self._trades: tuple[Trade, ...] = ()
 
     @property
@@ -116,8 +117,9 @@ class FreqtradeSource:
             await self._wallet.look(facts, None)
         else:
             if not facts.dry_run:  # in dry run there is no account in which it would still be
-                await refuse_vanished(self._client, self._trades, trades)
+                await self._vanished.refuse(self._trades, trades, now_ms)
             await self._wallet.look(facts, {one.pair for one in trades})
+            self._vanished.note(trades, self._wallet.held)
         self._introduced(facts)
         self._trades = trades
         self.listed = listed | {one.pair for one in trades}

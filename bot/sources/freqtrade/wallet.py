@@ -37,11 +37,13 @@ class Wallet:
 
     Attributes:
         account: the bot's money as it was told last; None where it is not known.
+        held: what its account held by the last balance; nothing in dry run.
     """
 
     def __init__(self, name: str, client: FreqtradeClient, clock: Clock, tell: Tell) -> None:
         """``name`` is the source's; ``tell`` hears of what nobody asked for."""
         self.account: SourceAccount | None = None
+        self.held: Mapping[str, Decimal] = {}
         self._name = name
         self._client = client
         self._clock = clock
@@ -72,6 +74,7 @@ class Wallet:
             return
         if facts.stake_currency in _USD:
             self.account = account
+        self.held = held
         self._note_foreign(foreign_positions(held, own or ()))
 
     def _note_foreign(self, found: Mapping[str, Decimal]) -> None:
