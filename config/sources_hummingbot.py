@@ -20,6 +20,8 @@ UNFIT: Final = {
     "okx_perpetual": "it tells amounts in dollars and one-way positions as shorts",
     "bybit_perpetual": "it asks for positions in its own pairs alone and passes over what fails",
     "bitget_perpetual": "it asks for positions in the quote currencies of its own pairs alone",
+    "bitget_unified_perpetual": "it asks for positions in the kinds of contract of its own pairs "
+    "alone, and for their first page",
     "kucoin_perpetual": "it tells amounts in contracts",
 }
 """Connectors whose positions cannot be taken, and why."""
