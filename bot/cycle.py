@@ -31,6 +31,7 @@ from bot.steps.catching_up import catch_up, start_up
 from bot.steps.conflicts import require_room
 from bot.steps.continuing import continuation
 from bot.steps.interrupted import cut_short, defective
+from bot.steps.laps import Laps
 from bot.steps.locking import Locking
 from bot.steps.looking import look_at
 from bot.steps.parts import EngineParts, Policy, Progress
@@ -57,6 +58,8 @@ class Engine:
         self._means: Means | None = None
         self._correlated_bar: int | None = None
         self._looked: Look | None = None
+        self._lately: frozenset[str] = frozenset()  # held at the end of the last measured cycle
+        self._laps = Laps(parts.clock)
         self._decides = False  # in this cycle
         self._locking = Locking(parts.lockers, parts.clock, policy.decide_every_ms)
         self._reconciled = False
@@ -94,6 +97,7 @@ class Engine:
         recovery = await start_up(parts)
         for last in parts.journal.cycles(limit=1):
             parts.monitor.health.recall(last.get("sources", ()))
+            self._lately = frozenset(str(leg["symbol"]) for leg in last.get("legs", ()))
         self._reconciled = True
         parts.log.info(
             "recovered",
@@ -120,7 +124,7 @@ class Engine:
             DataError, EstimationError: something is missing, stale or contradictory.
             UnreachableError, VenueError: something does not answer.
         """
-        return await look_at(self._parts, self._policy, self._past)
+        return await look_at(self._parts, self._policy, self._past, self._lately)
 
     def decide(self, look: Look) -> HedgeProposal | NoHedge:
         """What the strategy says to it."""
@@ -164,17 +168,24 @@ class Engine:
         await self._journal_free()
         blank = self._blank()
         self._looked, self._decides = None, False
+        self._laps = Laps(self._parts.clock)
         # Every event on the way, of whatever part, carries the cycle's id.
         with bound_contextvars(cycle_id=blank.cycle_id):
             try:
                 record = await self._guarded(Progress(blank))
-                record = quick_replace(record, sources=self._parts.monitor.health.documents())
+                record = quick_replace(
+                    record,
+                    sources=self._parts.monitor.health.documents(),
+                    latency_ms=self._laps.told(),
+                )
                 self._parts.journal.record_cycle(record)
             except JournalError as error:
                 self._parts.log.error("journal_failed", reason=str(error))
                 raise
             if self._parts.publish_sources is not None:
                 self._parts.publish_sources(record.sources)
+            if record.hedge_gross_usd is not None:
+                self._lately = frozenset(leg.symbol for leg in record.legs)
             self._tell(record)
             await self.guard.tell()
             await self._locking.after(record, self._looked, decided=self._decides)
@@ -236,12 +247,15 @@ class Engine:
         guard.take_requests()
         await self._questions.ask()
         await catch_up(parts)
+        self._laps.done("catching_up")
         look = self._looked = await self.look()
+        self._laps.done("looking")
         guard.look(
             look.observation.account, {s: q.mark for s, q in look.observation.quotes.items()}
         )
         self._news.others(look.observation)
-        seen = described(progress.record, look, correlated=self._first_of_bar(progress.record))
+        correlated = self._first_of_bar(progress.record)
+        seen = described(progress.record, look, correlated=correlated, lately=self._lately)
         progress.record = seen
         self._news.conflicts(seen, look)
         self._news.unmapped(seen)
@@ -251,6 +265,7 @@ class Engine:
             parts.publish(look)
         # After the look: on paper, payments fall due when prices are read.
         await book_funding(parts.journal, parts.venue, parts.clock)
+        self._laps.done("recording")
         halted = guard.halted
         if halted is not None:
             return await self._while_halted(progress, look, halted)
@@ -258,6 +273,7 @@ class Engine:
         if waiting is not None:
             return await self._go_on(progress, look, waiting)
         decision = self.decide(look)
+        self._laps.done("deciding")
         if isinstance(decision, NoHedge):
             if decision.reason is NoHedgeReason.SOLVER_FAILED:
                 return ended(seen, look, CycleStatus.HELD, decision.detail)
@@ -363,6 +379,7 @@ class Engine:
         record, report = await carry_out(
             self._parts, self._policy, seen, look, proposal, closing=closing, continuing=continuing
         )
+        self._laps.done("trading")
         given_up = self._parts.executor.programs.take_unfinished()
         if report.stopped or report.denials or report.unknown or given_up:
             self._decided_ms = None  # it was not all carried out; the next cycle decides anew

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.attribution.bots import bot_results
-from bot.attribution.course import moments_of
+from bot.attribution.course import moments_of, moves_of
 from bot.attribution.hedges import Booked, hedge_results
 from bot.attribution.income import Difference, differences
 from bot.attribution.period import Attribution, attribution_of
@@ -215,6 +215,14 @@ async def test_parts_of_a_period_add_up_to_it(scene: Scene) -> None:
     assert whole.hedge_net_usd == pytest.approx(first.hedge_net_usd + second.hedge_net_usd)
 
 
+async def test_every_hour_of_what_the_bot_held_is_measured_to_its_close(scene: Scene) -> None:
+    """NEAR, then all, then FET and the rest are closed between two cycles of the week."""
+    documents = await a_week(scene)
+    closed = {symbol for one in documents for symbol in one["closed_marks"]}
+    assert {NEAR, TAO, FET} <= closed
+    assert [one for one in attributed(scene, documents).bots if one.unmeasured_ms] == []
+
+
 async def test_risk_and_cost_of_a_week(scene: Scene) -> None:
     found = attributed(scene, await a_week(scene))
     assert found.risk is not None
@@ -227,3 +235,20 @@ async def test_risk_and_cost_of_a_week(scene: Scene) -> None:
     document = found.document()
     assert document["total"]["cost_usd"] == found.cost_usd
     assert attribution_of([], booked(scene), ()) is None
+
+
+def test_a_symbol_that_was_closed_between_two_cycles_is_measured_to_its_close() -> None:
+    """TAO is gone at the second cycle, which tells its price: 400 to 440 on 1,000 USD is 100."""
+    first = cycle(0, {FET: 1.0, TAO: 400.0}, {FET: (100.0, 0.0), TAO: (2.5, -0.5)})
+    second = cycle(1, {FET: 1.5}, {FET: (100.0, 0.0)}) | {"closed_marks": {TAO: 440.0}}
+    fet, tao = bot_results(moments_of([first, second]))
+    assert (fet.price_usd, fet.unmeasured_ms) == (pytest.approx(50.0), 0)
+    assert (tao.price_usd, tao.unmeasured_ms) == (pytest.approx(100.0), 0)
+    (move,) = moves_of(moments_of([first, second]))
+    assert move.unknown == ()
+    assert move.hedge_usd == pytest.approx(-20.0)
+
+
+def test_a_cycle_cut_short_after_its_look_has_no_book_to_measure_from() -> None:
+    seen_only = {"timestamp_ms": 1, "bot_gross_usd": 100.0, "hedge_gross_usd": None, "legs": []}
+    assert moments_of([seen_only]) == []

@@ -16,7 +16,8 @@ class Moment:
 
     Attributes:
         timestamp_ms: when the cycle began, UTC.
-        marks: USD a coin, of every symbol with a position.
+        marks: USD a coin, of every symbol with a position, and of those that had one at the cycle
+            before.
         bot_usd: the bot's positions, USD signed, at these marks.
         hedge_usd: our hedges after the cycle's trades, USD signed, at these marks.
         traded: whether the cycle filled an order.
@@ -47,10 +48,13 @@ class Move:
 
 
 def moment_of(document: Mapping[str, Any]) -> Moment | None:
-    """The book of a cycle's document; None of a cycle that could not measure it."""
+    """The book of a cycle's document; None of a cycle that could not measure it to its end."""
     if number(document.get("bot_gross_usd")) is None:
         return None
-    marks: dict[str, float] = {}
+    if number(document.get("hedge_gross_usd")) is None and not document.get("legs"):
+        return None  # cut short before its positions were told
+    closed = (document.get("closed_marks") or {}).items()
+    marks = {str(symbol): float(mark) for symbol, mark in closed}
     bot: dict[str, float] = {}
     hedge: dict[str, float] = {}
     for leg in document.get("legs") or ():
@@ -71,7 +75,7 @@ def moves_of(moments: Sequence[Moment]) -> list[Move]:
 
 
 def _move(before: Moment, after: Moment) -> Move:
-    held = {s for s in before.marks if before.bot_usd[s] or before.hedge_usd[s]}
+    held = {s for one in (before.bot_usd, before.hedge_usd) for s, usd in one.items() if usd}
     lost = sorted(held - set(after.marks))
     return Move(
         start_ms=before.timestamp_ms,

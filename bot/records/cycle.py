@@ -171,6 +171,9 @@ class CycleRecord:
     bot_margin: dict[str, Any] | None = None
     unmapped: tuple[dict[str, Any], ...] = ()
     elsewhere: tuple[dict[str, Any], ...] = ()
+    funding_annual: dict[str, float | None] = field(default_factory=dict)
+    closed_marks: dict[str, float] = field(default_factory=dict)
+    latency_ms: dict[str, int] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""

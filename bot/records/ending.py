@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,8 +20,10 @@ from bot.records.summary import (
     correlation_record,
     crowding_record,
     exposure_record,
+    funding_record,
     leg_records,
     limits_record,
+    marks_of_closed,
     proposal_record,
     shares,
     usd,
@@ -60,8 +62,15 @@ class Look:
     signals_unknown: Mapping[str, str] = field(default_factory=dict)
 
 
-def described(blank: CycleRecord, look: Look, *, correlated: bool = True) -> CycleRecord:
-    """The record with what the look found; without correlations where they are told already."""
+def described(
+    blank: CycleRecord, look: Look, *, correlated: bool = True, lately: Collection[str] = ()
+) -> CycleRecord:
+    """The record with what the look found.
+
+    Args:
+        correlated: with correlations and funding, which change with the bars.
+        lately: what was held at the look before, of which the record tells the price it has now.
+    """
     assessment, before = look.assessment, look.before
     return quick_replace(
         blank,
@@ -77,6 +86,8 @@ def described(blank: CycleRecord, look: Look, *, correlated: bool = True) -> Cyc
         crowding=crowding_record(assessment),
         excluded=dict(assessment.excluded),
         correlation=correlation_record(assessment) if correlated else None,
+        funding_annual=funding_record(assessment) if correlated else {},
+        closed_marks=marks_of_closed(look.observation, lately),
         signals=tuple(signal_record(one) for one in _worth_keeping(look.signals)),
         caps_factor=look.outside.factor,
         caps_reasons=look.outside.reasons,

@@ -1,6 +1,6 @@
 """Turns what a cycle saw and did into the records of its document. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from bot.journal.rows import OrderRow
 from bot.measuring.assessment import Assessment
+from bot.measuring.monitor import Observation
 from bot.records.cycle import ExposureRecord, FillRecord, LegRecord, OrderRecord, ProposalRecord
 from bot.records.reasons import reasons_of
+from bot.records.windows import windows_record
 from bot.trading.execution import PlaceResult
 from bot.trading.orders import Fill, OrderState
 from risk.book import FloatArray
@@ -76,6 +78,21 @@ def crowding_record(assessment: Assessment) -> dict[str, float | None]:
     }
 
 
+def funding_record(assessment: Assessment) -> dict[str, float | None]:
+    """The last settled funding rate by symbol, as a simple yearly rate; None where not known."""
+    return {
+        token.symbol: None if token.funding_annual is None else round(token.funding_annual, 6)
+        for token in assessment.crowding.tokens
+    }
+
+
+def marks_of_closed(look: Observation, lately: Collection[str]) -> dict[str, float]:
+    """Prices, USD a coin, of what was held at the look before and no longer is."""
+    held = set(look.book.symbols())
+    gone = sorted(symbol for symbol in lately if symbol not in held)
+    return {symbol: look.quotes[symbol].mark for symbol in gone if symbol in look.quotes}
+
+
 def correlation_record(assessment: Assessment) -> dict[str, Any]:
     """Correlations in the order of the clustering, as a heatmap shows them."""
     estimate, clusters, facts = assessment.estimate, assessment.clusters, assessment.facts
@@ -89,6 +106,7 @@ def correlation_record(assessment: Assessment) -> dict[str, Any]:
         "matrix": [[round(float(v), 4) for v in row] for row in matrix],
         "clusters": list(members.values()),
         "held": [s for s, x in zip(facts.symbols, facts.bot_usd, strict=True) if x != 0],
+        "windows": windows_record(assessment.view.panel, [estimate.symbols[i] for i in order]),
     }
 
 

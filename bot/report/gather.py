@@ -15,9 +15,12 @@ MOST_CYCLES = 1_500
 _FIGURES = (
     "timestamp_ms",
     "bot_gross_usd",
+    "hedge_gross_usd",
     "volatility_unhedged_daily_usd",
     "volatility_after_daily_usd",
     "legs",
+    "fills",
+    "closed_marks",
 )
 
 

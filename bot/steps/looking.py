@@ -1,5 +1,6 @@
 """Reads the world and measures it; nothing is changed by it."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,13 @@ from risk.errors import DataError
 from strategies.state import risk_state
 
 
-async def look_at(parts: EngineParts, policy: Policy, past: Past) -> Look:
+async def look_at(
+    parts: EngineParts, policy: Policy, past: Past, lately: Collection[str] = ()
+) -> Look:
     """Everything that a decision rests on.
+
+    Args:
+        lately: what was held at the look before, whose price is wanted once more.
 
     Raises:
         DataError, EstimationError: something is missing, stale or contradictory.
@@ -27,7 +33,7 @@ async def look_at(parts: EngineParts, policy: Policy, past: Past) -> Look:
         raise DataError("the venue lists none of universe.benchmarks, and BTC is needed")
     # Before the prices, which must not be old by the time they are used.
     outside = await parts.outlook.outside(universe, parts.clock.now_ms())
-    observation = await parts.monitor.observe(universe.symbols)
+    observation = await parts.monitor.observe({*universe.symbols, *lately})
     wanted = {*universe.symbols, *observation.book.symbols()}
     homes = observation.translation.homes
     view = await parts.model.refresh(wanted, parts.clock.now_ms(), homes)
