@@ -40,6 +40,9 @@ _WRONG: dict[int | str, dict[str, Any]] = {
 }
 
 
+_SCHEMAS = "#/components/schemas/{model}"
+
+
 @dataclass(frozen=True, slots=True)
 class Desks:
     """What the routes hand over to.
@@ -73,7 +76,7 @@ def api(desks: Desks, version: str) -> FastAPI:
     app.add_exception_handler(StarletteHTTPException, _plain)
     _entry_routes(app, desks)
     _position_routes(app, desks)
-    _document_security(app)
+    _complete_document(app)
     return app
 
 
@@ -99,7 +102,9 @@ def _entry_routes(app: FastAPI, desks: Desks) -> None:
 
 
 def _position_routes(app: FastAPI, desks: Desks) -> None:
-    body = {"content": {"application/json": {"schema": PositionsIn.model_json_schema()}}}
+    body = {
+        "content": {"application/json": {"schema": {"$ref": _SCHEMAS.format(model="PositionsIn")}}}
+    }
     wrong: dict[int | str, dict[str, Any]] = {
         404: {"model": ErrorOut, "description": "No source of this name is pushed to."},
         409: {"model": ErrorOut, "description": "Older than what was taken last."},
@@ -168,14 +173,16 @@ async def _plain(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
 
 
-def _document_security(app: FastAPI) -> None:
+def _complete_document(app: FastAPI) -> None:
+    """The token, and the body that a route reads itself; references lead to the schemas of all."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = plain()
-        document.setdefault("components", {})["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer"}
-        }
+        components = document.setdefault("components", {})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        pushed = PositionsIn.model_json_schema(ref_template=_SCHEMAS)
+        components["schemas"] |= {**pushed.pop("$defs"), "PositionsIn": pushed}
         document["security"] = [{"token": []}]
         document["paths"]["/v1/alive"]["get"]["security"] = []
         return document
