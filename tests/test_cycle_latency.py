@@ -1,6 +1,7 @@
 """A cycle's record tells how long its phases took."""
 
 from bot.clock import SimulatedClock
+from bot.report.pace import pace_rows
 from bot.steps.laps import Laps
 
 
@@ -33,3 +34,15 @@ def test_a_clock_set_back_makes_no_time_negative() -> None:
     laps.done("looking")
     laps.done("deciding")
     assert laps.told() == {"looking": 10, "deciding": 0, "total": 10}
+
+
+def test_the_report_tells_the_median_and_the_slowest() -> None:
+    documents = [{"latency_ms": {"looking": n, "total": 10 * n}} for n in range(1, 101)]
+    assert pace_rows([*documents, {"latency_ms": {}}, {}]) == [
+        ("reading and measuring", "100", "50", "95", "100"),
+        ("the whole cycle", "100", "500", "950", "1,000"),
+    ]
+
+
+def test_a_clock_that_stands_still_tells_no_pace() -> None:
+    assert pace_rows([{"latency_ms": {"looking": 0, "total": 0}}]) == []

@@ -158,7 +158,7 @@ def test_correlation_keeps_order_and_values_and_marks_roles(
     figure = page.figures["correlation"]
     shown, told = figure["data"][0], documents[-1]["correlation"]
     assert shown["z"] == told["matrix"]
-    labels = figure["layout"]["xaxis"]["ticktext"]
+    labels = figure["layout"]["yaxis"]["ticktext"]
     assert [label.split()[0] for label in labels] == [words.base(s) for s in told["symbols"]]
     assert {"FET ●", "BTC ▼", "AR"} <= set(labels)
     assert len(figure["layout"]["shapes"]) == 3
@@ -181,7 +181,7 @@ def test_every_figure_is_valid_plotly(page: Page) -> None:
             return {key: paint(item) for key, item in value.items()}
         return value
 
-    assert len(page.figures) == 6
+    assert len(page.figures) == 8
     for figure in page.figures.values():
         go.Figure(paint(figure))
 
@@ -241,7 +241,7 @@ def test_hostile_texts_stay_texts(documents: list[dict[str, Any]]) -> None:
     for figure in page.figures.values():
         assert "<script" not in json.dumps(figure)
         assert "<img" not in json.dumps(figure)
-    ticks = page.figures["correlation"]["layout"]["xaxis"]["ticktext"]
+    ticks = page.figures["correlation"]["layout"]["yaxis"]["ticktext"]
     assert "&lt;script&gt;alert(1)&lt;/script&gt; ◆" in ticks
 
 
@@ -277,7 +277,7 @@ def test_figures_that_are_not_numbers_are_gaps(documents: list[dict[str, Any]]) 
 def test_one_cycle_is_enough() -> None:
     page = Page(render_report(sample_documents(1), title="perphedge"))
     assert "1 cycle: 1 hedged." in page.words
-    assert len(page.figures) == 6
+    assert len(page.figures) == 7
     hours = page.figures["exposure"]["layout"]["xaxis"]["range"]
     assert hours == ["2025-02-28 23:00:00", "2025-03-01 01:00:00"]
 

@@ -1,7 +1,7 @@
 """What a report tells beside its cycles: attribution, signals, controls; rows of text. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from bot.attribution.hedges import HedgeResult
 from bot.attribution.period import Attribution, Risk
 from bot.controls.table import BY_NAME
 from bot.report import words
+from bot.report.pairs import PairHistory
 
 Document = Mapping[str, Any]
 TRIPS = ("order_denied", "plan_denied", "symbol_halted", "halted", "alert")
@@ -23,11 +24,13 @@ class Beside:
         cycles_total: all cycles, where those of the report are a part of them; None: it has all.
         events: those named in ``TRIPS``, oldest first, as ``perphedge log`` has them.
         attribution: None where no cycle could measure the book, or nobody asked.
+        pairs: correlations over time of the pairs that matter most.
     """
 
     cycles_total: int | None = None
     events: Sequence[Document] = ()
     attribution: Attribution | None = None
+    pairs: PairHistory = field(default_factory=PairHistory)
 
 
 @dataclass(frozen=True, slots=True)

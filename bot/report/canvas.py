@@ -31,6 +31,16 @@ def inert(text: object) -> str:
     return escape(words.plain(text), quote=False)
 
 
+_LINE_COLOURS = ("bot", "hedge", "fourth", "fifth", "sixth", "third", "ink")
+_LINE_DASHES = ("solid", "dash", "dot")
+
+
+def series_colour(place: int) -> Figure:
+    """The line of one of several series: another colour for each, and another dash."""
+    colour = _LINE_COLOURS[place % len(_LINE_COLOURS)]
+    return {"color": f"var(--{colour})", "width": 2, "dash": _LINE_DASHES[place % 3]}
+
+
 def rule(where: Mapping[str, Any], colour: str, width: int) -> Figure:
     """A dotted straight line, for the shapes of a layout."""
     style = {"color": f"var(--{colour})", "width": width, "dash": "dot"}

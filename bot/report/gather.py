@@ -8,6 +8,7 @@ from bot.attribution.period import attribution_of
 from bot.journal.reader import JournalReader
 from bot.records.plain_event import plain_event
 from bot.report.beside import TRIPS, Beside
+from bot.report.pairs import PairHistory, pairs_to_follow
 
 MOST_CYCLES = 1_500
 """So many cycles are drawn and listed; of more, those that traded and a thinned rest."""
@@ -30,28 +31,44 @@ def period_of(journal: JournalReader, since_ms: int = 0) -> tuple[list[dict[str,
     every = max(1, -(-total // MOST_CYCLES))
     cycles: list[dict[str, Any]] = []
     figures: list[dict[str, Any]] = []
+    pairs = _pairs(journal)
     for number, document in enumerate(journal.cycles_since(since_ms)):
         figures.append({key: document.get(key) for key in _FIGURES})
+        pairs.add(document)
         if number % every == 0 or number >= total - 1 or document.get("orders"):
             cycles.append(document)
             _lighten(cycles)
-    return cycles, _beside(journal, since_ms, figures)
+    return cycles, _beside(journal, since_ms, figures, pairs)
 
 
 def beside_of(journal: JournalReader, since_ms: int = 0) -> Beside:
     """What is told beside cycles that somebody has already."""
-    figures = [
-        {key: document.get(key) for key in _FIGURES} for document in journal.cycles_since(since_ms)
-    ]
-    return _beside(journal, since_ms, figures)
+    figures: list[dict[str, Any]] = []
+    pairs = _pairs(journal)
+    for document in journal.cycles_since(since_ms):
+        figures.append({key: document.get(key) for key in _FIGURES})
+        pairs.add(document)
+    return _beside(journal, since_ms, figures, pairs)
 
 
-def _beside(journal: JournalReader, since_ms: int, figures: list[dict[str, Any]]) -> Beside:
+def _pairs(journal: JournalReader) -> PairHistory:
+    """Empty, of the pairs of the newest cycle that tells positions."""
+    for status in (None, "hedged", "no_hedge", "proposed"):
+        newest = journal.newest_cycle(status)
+        if newest is not None and newest.get("legs"):
+            return PairHistory(pairs_to_follow(newest["legs"]))
+    return PairHistory()
+
+
+def _beside(
+    journal: JournalReader, since_ms: int, figures: list[dict[str, Any]], pairs: PairHistory
+) -> Beside:
     events = [plain_event(one) for kind in TRIPS for one in journal.events(since_ms, kind=kind)]
     return Beside(
         cycles_total=len(figures),
         events=sorted(events, key=lambda one: int(one["timestamp_ms"])),
         attribution=attribution_of(figures, _booked(journal), _costs(journal, since_ms)),
+        pairs=pairs.thinned(),
     )
 
 

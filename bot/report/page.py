@@ -13,9 +13,13 @@ from markupsafe import Markup
 
 from bot.report import history, rows, words
 from bot.report.beside import Beside, result_facts, result_rows, signal_rows, trip_rows
-from bot.report.breakdowns import contribution_chart, correlation_chart
+from bot.report.breakdowns import contribution_chart
 from bot.report.canvas import Chart
+from bot.report.funding import crowding_chart, crowding_now_chart, funding_chart
+from bot.report.heatmaps import correlation_charts
 from bot.report.orders import order_rows
+from bot.report.pace import pace_rows
+from bot.report.pairs import pair_charts
 from bot.report.proposal import carry_words, proposal_facts
 from bot.report.timelines import cae_chart, cap_use_chart, exposure_chart, volatility_chart
 
@@ -27,7 +31,9 @@ _CHARTS = (
     cae_chart,
     cap_use_chart,
     contribution_chart,
-    correlation_chart,
+    crowding_chart,
+    funding_chart,
+    crowding_now_chart,
 )
 
 
@@ -63,6 +69,7 @@ def render_report(
     """The report as text."""
     environment = _environment()
     drawn = [chart for draw in _CHARTS if (chart := draw(cycles)) is not None]
+    drawn += [*correlation_charts(cycles), *pair_charts(beside.pairs)]
     plotly_js = _plotly_js() if drawn else ""
     page_js = _source(environment, "report.js") if drawn else ""
     scripts = [script for script in (plotly_js, page_js) if script]
@@ -148,6 +155,7 @@ def _facts(cycles: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "orders_total": total,
         "troubles": rows.trouble_rows(cycles),
         "cycles": rows.cycle_rows(cycles),
+        "pace": pace_rows(cycles),
         "excluded": _excluded(cycles),
     }
 

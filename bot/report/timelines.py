@@ -102,6 +102,15 @@ def cap_use_chart(documents: Sequence[Document]) -> Chart | None:
     return chart
 
 
+def time_ground(unit: str) -> Figure:
+    """The layout of a chart over time."""
+    return layout(340) | {
+        "xaxis": {"type": "date", "title": {"text": "UTC"}, **axis()},
+        "yaxis": {"title": {"text": unit}, "rangemode": "tozero", "tickformat": ",", **axis()},
+        "hovermode": "x unified",
+    }
+
+
 def _column(documents: Sequence[Document], key: str) -> list[float | None]:
     return [words.number(document.get(key)) for document in documents]
 
@@ -115,7 +124,8 @@ def _lone_hours(documents: Sequence[Document]) -> list[str] | None:
     return [f"{when + timedelta(hours=shift):%Y-%m-%d %H:%M:%S}" for shift in (-1, 1)]
 
 
-def _times(documents: Sequence[Document]) -> list[str | None]:
+def times_of(documents: Sequence[Document]) -> list[str | None]:
+    """When the cycles began, as plotly reads it; None where nobody told."""
     moments = (words.moment(document) for document in documents)
     return [None if when is None else when.strftime("%Y-%m-%d %H:%M:%S") for when in moments]
 
@@ -135,7 +145,7 @@ def _line(
         "type": "scatter",
         "mode": "lines+markers" if len(documents) <= _MARKER_LIMIT else "lines",
         "name": name,
-        "x": _times(documents),
+        "x": times_of(documents),
         "y": list(values),
         "connectgaps": False,
         "line": {"color": f"var(--{colour})", "width": 2.2, "dash": dash},
@@ -164,19 +174,14 @@ def _time_chart(
         return None
     stops = [
         time
-        for time, document in zip(_times(documents), documents, strict=True)
+        for time, document in zip(times_of(documents), documents, strict=True)
         if time and str(document.get("status")) in STOPPED
     ][-_STOP_LINES:]
     shapes = [
         rule({"x0": time, "x1": time, "yref": "paper", "y0": 0, "y1": 1}, "muted", 1)
         for time in stops
     ]
-    ground = layout(340) | {
-        "xaxis": {"type": "date", "title": {"text": "UTC"}, **axis()},
-        "yaxis": {"title": {"text": unit}, "rangemode": "tozero", "tickformat": ",", **axis()},
-        "shapes": shapes,
-        "hovermode": "x unified",
-    }
+    ground = time_ground(unit) | {"shapes": shapes}
     alone = _lone_hours(documents)
     if alone is not None:
         ground["xaxis"]["range"] = alone

@@ -31,17 +31,27 @@
     if (figure.data[0].type === "heatmap") {
       var size = figure.data[0].z.length;
       figure.data[0].texttemplate = "";
-      figure.data[0].colorbar.orientation = "h";
-      figure.data[0].colorbar.y = 1.02;
-      figure.data[0].colorbar.yanchor = "bottom";
-      figure.data[0].colorbar.title = { text: "" };
-      layout.font.size = size > 16 ? 9 : 10;
-      layout.height = width + 40;
+      // Every name has a row of its own only where the letters are as small as the cells.
+      var letters = Math.max(5, Math.min(10, 0.92 * (width - 70) / size));
+      layout.xaxis.tickfont.size = letters;
+      layout.yaxis.tickfont.size = letters;
+      layout.margin = { l: 4, r: 4, t: 36, b: 4 };
+      layout.height = width + 50;
     }
+  }
+
+  function nameCells(trace) {
+    trace.hovertext = trace.z.map(function (row, i) {
+      return row.map(function (value, j) {
+        var told = value === null ? "–" : value.toFixed(2).replace("-", "−");
+        return trace.meta[i] + " and " + trace.meta[j] + ": " + told;
+      });
+    });
   }
 
   function draw(place) {
     var figure = paint(figures[place.dataset.chart], getComputedStyle(root));
+    if (figure.data[0].type === "heatmap") { nameCells(figure.data[0]); }
     var printing = root.hasAttribute("data-print");
     var width = printing ? printWidth : place.clientWidth;
     if (width < 520) { narrow(figure, width); }
