@@ -9,15 +9,14 @@ slack cannot be met by themselves (Farkas), and they are few.
 import numpy as np
 from numpy.typing import NDArray
 
-from strategies.elastic import ElasticProblem
 from strategies.model import HedgeModel
-from strategies.problem import Unsolved
+from strategies.solution import LeastSlack, Unsolved
 
 _NOT_MET = 1e-3  # of the unit of money: less total slack than this is none
 _PRICED = 1e-5
 
 
-def minimal_conflict(problem: ElasticProblem, model: HedgeModel) -> NDArray[np.int64]:
+def minimal_conflict(problem: LeastSlack, model: HedgeModel) -> NDArray[np.int64]:
     """Rows of ``model.caps`` that no allowed hedge meets all at once, and none of which is idle.
 
     Empty where the caps can be met, or where the solver does not tell. Bounds of the hedges (signs,

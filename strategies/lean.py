@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.certificate import proven
-from strategies.constraints import Shape
 from strategies.interior import Optimum, Program, optimum
 from strategies.model import HedgeModel
 from strategies.pivoting import pivoted
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.shape import Shape
+from strategies.solution import Relaxed, Solves, Unsolved
 
 _INSIDE = 1e-3  # of the unit of money: a cap with so much room has no price
 _FORGIVEN = 1e-9  # relative
@@ -41,7 +41,7 @@ class LeanFirst:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
-        self._general: HedgeProblem | None = None
+        self._general: Solves | None = None
 
     def solve(self, model: HedgeModel, limits: FloatArray) -> Relaxed | Unsolved:
         """The least-cost hedge with every cap at or below ``limits`` (C,) USD."""
@@ -49,6 +49,8 @@ class LeanFirst:
         if found is not None:
             return found
         if self._general is None:
+            from strategies.problem import HedgeProblem  # takes a second: only where needed
+
             self._general = HedgeProblem(self._shape)
         return self._general.solve(model, limits)
 

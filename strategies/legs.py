@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.model import HedgeModel
-from strategies.problem import Relaxed, Solves
+from strategies.solution import Relaxed, Solves
 
 _MOST_SOLVES = 400
 _OPEN = 1e-5  # of the unit of money: less than this is what a solver leaves of no hedge

@@ -14,8 +14,8 @@ from strategies.checks import check_choices, check_facts
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
 from strategies.plan import Plan, Planner, Plans, closed
-from strategies.problem import Unsolved
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason, RiskState
+from strategies.solution import Unsolved
 from strategies.state import risk_state
 from strategies.still import StandingStill
 from strategies.unwind import unwound

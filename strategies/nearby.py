@@ -17,7 +17,7 @@ from risk.book import FloatArray
 from strategies.caps import excess
 from strategies.certificate import cap_slopes
 from strategies.model import HedgeModel
-from strategies.problem import Relaxed
+from strategies.solution import Relaxed
 
 _NOTHING = 1e-6  # of the unit of money: what a solver leaves of no trade
 _TURNS = 8

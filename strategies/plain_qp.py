@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from strategies.caps import excess
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lots import Lots, nearest_lots
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel
 from strategies.plan import Plan, Planner
-from strategies.problem import Relaxed, Unsolved
+from strategies.shape import shape_of
+from strategies.solution import Relaxed, Unsolved
 
 
 class Nearest(Planner):

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.conflict import minimal_conflict
-from strategies.constraints import Shape, shape_of
-from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
+from strategies.easing import ROOM_FOR_THE_SOLVER, eased_limits, loosened
 from strategies.lean import LeanFirst
 from strategies.legs import NotFound, limited_legs
 from strategies.lots import Lots, best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel
 from strategies.nearby import near_starts, nearby
-from strategies.problem import Relaxed, Solves, Unsolved
+from strategies.shape import Shape, shape_of
 from strategies.sides import best_single_trade
+from strategies.solution import LeastSlack, Relaxed, Solves, Unsolved
 from strategies.standing import standing_prices
 from strategies.trifles import without_trifles
 
@@ -56,7 +56,7 @@ class Planner:
 
     def __init__(self) -> None:
         self._hard: dict[Shape, LeanFirst] = {}
-        self._elastic: dict[Shape, ElasticProblem] = {}
+        self._elastic: dict[Shape, LeastSlack] = {}
 
     def plan(self, model: HedgeModel) -> Plan | Unsolved:
         """Hedges in lots for a model in which some symbol may move, or why there are none."""
@@ -103,8 +103,10 @@ class Planner:
             self._hard[shape] = LeanFirst(shape)
         return self._hard[shape]
 
-    def _elastic_problem(self, shape: Shape) -> ElasticProblem:
+    def _elastic_problem(self, shape: Shape) -> LeastSlack:
         if shape not in self._elastic:
+            from strategies.elastic import ElasticProblem  # takes a second: only where needed
+
             _make_room(self._elastic)
             self._elastic[shape] = ElasticProblem(shape)
         return self._elastic[shape]
@@ -212,7 +214,7 @@ def _guarded(problem: Solves, model: HedgeModel, limits: FloatArray) -> _Guarded
     return _Guarded([], certain=False)
 
 
-def _make_room(compiled: dict[Shape, LeanFirst] | dict[Shape, ElasticProblem]) -> None:
+def _make_room(compiled: dict[Shape, LeanFirst] | dict[Shape, LeastSlack]) -> None:
     """Drop the oldest problem before one too many is kept."""
     if len(compiled) >= _MOST_COMPILED:
         del compiled[next(iter(compiled))]

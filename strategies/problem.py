@@ -9,48 +9,17 @@ no parameter multiplies another, so that new numbers need no new compilation. Mo
 the model's own unit, because conic solvers lose digits otherwise; 3/2 powers are exact cones.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
-
 import cvxpy as cp
 import numpy as np
 
 from risk.book import FloatArray
 from strategies.certificate import proven
 from strategies.compiled import CompiledProblem
-from strategies.constraints import CapConstraints, Shape, put
+from strategies.constraints import CapConstraints, put
 from strategies.mix import Mix, mix_of
 from strategies.model import HedgeModel
-
-
-@dataclass(frozen=True, slots=True)
-class Relaxed:
-    """A solved problem: hedges (N,) USD, J in USD, and the dual of each cap (USD per USD), (C,).
-
-    ``mix`` is how windows and scenarios weigh in it, None where there are not several.
-    """
-
-    hedge_usd: FloatArray
-    objective_usd: float
-    duals: FloatArray
-    status: str
-    mix: Mix | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unsolved:
-    """No solution: the caps exclude each other, or the solver failed (never one for the other)."""
-
-    infeasible: bool
-    status: str
-
-
-class Solves(Protocol):
-    """Anything that solves the problem of one shape."""
-
-    def solve(self, model: HedgeModel, limits: FloatArray) -> Relaxed | Unsolved:
-        """The least-cost hedge with every cap at or below ``limits`` (C,) USD."""
-        ...
+from strategies.shape import Shape
+from strategies.solution import Relaxed, Unsolved
 
 
 class HedgeProblem:

@@ -20,8 +20,8 @@ from strategies.lots import Lots, nearest_lots
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel
 from strategies.plan import Plan
-from strategies.problem import Relaxed, Unsolved
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
+from strategies.solution import Relaxed, Unsolved
 from strategies.state import risk_state
 
 Rule = Callable[[HedgeFacts], FloatArray]

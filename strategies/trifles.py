@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from strategies.model import HedgeModel
-from strategies.problem import Relaxed, Solves
+from strategies.solution import Relaxed, Solves
 
 _NOTHING = 1e-6  # of the unit of money: what a solver leaves of no trade
 

@@ -14,12 +14,13 @@ from risk.limits.cures import explain
 from risk.limits.measures import Standing
 from risk.limits.tokens import shared_tokens, token_groups
 from strategies.checks import check_facts
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model, smallest_trade_usd
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
 from strategies.proposal import HedgeProposal
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from strategies.state import risk_state
 from tests.strategies_cases import easy, random_facts
 

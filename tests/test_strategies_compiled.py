@@ -11,10 +11,11 @@ import pytest
 from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
 from strategies.compiled import CompiledProblem
-from strategies.constraints import shape_of
 from strategies.elastic import ElasticProblem
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed, Unsolved
 from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 

@@ -7,13 +7,14 @@ import pytest
 
 from risk.limits.caps import RiskLimits
 from strategies.conflict import minimal_conflict
-from strategies.constraints import shape_of
 from strategies.elastic import ElasticProblem
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
 from strategies.proposal import CapInConflict, HedgeProposal, NoHedge
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, random_facts, two_tokens
 
 

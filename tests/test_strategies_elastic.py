@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from risk.limits.caps import RiskLimits
 from strategies.caps import Tier, excess
-from strategies.constraints import Shape, shape_of
-from strategies.elastic import ROOM_FOR_THE_SOLVER, ElasticProblem, eased_limits, loosened
+from strategies.easing import ROOM_FOR_THE_SOLVER, eased_limits, loosened
+from strategies.elastic import ElasticProblem
 from strategies.inputs import HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.problem import HedgeProblem
+from strategies.shape import Shape, shape_of
+from strategies.solution import Relaxed, Unsolved
 from tests.strategies_cases import easy, free, random_facts, two_tokens
 
 COMPILED: dict[Shape, ElasticProblem] = {}

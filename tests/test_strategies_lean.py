@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from risk.limits.caps import RiskLimits
-from strategies.constraints import shape_of
 from strategies.interior import Program, optimum
 from strategies.lean import LeanFirst, lean_solution
 from strategies.model import hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed, Unsolved
 from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 

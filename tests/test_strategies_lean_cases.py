@@ -8,13 +8,14 @@ import pytest
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import AccountStress
 from strategies.certificate import lower_bound_usd
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lean import lean_solution
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
 from strategies.proposal import HedgeProposal
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CAPS, CHOICES, facts_of
 from tests.strategies_reference import reference_usd

@@ -10,12 +10,13 @@ import pytest
 import strategies.lean
 from risk.limits.caps import RiskLimits
 from strategies.certificate import lower_bound_usd, proven
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices
 from strategies.interior import Optimum, Program, optimum
 from strategies.lean import LeanFirst, lean_solution
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, random_facts, two_tokens
 from tests.strategies_choices import CHOICES, facts_of
 

@@ -8,13 +8,14 @@ import pytest
 
 import strategies.legs
 from risk.limits.caps import RiskLimits
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeFacts
 from strategies.legs import FewLegs, NotFound, limited_legs
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.problem import HedgeProblem
 from strategies.proposal import HedgeProposal
+from strategies.shape import shape_of
+from strategies.solution import Relaxed, Unsolved
 from tests.strategies_cases import easy, random_facts, two_tokens
 
 CHOICES = easy(RiskLimits(net_usd=70_000.0, cae_usd=250_000.0))

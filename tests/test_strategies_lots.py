@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
-from strategies.constraints import Shape, shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.lots import best_lots, nearest_lots, tightened
 from strategies.model import HedgeModel, hedge_model, smallest_trade_usd
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
+from strategies.shape import Shape, shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, random_facts, two_tokens
 
 COMPILED: dict[Shape, HedgeProblem] = {}

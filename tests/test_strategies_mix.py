@@ -7,11 +7,12 @@ import pytest
 
 from risk.limits.caps import RiskLimits
 from strategies.certificate import lower_bound_usd, proven
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices
 from strategies.mix import Mix, mix_of
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy
 from tests.strategies_choices import CAPS, facts_of
 

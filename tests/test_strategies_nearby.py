@@ -7,13 +7,14 @@ import pytest
 
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices
 from strategies.lots import Lots, best_lots, nearest_lots
 from strategies.model import HedgeModel, hedge_model
 from strategies.nearby import Nearby, near_starts, nearby
 from strategies.plan import Plan, Planner, _from_nearby
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, free, random_facts
 
 CAPS = RiskLimits(

@@ -15,10 +15,12 @@ from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
 from strategies.compiled import CompiledProblem
-from strategies.constraints import out_of_reach, shape_of
+from strategies.constraints import out_of_reach
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed, Unsolved
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed, Unsolved
 from tests.strategies_cases import easy, free, random_facts, two_tokens
 from tests.strategies_choices import CAPS as STRESSED_CAPS
 

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import account_stress, gap_returns
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
 from strategies.proposal import HedgeProposal
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, random_facts
 
 STRATEGY = MinimumRisk()

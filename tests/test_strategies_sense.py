@@ -8,12 +8,14 @@ import pytest
 from risk.limits.caps import RiskLimits
 from strategies.caps import excess
 from strategies.certificate import lower_bound_usd
-from strategies.constraints import out_of_reach, shape_of
+from strategies.constraints import out_of_reach
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
 from strategies.proposal import HedgeProposal, NoHedge, NoHedgeReason
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from strategies.state import risk_state
 from strategies.trifles import without_trifles
 from tests.strategies_cases import easy, free, random_facts, two_tokens

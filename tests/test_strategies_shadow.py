@@ -7,10 +7,11 @@ import pytest
 
 from risk.limits.caps import RiskLimits
 from risk.limits.stresses import account_stress, gap_returns
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from tests.strategies_cases import easy, random_facts
 
 TIGHT = {

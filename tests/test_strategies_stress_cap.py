@@ -20,13 +20,15 @@ from risk.limits.stresses import (
     worst_windows,
 )
 from strategies.checks import check_choices, check_facts
-from strategies.constraints import shape_of
-from strategies.elastic import ElasticProblem, eased_limits
+from strategies.easing import eased_limits
+from strategies.elastic import ElasticProblem
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.minimum_risk import MinimumRisk
 from strategies.model import hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
 from strategies.proposal import HedgeProposal
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from strategies.state import risk_state
 from tests.strategies_cases import easy, free, random_facts, two_tokens
 

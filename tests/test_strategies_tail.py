@@ -9,10 +9,11 @@ from scipy.optimize import linprog, minimize
 from risk.errors import OptimizationError
 from risk.limits.caps import RiskLimits
 from risk.tail.ranks import expected_shortfall
-from strategies.constraints import shape_of
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.model import HedgeModel, hedge_model
-from strategies.problem import HedgeProblem, Relaxed
+from strategies.problem import HedgeProblem
+from strategies.shape import shape_of
+from strategies.solution import Relaxed
 from strategies.state import risk_state
 from strategies.tail import shortfall_usd, tail_model
 from tests.strategies_cases import easy, random_facts
