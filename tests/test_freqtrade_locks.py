@@ -224,6 +224,23 @@ async def test_an_engine_locks_after_its_decisions_and_only_then(tmp_path: Path)
     assert [event for event, _ in engine.told.events] == ["entry_locked", "entry_unlocked"]
 
 
+async def test_locks_that_failed_are_tried_again_after_the_next_cycle(tmp_path: Path) -> None:
+    """A decision is an hour away, and a lock that is not there keeps nobody out."""
+    async with running(tmp_path) as engine:
+        scene, bot = engine.scene, engine.bot
+        bot.faults["locks"] = replied("oops", 500)
+        for _ in range(2):
+            await scene.cycle()
+            assert bot.locks == []
+        bot.faults = {}
+        await scene.cycle()  # no decision is due
+        assert engine.lasts()
+        bot.asked.clear()
+        await scene.cycle()
+        assert not any("locks" in path for path in bot.asked)
+    assert [event for event, _ in engine.told.events] == ["entry_locks_failed", "entry_locked"]
+
+
 async def test_locks_are_renewed_while_plans_are_stopped(tmp_path: Path) -> None:
     """The engine decides anew with each cycle then, and no decision is carried out."""
     async with running(tmp_path) as engine:

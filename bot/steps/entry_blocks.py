@@ -34,8 +34,8 @@ class Block:
 class EntryLocker(Protocol):
     """Keeps a bot from entering."""
 
-    async def keep(self, blocks: Collection[Block], next_decision_ms: int) -> None:
-        """Lock these and nothing else; what fails is told, never raised."""
+    async def keep(self, blocks: Collection[Block], next_decision_ms: int) -> bool:
+        """Lock these and nothing else; what fails is told, never raised, and False."""
         ...
 
 

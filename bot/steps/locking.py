@@ -26,7 +26,7 @@ class Locking:
         self._clock = clock
         self._every_ms = every_ms
         self._blocks: tuple[Block, ...] = ()
-        self._set_ms: int | None = None
+        self._set_ms: list[int | None] = [None] * len(lockers)  # when each last had them all
 
     async def after(self, record: CycleRecord, look: Look | None, *, decided: bool) -> None:
         """A cycle has ended.
@@ -36,19 +36,21 @@ class Locking:
             decided: it has decided, whatever became of that.
         """
         now_ms = self._clock.now_ms()
-        if not self._lockers or not (decided or self._due(now_ms)):
+        due = [at for at, set_ms in enumerate(self._set_ms) if decided or self._due(set_ms, now_ms)]
+        if not due:
             return
         if look is None and not self._blocks:
             return
         if look is not None:
             self._blocks = _blocks(record, look)
-        self._set_ms = now_ms
-        for locker in self._lockers:
-            await locker.keep(self._blocks, now_ms + self._every_ms)
+        for at in due:
+            self._set_ms[at] = None  # what is cut short or fails is tried again after this cycle
+            if await self._lockers[at].keep(self._blocks, now_ms + self._every_ms):
+                self._set_ms[at] = now_ms
 
-    def _due(self, now_ms: int) -> bool:
+    def _due(self, set_ms: int | None, now_ms: int) -> bool:
         """There should have been a decision since; a clock that was set back counts as one."""
-        return self._set_ms is None or not 0 <= now_ms - self._set_ms < self._every_ms
+        return set_ms is None or not 0 <= now_ms - set_ms < self._every_ms
 
 
 def _blocks(record: CycleRecord, look: Look) -> tuple[Block, ...]:

@@ -59,15 +59,17 @@ class EntryLocks:
         self._tell = tell
         self._mark = f"perphedge {source.name}:"
         self._none_left = False
+        self._failed = ""  # why it did last time
 
-    async def keep(self, blocks: Collection[Block], next_decision_ms: int) -> None:
+    async def keep(self, blocks: Collection[Block], next_decision_ms: int) -> bool:
         """Lock what is to be blocked until after the next decision, and unlock what is not.
 
         That it fails is told and holds nothing: locks are of help, and caps do not rest on them.
+        It is told once until it goes well again, or fails otherwise.
         """
         wanted, until_ms = self._wanted(blocks), next_decision_ms + self._margin_ms
         if not wanted and self._none_left:
-            return
+            return True
         self._none_left = False
         try:
             held = read_locks(await self._client.get("locks"), self._where, self._mark)
@@ -79,9 +81,13 @@ class EntryLocks:
                     await self._remove(lock)
                     self._say("entry_unlocked", lock.key, "the cap holds again")
         except (UnreachableError, DataError) as error:
-            self._tell("entry_locks_failed", {"source": self._source.name, "reason": str(error)})
-            return
-        self._none_left = not wanted
+            reason, before = str(error), self._failed
+            self._failed = reason
+            if reason != before:
+                self._tell("entry_locks_failed", {"source": self._source.name, "reason": reason})
+            return False
+        self._none_left, self._failed = not wanted, ""
+        return True
 
     @property
     def _where(self) -> str:
