@@ -145,6 +145,38 @@ def test_what_others_write_is_noticed_and_what_was_remembered_is_read_anew(
         journal.verify()
 
 
+def test_what_was_noticed_is_told_once_although_the_next_write_did_not_begin(
+    journal: Journal, journal_path: Path
+) -> None:
+    journal.record_event("tick", {})
+    other = sqlite3.connect(journal_path, isolation_level=None)
+    other.execute("UPDATE events SET kind = 'tock' WHERE kind = 'tick'")
+    journal.record_event("noticed", {})
+    journal.wait_at_most(0)
+    for _ in range(2):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError, match="locked"):
+            journal.record_event("kept out", {})
+        other.execute("ROLLBACK")
+        journal.record_event("after", {})
+    other.close()
+    assert kinds(journal) == ["tock", "journal_touched", "noticed", "after", "after"]
+
+
+def test_what_was_not_told_because_the_write_failed_is_told_by_the_next(
+    journal: Journal, journal_path: Path
+) -> None:
+    journal.record_event("tick", {})
+    with sqlite3.connect(journal_path) as other:
+        other.execute("UPDATE events SET kind = 'tock' WHERE kind = 'tick'")
+    other.close()
+    for _ in range(2):
+        with pytest.raises(JournalError, match="no"):
+            written_and_failed(journal)
+    journal.record_event("after", {})
+    assert kinds(journal) == ["tock", "journal_touched", "after"]
+
+
 def test_those_who_only_look_are_not_taken_for_writers(
     journal: Journal, journal_path: Path
 ) -> None:

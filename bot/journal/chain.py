@@ -139,8 +139,12 @@ class Sealer:
         """What was written since ``mark`` was taken back."""
         self._changed = mark
 
+    def done(self) -> None:
+        """A transaction was committed, with what it wrote of others: that is told."""
+        self._version_before = self._version
+
     def undone(self) -> None:
-        """A transaction came to nothing, with what it wrote of others."""
+        """A transaction came to nothing, with what it wrote of others; or it did not begin."""
         self._head, self._version = None, self._version_before
 
     def seal(self, connection: sqlite3.Connection) -> Head | None:

@@ -61,6 +61,7 @@ class Transactions(SharedFile):
             self._require_transaction()
             head = self._sealer.seal(self._connection)
             self._connection.execute("COMMIT")
+            self._sealer.done()
             self._with_next.clear()
             self._durability.committed(head)
         except BaseException as error:  # told on; nothing half written may stay
