@@ -22,6 +22,7 @@ class PositionLag:
     def may_last(self, symbol: str) -> bool:
         """Whether a fill of the symbol is so new: however often that is read, it agrees."""
         now_ms = self._clock.now_ms()
+        self._forget(now_ms - POSITION_LAG_MS)
         times = self._journal.fill_times(self._account, symbol, now_ms - POSITION_LAG_MS)
         begins = [min(at_ms, booked_ms) for at_ms, booked_ms in times]
         latest_ms = max((self._begin(symbol, one, now_ms) for one in begins), default=None)
@@ -32,6 +33,13 @@ class PositionLag:
         since_ms = self._clock.now_ms() - POSITION_LAG_MS
         times = self._journal.fill_times(self._account, symbol, since_ms)
         return any(at_ms < executed_ms for executed_ms, _ in times)
+
+    def _forget(self, before_ms: int) -> None:
+        """Fills that are old by our clock as well, which count no more either way."""
+        if self._set_back:
+            self._set_back = {
+                key: seen_ms for key, seen_ms in self._set_back.items() if key[1] >= before_ms
+            }
 
     def _begin(self, symbol: str, at_ms: int, now_ms: int) -> int:
         key = symbol, at_ms
