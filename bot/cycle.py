@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from structlog.contextvars import bound_contextvars
 
+from bot.approval.desk import ApprovalDesk
 from bot.controls.asking import VenueQuestions
 from bot.controls.facts import Denied
 from bot.controls.flatten import flattening
@@ -26,6 +27,7 @@ from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.records.ending import Look, cycle_id, described, ended, headline, quantities
 from bot.records.news import News
 from bot.steps.aftermath import answer
+from bot.steps.approving import approving
 from bot.steps.carrying import carry_out
 from bot.steps.catching_up import catch_up, start_up
 from bot.steps.conflicts import require_room
@@ -65,6 +67,7 @@ class Engine:
         self._reconciled = False
         self._questions = VenueQuestions(parts.venue, parts.executor.guard, parts.clock)
         self._news = News(parts.journal, parts.log)
+        self._approving = approving(parts, policy.approval)
         parts.monitor.when_closed(self._answer)
 
     @property
@@ -87,6 +90,11 @@ class Engine:
         """What is told without being asked."""
         return self._parts.streams
 
+    @property
+    def approvals(self) -> ApprovalDesk | None:
+        """Where people's decisions arrive; None where nothing waits for any."""
+        return None if self._approving is None else self._approving.desk
+
     async def start(self) -> None:
         """Recover; nothing is traded before this has returned.
 
@@ -99,6 +107,9 @@ class Engine:
             parts.monitor.health.recall(last.get("sources", ()))
             self._lately = frozenset(str(leg["symbol"]) for leg in last.get("legs", ()))
         self._reconciled = True
+        if self._approving is not None:
+            self._approving.start()
+            parts.executor.programs.end_all("a start asks for approval anew")
         parts.log.info(
             "recovered",
             epoch=parts.journal.epoch,
@@ -187,6 +198,7 @@ class Engine:
             if record.hedge_gross_usd is not None:
                 self._lately = frozenset(leg.symbol for leg in record.legs)
             self._tell(record)
+            self._approval_ends(record)
             await self.guard.tell()
             await self._locking.after(record, self._looked, decided=self._decides)
         return record
@@ -231,6 +243,15 @@ class Engine:
         answer(closed, self.guard, self._policy.aftermath)
         self._decided_ms = None
 
+    def _approval_ends(self, record: CycleRecord) -> None:
+        """What was approved is used up, whatever became of it."""
+        try:
+            if self._approving is not None and self._approving.after(record):
+                self._decided_ms = None
+        except JournalError as error:
+            self._parts.log.error("journal_failed", reason=str(error))
+            raise
+
     def _blank(self) -> CycleRecord:
         now_ms = self._parts.clock.now_ms()
         return CycleRecord(
@@ -245,6 +266,8 @@ class Engine:
         parts = self._parts
         guard = self.guard
         guard.take_requests()
+        if self._approving is not None:
+            self._approving.desk.take()
         await self._questions.ask()
         await catch_up(parts)
         self._laps.done("catching_up")
@@ -269,7 +292,8 @@ class Engine:
         halted = guard.halted
         if halted is not None:
             return await self._while_halted(progress, look, halted)
-        waiting = self._not_due(look)
+        approved = self._approving is not None and self._approving.approved
+        waiting = None if approved else self._not_due(look)
         if waiting is not None:
             return await self._go_on(progress, look, waiting)
         decision = self.decide(look)
@@ -279,14 +303,27 @@ class Engine:
                 return ended(seen, look, CycleStatus.HELD, decision.detail)
             self._decided(look, decision)
             parts.executor.programs.end_all("a new decision wants no trade")
+            if self._approving is not None:
+                self._approving.nothing_to_do(decision.detail)
             return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
         self._decided(look, decision)
-        if not self._policy.executes:
-            return ended(seen, look, CycleStatus.PROPOSED, decision.sentence, decision)
+        waits = self._why_not_sent(decision, seen)
+        if waits is not None:
+            return ended(seen, look, CycleStatus.PROPOSED, waits, decision)
         return await self._unless_denied(progress, look, decision)
+
+    def _why_not_sent(self, decision: HedgeProposal, seen: CycleRecord) -> str | None:
+        """Why a decision is only written down; None where it may be carried out."""
+        if not self._policy.executes:
+            return decision.sentence
+        if self._approving is None:
+            return None
+        return self._approving.why_not(decision, seen.cycle_id)
 
     async def _while_halted(self, progress: Progress, look: Look, halted: str) -> CycleRecord:
         """Nothing is sent, unless an operator wants every hedge closed."""
+        if self._approving is not None and self._approving.halted(halted):
+            self._decided_ms = None
         reason = f"halted: {halted}"
         proposal = flattening(look) if self.guard.flattens else None
         if proposal is None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from bot.approval.desk import ApprovalRule
+from bot.approval.tolerance import Tolerance
 from bot.cycle import Policy
 from bot.journal.journal import Journal
 from bot.measuring.agreement import AgreementRule
@@ -47,7 +49,7 @@ def policy_of(settings: Settings) -> Policy:
         )
 
     return Policy(
-        executes=settings.autonomy == "auto",
+        executes=settings.autonomy != "propose",
         choices=lambda equity_usd: choices(settings, equity_usd),
         universe=universe,
         screen=screen,
@@ -55,6 +57,18 @@ def policy_of(settings: Settings) -> Policy:
         decide_every_ms=settings.hedge.decide_every_ms,
         past=_past_settings(settings),
         aftermath=_aftermath(settings.ownership),
+        approval=_approval(settings) if settings.autonomy == "approve" else None,
+    )
+
+
+def _approval(settings: Settings) -> ApprovalRule:
+    """Section ``approval``; what was rejected is asked again when a decision is due."""
+    chosen = settings.approval
+    return ApprovalRule(
+        expires_ms=round(chosen.expires_minutes * 60_000),
+        tolerance=Tolerance(chosen.leg_growth, chosen.cost_growth),
+        asks_reductions=chosen.reductions == "ask",
+        quiet_ms=settings.hedge.decide_every_ms,
     )
 
 

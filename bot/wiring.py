@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bot.approval.desk import retire
 from bot.assembly import Doors, engine_parts
 from bot.clock import SimulatedClock
 from bot.controls.asking import require_harmless_key
@@ -84,6 +85,8 @@ async def open_engine(
             if untold:
                 log.warning("key_permissions_untold", reason=untold)
         engine.guard.start(limits_of(settings))
+        if settings.autonomy != "approve":
+            retire(journal, f"the engine runs with autonomy {settings.autonomy} now")
         await engine.start()
         if settings.mode != "paper":
             pause_s = 0.0 if around.simulated else settings.ownership.reread_seconds
@@ -92,7 +95,8 @@ async def open_engine(
             )
         await engine.require_room()
         watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
-        async with _watched(watch, simulated=around.simulated):
+        beside = [] if engine.approvals is None else [engine.approvals.watch()]
+        async with _watched(watch, *beside, simulated=around.simulated):
             if streams is not None:
                 await stack.enter_async_context(streams.running())
             yield engine
@@ -114,17 +118,22 @@ def _streams(
 
 
 @asynccontextmanager
-async def _watched(watch: KillWatch, *, simulated: bool) -> AsyncIterator[None]:
-    """The watch beside the cycles; in simulated time nothing happens between them."""
+async def _watched(
+    watch: KillWatch, *beside: Coroutine[Any, Any, None], simulated: bool
+) -> AsyncIterator[None]:
+    """The watches beside the cycles; in simulated time nothing happens between them."""
     if simulated:
+        for one in beside:
+            one.close()
         yield
         return
-    task = asyncio.create_task(watch.run())
+    tasks = [asyncio.create_task(one) for one in (watch.run(), *beside)]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await watch.engine_ends()
 
 

@@ -37,9 +37,9 @@ class Approval(Strict):
     )
     reductions: Literal["auto", "ask"] = Field(
         default="auto",
-        description="`auto`: trades that only make hedges smaller, and do not raise the daily "
-        "volatility of bot and hedges together, go out without asking, for instance when the bot "
-        "has closed. `ask`: they wait as all others do.",
+        description="`auto`: trades that only make hedges smaller go out without asking, for "
+        "instance when the bot has closed, if they do not raise the daily volatility of bot and "
+        "hedges together or bring a cap back. `ask`: they wait as all others do.",
     )
     link_url: Annotated[
         LinkUrl | None,

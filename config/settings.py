@@ -71,10 +71,10 @@ class Settings(Strict):
         "exchange, only together with `--live --account` on the command line. `demo`: everything "
         "simulated."
     )
-    autonomy: Annotated[Literal["propose", "auto"], Note(later=("approve",))] = Field(
+    autonomy: Literal["propose", "approve", "auto"] = Field(
         default="propose",
         description="`propose`: proposals are journaled and printed, no order is placed. "
-        "`auto`: proposals are executed.",
+        "`approve`: each waits until somebody approves it. `auto`: proposals are executed.",
     )
     state_dir: Annotated[FilePath, Note("the path of a folder")] = Field(
         description="Folder of journal, log and lock; the engine knows its hedges from it.",

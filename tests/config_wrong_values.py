@@ -140,9 +140,18 @@ WRONG_VALUES = {
         STATE + VENUE + SOURCES + "mode: replay",
         'mode: "replay" — not available in this version; available: paper, live, demo',
     ),
-    "approve is not there yet": (
-        GOOD + "autonomy: approve",
-        'autonomy: "approve" — not available in this version; available: propose, auto',
+    "unknown autonomy": (
+        GOOD + "autonomy: ask",
+        'autonomy: "ask" — one of: propose, approve, auto',
+    ),
+    "approval without an end": (
+        GOOD + "approval: {expires_minutes: 0}",
+        "approval.expires_minutes: 0 — a number from 1 to 1440 (minutes)",
+    ),
+    "links in the clear": (
+        GOOD + "approval: {link_url: 'http://hedge.example:8844'}",
+        'approval.link_url: "http://hedge.example:8844" — an address such as '
+        "https://hedge.example:8844 (http:// only of this machine), or null (no links)",
     ),
     "misspelt strategy": (
         GOOD + "hedge: {strategy: baskets}",

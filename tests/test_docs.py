@@ -65,6 +65,7 @@ def test_the_readme_names_every_command() -> None:
     "page",
     [
         "README.md",
+        "docs/approval.md",
         "docs/architecture.md",
         "docs/evaluation.md",
         "docs/evaluation-research.md",

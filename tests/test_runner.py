@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot.approval.desk import ApprovalDesk
 from bot.clock import SimulatedClock, SystemClock
 from bot.errors import JournalError
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
@@ -26,6 +27,7 @@ class Engine:
     """Counts cycles; each takes as long as it is told to."""
 
     streams: StreamDesk | None = None
+    approvals: ApprovalDesk | None = None
 
     def __init__(self, clock: Any, work: Callable[[int], float] = lambda _: 0.0) -> None:
         self.clock, self.work = clock, work
@@ -98,7 +100,7 @@ async def test_a_signal_in_a_cycle_lets_it_end() -> None:
 
 async def test_an_error_passes_through_and_leaves_no_handler() -> None:
     class Broken:
-        streams = None
+        streams = approvals = None
 
         async def cycle(self) -> CycleRecord:
             raise JournalError("no room")

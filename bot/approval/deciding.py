@@ -10,6 +10,7 @@ from bot.controls.state import recall_all
 from bot.errors import HaltedError, SafetyError, UsageError
 from bot.halt import HaltSwitch
 from bot.journal.reader import JournalReader
+from bot.lock import lock_holder
 from bot.records.cycle import iso_utc
 from bot.requests import Asked
 
@@ -70,15 +71,36 @@ def decide(
             if word.action is Action.REJECT:
                 raise SafetyError(f"proposal {proposal_id}: {word.asked.by} has rejected it")
     leave_word(state_dir, Word(proposal_id, action, asked))
-    return Decision(proposal_id, action, repeated=False, text=_left(found, action))
+    if action is Action.REJECT:
+        _require_in_time(journal, proposal_id)
+    running = lock_holder(state_dir) is not None
+    return Decision(proposal_id, action, repeated=False, text=_left(found, action, running=running))
 
 
-def _left(found: PendingProposal, action: Action) -> str:
+def _require_in_time(journal: JournalReader, proposal_id: str) -> None:
+    """Looked for after the word was left; see ``ApprovalDesk.begin``.
+
+    Raises:
+        SafetyError: the engine began to carry it out meanwhile, and may not have seen the word.
+    """
+    for one in every_newest(journal):
+        begun = one.state in (ProposalState.EXECUTING, ProposalState.EXECUTED)
+        if one.proposal_id == proposal_id and begun:
+            raise SafetyError(
+                f"proposal {proposal_id}: the engine has just begun to carry it out; "
+                "halt stops what is left"
+            )
+
+
+def _left(found: PendingProposal, action: Action, *, running: bool) -> str:
     if action is Action.REJECT:
         return f"Rejected: {found.proposal_id}; nothing of it is sent"
+    until = iso_utc(found.expires_ms)
+    if not running:
+        return f"Approved: {found.proposal_id}; no engine runs, one has to start before {until}"
     return (
         f"Approved: {found.proposal_id}; the engine looks anew and carries it out if it still "
-        f"holds, until {iso_utc(found.expires_ms)}"
+        f"holds, until {until}"
     )
 
 

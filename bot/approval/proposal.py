@@ -59,7 +59,7 @@ class PendingProposal:
 
     Attributes:
         proposal_id: the cycle's number and a digest of the trades: ``42-3fa9c1``.
-        cycle_id: of the cycle that made it; ``perphedge explain`` tells it.
+        cycle_id: of the cycle that made it, later of the one that carries it out.
         made_ms, expires_ms: UTC; from ``expires_ms`` on nothing of it is carried out.
         cures, leaves: caps that are exceeded now and would not be, or would still be.
         trade_cost_usd: what trading costs once: fee, half-spread and impact.

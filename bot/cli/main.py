@@ -14,6 +14,7 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
 
 from bot.cli import (
     api,
+    approve,
     assess,
     check,
     control,
@@ -73,6 +74,9 @@ _HELP = {
     "check": "Check config, exchange, sources and caps.",
     "risk": "What the positions add up to, and which caps they break.",
     "propose": "The hedge that would be made now; nothing is sent.",
+    "proposals": "What waits for approval.",
+    "approve": "Let the engine carry out a proposal.",
+    "reject": "End a proposal.",
     "status": "What an engine holds and did last.",
     "halt": "The kill switch: nothing more is sent, our open orders are cancelled.",
     "resume": "Lift every halt, by name and with a reason.",
@@ -94,6 +98,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check.check,
     "risk": assess.risk,
     "propose": assess.propose,
+    "proposals": approve.proposals,
+    "approve": approve.approve,
+    "reject": approve.reject,
     "status": status.status,
     "halt": control.halt,
     "resume": control.resume,

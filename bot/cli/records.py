@@ -49,6 +49,7 @@ def engine_status(document: Document) -> RenderableType:
         ("Running", "no" if process is None else f"yes, process {words.plain(process)}"),
         ("Halted", words.plain(document.get("halted") or "no")),
         *_control_lines(document),
+        *_proposal_lines(document),
         *_stream_lines(document),
         *source_lines(document),
         *margin_lines(document),
@@ -74,6 +75,18 @@ def _control_lines(document: Document) -> list[tuple[str, str]]:
     ]
     lines += [("Alert", f"control {one['number']}: {words.plain(one['text'])}") for one in alerts]
     return lines
+
+
+def _proposal_lines(document: Document) -> list[tuple[str, str]]:
+    """What waits for people."""
+    return [
+        (
+            f"Proposal {words.plain(one['proposal_id'])}",
+            f"{words.plain(one['state'])}, until {words.plain(one['expires'])}: "
+            f"{words.plain(one['sentence'])}",
+        )
+        for one in document.get("proposals") or ()
+    ]
 
 
 def _stream_lines(document: Document) -> list[tuple[str, str]]:

@@ -46,6 +46,16 @@ def _controls(journal: "JournalReader") -> dict[str, Any]:
     }
 
 
+def _proposals(journal: "JournalReader", state_dir: Path) -> list[dict[str, Any]]:
+    """What waits for approval."""
+    import time
+
+    from bot.approval import pending
+
+    found = pending(journal, state_dir, round(time.time() * 1000))
+    return [one.document() for one in found]
+
+
 def _status(state_dir: Path) -> dict[str, Any]:
     import time
 
@@ -65,6 +75,7 @@ def _status(state_dir: Path) -> dict[str, Any]:
             "streams": told_streams(journal) if running is not None else {},
             "halted": HaltSwitch(state_dir).reason or _latched(journal),
             **_controls(journal),
+            "proposals": _proposals(journal, state_dir),
             "starts": journal.epoch,
             "cycles": journal.cycle_count(),
             "hedges_base": {

@@ -25,9 +25,9 @@ _LOWER_IS_RISKIER = frozenset(
 
 
 def limits_of(settings: Settings) -> dict[str, float | None]:
-    """Every number of the sections ``caps`` and ``controls``, and what a hedge must have behind it.
+    """Every number of ``caps``, ``controls`` and ``approval``; None is no limit.
 
-    And how far the engine acts by itself, as a rank. None is no limit.
+    And what a hedge must have behind it, and how far the engine acts by itself, as a rank.
     """
     universe = settings.universe
     found: dict[str, float | None] = {
@@ -35,7 +35,8 @@ def limits_of(settings: Settings) -> dict[str, float | None]:
         "universe.min_daily_volume_usd": universe.min_daily_volume_usd,
         "universe.min_history_days": universe.min_history_days,
     }
-    for name, section in (("caps", settings.caps), ("controls", settings.controls)):
+    sections = {"caps": settings.caps, "controls": settings.controls, "approval": settings.approval}
+    for name, section in sections.items():
         for key, value in section.model_dump().items():
             if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
                 found[f"{name}.{key}"] = value

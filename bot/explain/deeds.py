@@ -24,12 +24,29 @@ def deed_lines(cycle: Document, events: Sequence[Document]) -> list[str]:
     refused = [_refusal(one) for one in events if one.get("event") in _DENIALS]
     ordered = [_order(one, cycle.get("fills") or ()) for one in cycle.get("orders") or ()]
     if ordered:
-        return [*ordered, *refused]
+        return [*_permission(events), *ordered, *refused]
     reason = words.plain(cycle.get("reason") or "").rstrip(".")
     nothing = _NOTHING.get(str(cycle.get("status")), "Nothing was sent.")
-    if cycle.get("status") == "proposed":  # the reason is the proposal
-        return [nothing]
+    if cycle.get("status") == "proposed":
+        sentence = (cycle.get("proposal") or {}).get("sentence")
+        if cycle.get("reason") == sentence:
+            return [nothing]
+        return ["Nothing was sent: it waits for people.", f"{_capital(reason)}."]
     return [nothing, *(refused or ([f"Because: {reason}."] if reason else []))]
+
+
+def _permission(events: Sequence[Document]) -> list[str]:
+    """Who approved what was sent, where somebody had to."""
+    return [
+        f"Proposal {words.plain(one.get('proposal_id'))} was carried out, as "
+        f"{words.plain(one.get('by'))} had approved it ({words.plain(one.get('reason'))})."
+        for one in events
+        if one.get("event") == "proposal_executing"
+    ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _order(order: Document, fills: Sequence[Document]) -> str:

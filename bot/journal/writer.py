@@ -137,12 +137,18 @@ class JournalWriter(Transactions):
             self._insert_event(db, kind, document, cycle_id, client_id)
 
     def record_change(
-        self, kind: str, document: Mapping[str, Any], key: str, state: Mapping[str, Any]
+        self,
+        kind: str,
+        document: Mapping[str, Any],
+        key: str,
+        state: Mapping[str, Any],
+        *,
+        cycle_id: str | None = None,
     ) -> None:
         """Stores an event and the state that it leads to under ``key``, both or neither."""
         text = json_text(state, f"state {key}")
         with self._transaction(f"record event {kind}") as db:
-            self._insert_event(db, kind, document, None, None)
+            self._insert_event(db, kind, document, cycle_id, None)
             db.execute(_SET_META, (key, text))
 
     def _insert_event(

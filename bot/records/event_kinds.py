@@ -65,6 +65,7 @@ FIELDS: Mapping[str, _JSON] = {
             "news",
             "pair",
             "position_side",
+            "proposal_id",
             "reason",
             "said",
             "sentence",
@@ -103,6 +104,7 @@ FIELDS: Mapping[str, _JSON] = {
             "booked",
             "epoch",
             "every_ms",
+            "expires_ms",
             "fills",
             "line",
             "number",
@@ -113,17 +115,31 @@ FIELDS: Mapping[str, _JSON] = {
         _COUNT,
     ),
     **dict.fromkeys(
-        ("caps_factor", "coefficient", "raw", "seconds", "standard_error", "threshold", "weight"),
+        (
+            "caps_factor",
+            "carry_usd_per_day",
+            "coefficient",
+            "notional_usd",
+            "opens_usd",
+            "raw",
+            "seconds",
+            "standard_error",
+            "threshold",
+            "trade_cost_usd",
+            "weight",
+        ),
         _NUMBER,
     ),
     **dict.fromkeys(
         ("bounded", "clears", "dry_run", "lifts", "reduce_only", "renewed", "trading", "used"),
         _FLAG,
     ),
-    **dict.fromkeys(("interrupted", "problems", "reasons", "unresolved"), _TEXTS),
+    **dict.fromkeys(
+        ("cures", "interrupted", "leaves", "problems", "reasons", "unresolved"), _TEXTS
+    ),
     **dict.fromkeys(("alerts", "places", "symbols"), _TEXTS),
     **dict.fromkeys(("base_units", "confirmed", "doubtful", "failures", "refuted"), _BY_NAME),
-    **dict.fromkeys(("costs", "trades"), _OBJECTS),
+    **dict.fromkeys(("costs", "legs", "trades"), _OBJECTS),
     # A position, the health of a stream, or the factor of the caps.
     "before": {"anyOf": [_TEXT, _NUMBER]},
     "after": _EXACT,
@@ -146,6 +162,7 @@ def _kind(weight: Weight, fields: str = "", optional: str = "") -> EventKind:
 
 _NOTE, _WARN, _ALARM = Weight.NOTE, Weight.WARNING, Weight.ALARM
 _ORDER = "symbol side position_side quantity limit_price reduce_only filled_quantity code reason"
+_PROPOSAL = "proposal_id by reason"
 _PROGRAM = "intent_id symbol trade_quantity position_side reduce_only largest times_ms every_ms"
 
 EVENTS: Mapping[str, EventKind] = {
@@ -166,6 +183,7 @@ EVENTS: Mapping[str, EventKind] = {
     "caps_factor": _kind(_WARN, "caps_factor before reasons"),
     "dead_man_armed": _kind(_NOTE, "symbol after_ms"),
     "dead_man_disarmed": _kind(_NOTE, "symbol"),
+    "decision_refused": _kind(_WARN, "proposal_id said by reason"),
     "defect": _kind(_ALARM, "reason trading places"),
     "entry_locked": _kind(_WARN, "source pair side reason until renewed"),
     "entry_locks_failed": _kind(_WARN, "source reason"),
@@ -210,6 +228,19 @@ EVENTS: Mapping[str, EventKind] = {
     "program_ended": _kind(_NOTE, f"{_PROGRAM} reason rest", "cycle_id"),
     "program_shrunk": _kind(_NOTE, _PROGRAM, "cycle_id"),
     "program_started": _kind(_NOTE, _PROGRAM, "cycle_id"),
+    "proposal_approved": _kind(_NOTE, _PROPOSAL),
+    "proposal_executed": _kind(_NOTE, _PROPOSAL),
+    "proposal_executing": _kind(_NOTE, _PROPOSAL),
+    "proposal_expired": _kind(_WARN, _PROPOSAL),
+    "proposal_lost": _kind(_ALARM, _PROPOSAL),
+    "proposal_pending": _kind(
+        _WARN,
+        "proposal_id expires_ms sentence legs notional_usd opens_usd trade_cost_usd "
+        "carry_usd_per_day cures leaves",
+    ),
+    "proposal_refused": _kind(_WARN, _PROPOSAL),
+    "proposal_rejected": _kind(_WARN, _PROPOSAL),
+    "proposal_superseded": _kind(_NOTE, _PROPOSAL),
     "recovered": _kind(_NOTE, "epoch interrupted unresolved booked problems proof"),
     "refused": _kind(_ALARM, "control reason", "number"),
     "resumed": _kind(_WARN, "by reason was symbols alerts"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.approval.desk import ApprovalRule
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.logs import Logger
@@ -33,6 +34,7 @@ class Policy:
 
     Attributes:
         executes: orders are sent; otherwise proposals are only written down.
+        approval: what is sent waits for somebody's approval; None: nothing does.
         choices: caps and tuning for a hedge account of this equity, USD.
         universe: the sector and benchmarks among what the venue lists.
         screen: who may carry a hedge, among those.
@@ -50,6 +52,7 @@ class Policy:
     decide_every_ms: int
     past: PastSettings = field(default_factory=PastSettings)
     aftermath: Aftermath = field(default_factory=Aftermath)
+    approval: ApprovalRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

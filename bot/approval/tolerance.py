@@ -1,0 +1,56 @@
+"""Whether what would be done now is still what was approved. Pure."""
+
+from dataclasses import dataclass
+
+from bot.approval.proposal import PendingProposal
+
+CENT_USD = 0.01
+"""Less than this is the noise of float arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """By how much it may have grown since, as shares: of each trade, and of the cost of all."""
+
+    leg_growth: float
+    cost_growth: float
+
+
+def exceeds(approved: PendingProposal, now: PendingProposal, tolerance: Tolerance) -> str | None:
+    """Why ``now`` is not covered by what was approved, one line; None where it is.
+
+    Less is always covered: a trade that is smaller or gone, a cost that is lower. A trade is
+    compared in USD, in all and in the part that makes the hedge larger.
+    """
+    known = {leg.symbol: leg for leg in approved.legs}
+    for leg in now.legs:
+        was = known.get(leg.symbol)
+        if was is None:
+            return f"it would now trade {leg.symbol} as well ({leg.trade_usd:+,.0f} USD)"
+        if leg.trade_usd * was.trade_usd < 0:
+            return (
+                f"{leg.symbol}: it would now trade {leg.trade_usd:+,.0f} USD, "
+                f"shown were {was.trade_usd:+,.0f} USD"
+            )
+        if _more(abs(leg.trade_usd), abs(was.trade_usd), tolerance.leg_growth):
+            return _grown(f"{leg.symbol}: the trade", leg.trade_usd, was.trade_usd)
+        if _more(leg.opens_usd, was.opens_usd, tolerance.leg_growth):
+            return _grown(f"{leg.symbol}: what it opens", leg.opens_usd, was.opens_usd)
+    if _more(now.trade_cost_usd, approved.trade_cost_usd, tolerance.cost_growth):
+        return _grown("its cost", now.trade_cost_usd, approved.trade_cost_usd)
+    return None
+
+
+def only_reduces(proposal: PendingProposal) -> bool:
+    """It makes hedges smaller, and is worth having: less risk in all, or a cap that holds again."""
+    smaller = all(leg.opens_usd < CENT_USD for leg in proposal.legs)
+    calmer = proposal.volatility_after_daily_usd <= proposal.volatility_before_daily_usd + CENT_USD
+    return smaller and (calmer or bool(proposal.cures))
+
+
+def _more(now_usd: float, was_usd: float, growth: float) -> bool:
+    return now_usd > was_usd * (1 + growth) + CENT_USD
+
+
+def _grown(what: str, now_usd: float, was_usd: float) -> str:
+    return f"{what} would now be {abs(now_usd):,.2f} USD, shown were {abs(was_usd):,.2f} USD"
