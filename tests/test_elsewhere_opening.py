@@ -2,15 +2,20 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
-from bot.clock import SystemClock
+from bot.clock import SimulatedClock, SystemClock
+from bot.errors import VenueError
 from bot.feeds.live import LiveFeed
 from bot.logs import stderr_log
+from bot.ports import Clock
 from bot.surroundings import Surroundings, open_other_venues
 from config.load import load_settings
 from config.settings import Settings
+from tests.bot_server_scene import answering
 
 HOST = "127.0.0.1:18081"
 
@@ -25,8 +30,8 @@ def settings_of(folder: Path, more: str, venue: str = "") -> Settings:
     return load_settings(file)
 
 
-def opened(settings: Settings) -> Any:
-    clock = SystemClock()
+def opened(settings: Settings, clock: Clock | None = None) -> Any:
+    clock = clock or SystemClock()
     return open_other_venues(settings, Surroundings(clock), stderr_log(clock, "error"))
 
 
@@ -84,3 +89,26 @@ async def test_each_has_a_client_of_its_own_without_a_key(tmp_path: Path) -> Non
     assert not okx.apiKey
     assert venues.feed("bybit")._exchange is bybit
     await venues.close()
+
+
+async def test_an_exchange_where_nothing_is_held_any_more_leaves_no_socket_open(
+    tmp_path: Path,
+) -> None:
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"code": -1, "msg": "later"}, status=400)
+
+    clock = SimulatedClock(1_795_390_827_000)
+    async with answering(nothing) as url:
+        host = f", urls_host: '{urlsplit(url).netloc}'"
+        more = f"data: {{venues: [{{exchange: bybit{host}}}]}}"
+        venues = opened(settings_of(tmp_path, more, host), clock)
+        with pytest.raises(VenueError, match=r"^bybit: "):
+            await venues.listings({"bybit": {"FET/USDT:USDT"}})
+        client = venues.feed("bybit")._exchange
+        session = client.session
+        assert not session.closed
+        clock.advance_to(clock.now_ms() + 3_600_001)
+        await venues.listings({})
+        assert session.closed
+        assert venues.feed("bybit")._exchange is not client
+        await venues.close()
