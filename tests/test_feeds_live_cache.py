@@ -1,5 +1,6 @@
 """Bars that the live feed keeps: only what is missing is asked for, and nothing wrong is kept."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,21 @@ async def test_a_bar_read_at_its_very_end_is_read_again_with_the_next() -> None:
         one.advance(HOUR_MS)
         panel, requests = await asked(one, feed)
         assert requests == 3
+        assert panel.close[-2, 1] == truth
+
+
+async def test_it_is_read_again_also_where_the_next_read_was_broken_off() -> None:
+    async with stage(minutes=0) as one:
+        one.tape.early = {(FET, one.hour(1))}
+        feed = one.feed()
+        await asked(one, feed)
+        one.tape.early = set()
+        one.advance(HOUR_MS)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await feed.bars([FET], one.now - DAY_MS, one.now)
+        panel, _ = await asked(one, feed)
+        truth = one.tape.panel([FET], one.hour(2), one.hour(1), one.now).close[0, 0]
         assert panel.close[-2, 1] == truth
 
 

@@ -80,13 +80,15 @@ class BarLoader:
         wanted = self._wanted(symbol, start_ms, end_ms, now_ms)
         fetched = len(wanted) > 0
         if fetched and symbol in self._unsettled:
-            wanted = np.union1d(wanted, [self._unsettled.pop(symbol)])
+            wanted = np.union1d(wanted, [self._unsettled[symbol]])
         for attempt in range(2):
             for first_ms, last_ms in runs_of_hours(wanted)[: LONGEST_REPAIR if attempt else None]:
                 rows = await self._download(symbol, first_ms, last_ms, contract_size)
                 self._rows[symbol] = self._joined_well(symbol, self._rows[symbol], rows)
             wanted = self._wanted(symbol, start_ms, end_ms, now_ms)
             wanted = wanted[wanted < now_ms - HOUR_MS - MAY_BE_LATE_MS]
+        if fetched:  # and not before: a read that is broken off has settled nothing
+            self._unsettled.pop(symbol, None)
         if fetched and now_ms % HOUR_MS < SETTLE_MS:
             self._unsettled[symbol] = now_ms // HOUR_MS * HOUR_MS - HOUR_MS
         if len(wanted):
