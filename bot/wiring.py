@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bot.alerting.opening import alerting
 from bot.approval.desk import retire
 from bot.assembly import Doors, engine_parts
 from bot.clock import SimulatedClock
@@ -94,6 +95,9 @@ async def open_engine(
                 settings.venue.ownership, engine.venue, journal, around.clock, pause_s=pause_s
             )
         await engine.require_room()
+        if not around.simulated:  # simulated trouble is nobody's
+            telling = alerting(settings, engine.guard, journal, around.clock, log)
+            await stack.enter_async_context(telling)
         watch = KillWatch(engine.venue, engine.guard, journal, around.clock, log)
         beside = [] if engine.approvals is None else [engine.approvals.watch()]
         async with _watched(watch, *beside, simulated=around.simulated):

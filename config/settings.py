@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from config.alerts import Alerts
 from config.api import Api, EntryCheckSettings
 from config.approval import Approval
 from config.calendar import Calendar
@@ -93,6 +94,7 @@ class Settings(Strict):
     stress: Stress = Stress()
     controls: Controls = Controls()
     approval: Approval = Approval()
+    alerts: Alerts = Alerts()
     execution: Execution = Execution()
     costs: Costs = Costs()
     ownership: OwnershipSettings = OwnershipSettings()

@@ -34,6 +34,11 @@ class Alerting:
         self._held_why = ""
 
     @property
+    def account(self) -> str:
+        """Whose alerts these are."""
+        return self._account
+
+    @property
     def alerts(self) -> tuple[Alert, ...]:
         """Those that are open."""
         return tuple(self._state.now.alerts.values())

@@ -67,6 +67,7 @@ FIELDS: Mapping[str, _JSON] = {
             "position_side",
             "proposal_id",
             "reason",
+            "route",
             "said",
             "sentence",
             "severity",
@@ -101,6 +102,7 @@ FIELDS: Mapping[str, _JSON] = {
     **dict.fromkeys(
         (
             "after_ms",
+            "attempts",
             "booked",
             "epoch",
             "every_ms",
@@ -169,6 +171,8 @@ EVENTS: Mapping[str, EventKind] = {
     "acknowledged": _kind(_NOTE, "by reason alerts"),
     "alert": _kind(_ALARM, "key number control symbol text raised_ms clears"),
     "alert_cleared": _kind(_NOTE, "key control"),
+    "alert_not_sent": _kind(_WARN, "route alerts attempts reason seconds"),
+    "alert_sent": _kind(_NOTE, "route alerts attempts after_ms"),
     "alert_told": _kind(_NOTE, "key channel failures after_ms"),
     "alert_undelivered": _kind(_ALARM, "key channel failures after_ms control number"),
     "anchor_accepted": _kind(_WARN, "line"),
