@@ -147,6 +147,53 @@ async def test_an_order_that_is_known_to_have_ended_is_open_no_more(
     assert (seen.open_order_client_ids, seen.open_order_symbols) == ({"bots"}, {BTC})
 
 
+@pytest.mark.parametrize("change", ["cancel", "place"])
+async def test_a_list_of_open_orders_that_was_under_way_during_a_change_is_not_kept(
+    raw: Any, market: Market, change: str
+) -> None:
+    venue = ControlledVenue(raw, "hedge", market.clock)
+    far = str(market.price(FET, "1.05"))
+    ours = replace(sell(market, "h1rests", "10", price=far), time_in_force="GTC")
+    other = replace(sell(market, "h1other", "10", price=far), time_in_force="GTC")
+    await venue.place(ours)
+    fetch = raw.fetch_open_orders
+
+    async def late(*asked: Any) -> Any:
+        """The answer takes longer than what happens meanwhile."""
+        found = await fetch(*asked)
+        if change == "cancel":
+            assert await venue.cancel(FET, "h1rests")
+        else:
+            await venue.place(other)
+        return found
+
+    raw.fetch_open_orders = late
+    assert (await venue.account()).open_order_client_ids == {"h1rests"}, "as it was then"
+    raw.fetch_open_orders = fetch
+    left = set() if change == "cancel" else {"h1rests", "h1other"}
+    assert (await venue.account()).open_order_client_ids == left
+
+
+async def test_a_list_that_was_read_while_an_order_was_sent_is_not_kept(
+    raw: Any, market: Market
+) -> None:
+    venue = ControlledVenue(raw, "hedge", market.clock)
+    assert (await venue.account()).open_order_client_ids == set()
+    create = raw.create_order
+
+    async def slow(**asked: Any) -> Any:
+        """The reply takes longer than a look at the account."""
+        made = await create(**asked)
+        assert (await venue.account()).open_order_client_ids == {"h1rests"}
+        market.exchange.cancel_all(market.account, FET)
+        return {**made, "status": "canceled"}
+
+    raw.create_order = slow
+    far = str(market.price(FET, "1.05"))
+    await venue.place(replace(sell(market, "h1rests", "10", price=far), time_in_force="GTC"))
+    assert (await venue.account()).open_order_client_ids == set()
+
+
 async def test_order_position_fill_and_money_agree_with_the_exchange(
     venue: CcxtVenue, market: Market
 ) -> None:

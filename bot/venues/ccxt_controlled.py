@@ -71,7 +71,10 @@ class ControlledVenue(CcxtVenue):
         say either that the order has ended: then it is asked for.
         """
         with without_waiting():
-            return await self._cancel(symbol, client_id)
+            over = await self._cancel(symbol, client_id)
+        if over:
+            self._note_ended(client_id)
+        return over
 
     async def _cancel(self, symbol: str, client_id: str) -> bool:
         venue = self._wire.venue

@@ -85,6 +85,7 @@ class CcxtVenue:
         self._settings_ms: int | None = None
         self._open_orders: list[Mapping[str, Any]] = []
         self._open_orders_ms: int | None = None
+        self._order_changes = 0
         self._wait_until_ms = 0
         self._markets = SharedMarkets(self._wire, clock, markets_from)
         self._history = AccountHistory(exchange, clock, self._rows, self._contract_size)
@@ -158,8 +159,11 @@ class CcxtVenue:
     async def _read_open_orders(self, now_ms: int) -> list[Mapping[str, Any]]:
         read_ms = self._open_orders_ms
         if read_ms is None or not 0 <= now_ms - read_ms < _OPEN_ORDERS_MAX_AGE_MS:
-            self._open_orders = await self._rows("open orders", self._fetch_open_orders)
-            self._open_orders_ms = now_ms
+            changes = self._order_changes
+            found = await self._rows("open orders", self._fetch_open_orders)
+            if changes != self._order_changes:
+                return found  # true of when it was asked for; the next look asks again
+            self._open_orders, self._open_orders_ms = found, now_ms
         return self._open_orders
 
     async def _fetch_open_orders(self) -> Any:
@@ -209,11 +213,14 @@ class CcxtVenue:
     async def place(self, order: OrderRequest) -> OrderOutcome:
         """Sends once; whatever happens is the outcome."""
         known_ms, self._open_orders_ms = self._open_orders_ms, None
+        self._order_changes = changes = self._order_changes + 1
         outcome = await self._place(order)
-        if isinstance(outcome, Rejected) or (
+        rests = not isinstance(outcome, Rejected) and not (
             isinstance(outcome, Acknowledged) and outcome.state.final
-        ):
-            self._open_orders_ms = known_ms  # it does not rest in the book
+        )
+        beside = changes != self._order_changes or self._open_orders_ms is not None
+        self._open_orders_ms = None if rests or beside else known_ms
+        self._order_changes += 1  # a list that was asked for meanwhile may be from before its end
         return outcome
 
     async def _place(self, order: OrderRequest) -> OrderOutcome:
@@ -313,6 +320,7 @@ class CcxtVenue:
     def _note_ended(self, client_id: str) -> None:
         """It is open no more, although the list of open orders was read while it was."""
         venue = self._wire.venue
+        self._order_changes += 1
         self._open_orders = [
             row for row in self._open_orders if own_id(venue, row.get("clientOrderId")) != client_id
         ]
