@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bot.cli.times import hour_ms
 from bot.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def evaluate(
     plan = _plan(
         data,
         _settings(config),
-        span=(_time_ms("--from", start, whole_day=False), _time_ms("--to", end, whole_day=True)),
+        span=(hour_ms("--from", start, whole_day=False), hour_ms("--to", end, whole_day=True)),
         complete=universe == "complete",
         symbols=_listed("--symbols", symbols),
         strategies=_listed("--strategies", strategies),
@@ -182,27 +183,6 @@ def _listed(option: str, text: str | None) -> tuple[str, ...] | None:
     if not names:
         raise UsageError(f"{option} {text!r}: no name in it")
     return names
-
-
-def _time_ms(option: str, text: str | None, *, whole_day: bool) -> int | None:
-    """A time, or a day: its beginning, or with ``whole_day`` its end. Without a zone it is UTC."""
-    if text is None:
-        return None
-    from datetime import UTC
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text}: must be a day like 2025-06-01 or a time like 2025-06-01T12:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    if whole_day and len(text) == len("2025-06-01"):
-        moment += timedelta(days=1)
-    if moment.minute or moment.second or moment.microsecond:
-        raise UsageError(f"{option} {text}: must be a full hour, like the bars")
-    return round(moment.timestamp() * 1000)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class BookSource:
         self._path = path
         self._clock = clock
         self._partial = partial
-        self._notional_usd = _notionals(path)
+        self._notional_usd = notionals(path)
         self._positions: tuple[ReportedPosition, ...] = ()
         self._set_aside: dict[str, str] = {}
         self._called: dict[str, str] = {}
@@ -101,7 +101,13 @@ class BookSource:
         """Nothing is held open."""
 
 
-def _notionals(path: Path) -> dict[str, Decimal]:
+def notionals(path: Path) -> dict[str, Decimal]:
+    """The signed notionals of such a file, USD, by symbol.
+
+    Raises:
+        UsageError: it cannot be read.
+        DataError: it is not such a list; one line naming row, field and value.
+    """
     form = 'must be a list of {"symbol", "notional_usd"}'
     try:
         rows = parse_json(read_text(path), str(path))

@@ -1,0 +1,1 @@
+"""The engine's own cycle over recorded data, in simulated time."""

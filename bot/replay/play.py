@@ -1,0 +1,148 @@
+"""The hours of a replay: the market moves, the bot trades, the engine looks and hedges."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.assembly import Doors, engine_parts
+from bot.cycle import Engine
+from bot.errors import UsageError
+from bot.feeds.tape_feed import TapeFeed
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
+from bot.lock import engine_state
+from bot.logs import LOG_NAME, Logger, open_log
+from bot.policy import policy_of
+from bot.records.cycle import CycleRecord
+from bot.replay.market import ReplayMarket
+from bot.replay.source import HoldingsSource
+from bot.replay.stage import ReplayStage
+from bot.surroundings import Surroundings
+from bot.trading.reconcile import book_funding
+from bot.venues.paper import PaperVenue
+from bot.venues.paper_account import open_paper_account
+from risk.book import FloatArray
+from risk.returns import HOUR_MS
+
+MARKER_NAME = ".perphedge-replay"
+OnHour = Callable[[int, CycleRecord], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it.
+
+    Attributes:
+        equity_usd: (T + 1,) of the hedge account at each hour before its cycle, and at the end;
+            NaN where it was not read.
+        seconds: wall time of the hours that were played now.
+        hours: how many those were.
+    """
+
+    equity_usd: FloatArray
+    seconds: float
+    hours: int
+
+
+class _WholeTape(TapeFeed):
+    """Everything that is ever listed, for the paper venue, which is built once."""
+
+    async def instruments(self) -> Any:
+        """All of the tape's."""
+        return self._tape.instruments
+
+
+def play(stage: ReplayStage, name: dict[str, Any], on_hour: OnHour = lambda _h, _r: None) -> Played:
+    """Play all hours that the folder does not hold yet.
+
+    Args:
+        name: what names this replay; a folder goes on only with the same.
+
+    Raises:
+        UsageError: the folder holds another replay, or another journal.
+        PerphedgeError: as the engine's start and its journal.
+    """
+    folder = stage.settings.state_dir
+    _claim(folder, name)
+    log = open_log(folder / LOG_NAME, stage.clock)
+    # The same replay twice is the same to the last byte, names of orders included.
+    key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).digest()
+    return asyncio.run(_play(stage, key, log, on_hour))
+
+
+async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) -> Played:
+    clock, hours_ms = stage.clock, stage.hours_ms
+    equity = np.full(len(hours_ms), np.nan)
+    with engine_state(stage.settings.state_dir, clock, install_key=key) as journal:
+        done = _played_before(journal, stage, equity)
+        if done:
+            clock.advance_to(int(hours_ms[done - 1]) + 1)
+        engine, market, venue = await _opened(stage, journal, log)
+        began = time.perf_counter()
+        for hour in range(done, len(hours_ms) - 1):
+            clock.advance_to(max(int(hours_ms[hour]), clock.now_ms()))
+            market.move()
+            record = await engine.cycle()
+            if record.equity_usd is not None:
+                equity[hour] = record.equity_usd
+            on_hour(hour, record)
+        seconds = time.perf_counter() - began
+        clock.advance_to(max(int(hours_ms[-1]), clock.now_ms()))
+        market.move()
+        await book_funding(journal, venue, clock)
+        equity[-1] = (await venue.account()).state.equity_usd
+    return Played(equity, seconds, len(hours_ms) - 1 - done)
+
+
+async def _opened(
+    stage: ReplayStage, journal: Journal, log: Logger
+) -> tuple[Engine, ReplayMarket, PaperVenue]:
+    settings, clock = stage.settings, stage.clock
+    _, venue = await open_paper_account(
+        settings, clock, journal, _WholeTape(stage.tape, clock), log
+    )
+    assert isinstance(venue, PaperVenue)
+    market = ReplayMarket(stage.tape, clock, venue)
+    around = Surroundings(clock=clock, simulated=True)
+    doors = Doors(market, venue, [HoldingsSource(stage.holdings, clock)])
+    engine = Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
+    market.move()
+    await engine.start()
+    return engine, market, venue
+
+
+def _played_before(journal: Journal, stage: ReplayStage, equity: FloatArray) -> int:
+    """How many hours the journal holds; their equity is filled in."""
+    first_ms, done = int(stage.hours_ms[0]), 0
+    for document in journal.cycles_since():
+        hour = (int(document["timestamp_ms"]) - first_ms) // HOUR_MS
+        done = max(done, hour + 1)
+        usd = document.get("equity_usd")
+        if usd is not None and np.isnan(equity[hour]):
+            equity[hour] = usd
+    return done
+
+
+def _claim(folder: Path, name: dict[str, Any]) -> None:
+    marker, text = folder / MARKER_NAME, json.dumps(name, sort_keys=True)
+    try:
+        if marker.exists():
+            if marker.read_text(encoding="utf-8") != text:
+                raise UsageError(
+                    f"--out {folder}: holds a replay of other data, dates, bot or settings; "
+                    "name another folder"
+                )
+            return
+        if (folder / JOURNAL_NAME).exists():
+            raise UsageError(f"--out {folder}: holds a journal that no replay wrote")
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {folder}: {error.strerror}") from error
