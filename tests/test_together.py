@@ -1,10 +1,15 @@
 """What runs at the same time ends together."""
 
+import ast
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from bot.together import together
+
+ROOT = Path(__file__).resolve().parents[1]
+LOOKS_AFTER_THEM_ITSELF = {"bot/together.py", "bot/trading/cancels.py"}
 
 
 async def test_answers_keep_their_order():
@@ -61,3 +66,21 @@ async def test_a_second_failure_hides_nothing():
 
     with pytest.raises(LookupError, match="the first"):
         await together([fail_while_ending(), _fail()])
+
+
+def _gathers(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("asyncio.gather", "gather")
+        and not any(one.arg == "return_exceptions" for one in node.keywords)
+    )
+
+
+def test_nothing_else_gathers_what_would_run_on() -> None:
+    """``asyncio.gather`` tells the first failure and lets the others go on."""
+    found = {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "bot").rglob("*.py")
+        if any(_gathers(node) for node in ast.walk(ast.parse(file.read_text())))
+    }
+    assert found == LOOKS_AFTER_THEM_ITSELF
