@@ -189,9 +189,7 @@ async def _some_at_a_time(
             except Exception as error:  # noqa: BLE001 - no order keeps the others open
                 failures.append(error)
 
-    # A few are not worth more than one.
-    count = AT_A_TIME if len(rows) > AT_A_TIME else 1
-    lanes = [asyncio.create_task(in_turn()) for _ in range(count)]
+    lanes = [asyncio.create_task(in_turn()) for _ in range(min(AT_A_TIME, len(rows)))]
     try:
         await asyncio.gather(*lanes)
     finally:
