@@ -1,4 +1,4 @@
-"""How long the account may still be shown as it was before a fill of ours, also by a wrong clock."""
+"""How long the account may be shown as it was before a fill of ours, also by a wrong clock."""
 
 from pathlib import Path
 
