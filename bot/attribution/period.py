@@ -48,6 +48,7 @@ class Attribution:
 
     Attributes:
         start_ms, end_ms: first and last measured cycle, UTC; the trades of the last are in it.
+        booked_until_ms: what was booked before then is in it; None: all that was.
         bots, hedges: by symbol.
         slippage_usd: by symbol, what our orders cost against the price of their decision, fees
             aside; it is a part of the hedges' price result. None where an order's is not known.
@@ -60,6 +61,7 @@ class Attribution:
     hedges: tuple[HedgeResult, ...]
     slippage_usd: Mapping[str, float | None]
     risk: Risk | None
+    booked_until_ms: int | None = None
 
     @property
     def hedge_net_usd(self) -> float | None:
@@ -95,6 +97,7 @@ class Attribution:
         return {
             "start_ms": self.start_ms,
             "end_ms": self.end_ms,
+            "booked_until_ms": self.booked_until_ms,
             "bots": [asdict(one) for one in self.bots],
             "hedges": [_plain(one) for one in self.hedges],
             "slippage_usd": dict(self.slippage_usd),
@@ -142,6 +145,7 @@ def attribution_of(
         hedges=tuple(hedge_results(booked, first.timestamp_ms, next_ms, first.marks, last.marks)),
         slippage_usd=_slippage(costs),
         risk=_risk(documents, moments),
+        booked_until_ms=next_ms,
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.attribution.hedges import Booked
 from bot.attribution.period import attribution_of
+from bot.attribution.reading import booked_of, figures_of
 from bot.journal.reader import JournalReader
 from bot.records.plain_event import plain_event
 from bot.report.beside import TRIPS, Beside
@@ -12,17 +12,6 @@ from bot.report.pairs import PairHistory, pairs_to_follow
 
 MOST_CYCLES = 1_500
 """So many cycles are drawn and listed; of more, those that traded and a thinned rest."""
-
-_FIGURES = (
-    "timestamp_ms",
-    "bot_gross_usd",
-    "hedge_gross_usd",
-    "volatility_unhedged_daily_usd",
-    "volatility_after_daily_usd",
-    "legs",
-    "fills",
-    "closed_marks",
-)
 
 
 def period_of(journal: JournalReader, since_ms: int = 0) -> tuple[list[dict[str, Any]], Beside]:
@@ -33,7 +22,7 @@ def period_of(journal: JournalReader, since_ms: int = 0) -> tuple[list[dict[str,
     figures: list[dict[str, Any]] = []
     pairs = _pairs(journal)
     for number, document in enumerate(journal.cycles_since(since_ms)):
-        figures.append({key: document.get(key) for key in _FIGURES})
+        figures.append(figures_of(document))
         pairs.add(document)
         if number % every == 0 or number >= total - 1 or document.get("orders"):
             cycles.append(document)
@@ -46,7 +35,7 @@ def beside_of(journal: JournalReader, since_ms: int = 0) -> Beside:
     figures: list[dict[str, Any]] = []
     pairs = _pairs(journal)
     for document in journal.cycles_since(since_ms):
-        figures.append({key: document.get(key) for key in _FIGURES})
+        figures.append(figures_of(document))
         pairs.add(document)
     return _beside(journal, since_ms, figures, pairs)
 
@@ -67,7 +56,7 @@ def _beside(
     return Beside(
         cycles_total=len(figures),
         events=sorted(events, key=lambda one: int(one["timestamp_ms"])),
-        attribution=attribution_of(figures, _booked(journal), _costs(journal, since_ms)),
+        attribution=attribution_of(figures, booked_of(journal), _costs(journal, since_ms)),
         pairs=pairs.thinned(),
     )
 
@@ -80,15 +69,6 @@ def _lighten(cycles: list[dict[str, Any]]) -> None:
         if one.get("correlation") is not None:
             one["correlation"] = None
             return
-
-
-def _booked(journal: JournalReader) -> Booked:
-    accounts = journal.accounts()
-    return Booked(
-        [one for account in accounts for one in journal.own_fills(account)],
-        [one for account in accounts for one in journal.funding_receipts(account)],
-        [one for account in accounts for one in journal.external_closes(account)],
-    )
 
 
 def _costs(journal: JournalReader, since_ms: int) -> Iterable[Mapping[str, Any]]:
