@@ -1,6 +1,7 @@
 """Where somebody is told: alert channels, of which the next takes over when one fails."""
 
 import asyncio
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,11 @@ class Alert:
     def of(cls, document: Mapping[str, Any]) -> "Alert":
         """The alert of a document."""
         return cls(**document)
+
+
+def alert_id(alert: Alert) -> str:
+    """Six characters that name an open alert to people."""
+    return hashlib.sha256(f"{alert.key} {alert.raised_ms}".encode()).hexdigest()[:6]
 
 
 class AlertChannel(Protocol):

@@ -18,6 +18,8 @@ from risk.errors import DataError
 RESUME_NAME = "RESUME"
 ACKNOWLEDGE_NAME = "ACKNOWLEDGE"
 FLATTEN_NAME = "FLATTEN"
+ACKNOWLEDGE_PREFIX = "ACKNOWLEDGE-"
+"""Before the id of the one alert that a request acknowledges."""
 SETTLE_PREFIX = "SETTLE-"
 """Before the client id of the order that a request settles."""
 UNREADABLE_PREFIX = "UNREADABLE-"
@@ -55,6 +57,16 @@ def waiting(state_dir: Path | StateFolder, name: str) -> Asked | None:
     except _NOT_UNDERSTOOD:
         return None
     return Asked(by, reason) if by and reason else None
+
+
+def waiting_acknowledgements(state_dir: Path | StateFolder) -> dict[str, Asked | None]:
+    """Who has seen which alert, by its id; None for a request that names nobody."""
+    folder = state_folder(state_dir)
+    try:
+        names = folder.names(ACKNOWLEDGE_PREFIX)
+    except OSError:
+        return {}  # they wait on
+    return {name.removeprefix(ACKNOWLEDGE_PREFIX): waiting(folder, name) for name in names}
 
 
 def taken(state_dir: Path | StateFolder, name: str) -> None:

@@ -1,9 +1,8 @@
 """What people are told of: open alerts, and proposals that wait for somebody. Pure."""
 
-import hashlib
 from dataclasses import dataclass
 
-from bot.alerts import Alert
+from bot.alerts import Alert, alert_id
 from bot.approval.proposal import PendingProposal, ProposalState
 from bot.controls.table import BY_NAME, Effect
 from bot.records.cycle import iso_utc
@@ -29,11 +28,6 @@ class Subject:
     since_ms: int
     text: str
     ident: str = ""
-
-
-def alert_id(alert: Alert) -> str:
-    """Six characters that name an open alert to people."""
-    return hashlib.sha256(f"{alert.key} {alert.raised_ms}".encode()).hexdigest()[:6]
 
 
 def weight_of_alert(alert: Alert) -> Weight:

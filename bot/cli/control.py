@@ -78,20 +78,45 @@ def resume(
     """Lift the halt of everything and of every symbol; recorded with name and reason."""
     from bot.requests import RESUME_NAME
 
-    _request(RESUME_NAME, folder_of(config, state), asked_by(by, reason), as_json=json)
+    _request([RESUME_NAME], folder_of(config, state), asked_by(by, reason), as_json=json)
 
 
 def acknowledge(
+    alert: Annotated[
+        list[str] | None, typer.Argument(help="Ids as perphedge alerts shows them; else all.")
+    ] = None,
     config: Config = None,
     state: State = None,
     reason: Annotated[str, typer.Option(help="What is known of it, one line.")] = "seen",
     by: By = None,
     json: Json = False,
 ) -> None:
-    """Acknowledge every open alert, so that none of them halts."""
-    from bot.requests import ACKNOWLEDGE_NAME
+    """Acknowledge open alerts, so that none of them halts or is escalated."""
+    from bot.requests import ACKNOWLEDGE_NAME, ACKNOWLEDGE_PREFIX
 
-    _request(ACKNOWLEDGE_NAME, folder_of(config, state), asked_by(by, reason), as_json=json)
+    folder, asked = folder_of(config, state), asked_by(by, reason)
+    names = [ACKNOWLEDGE_PREFIX + one for one in _open_ids(folder, alert or [])]
+    _request(names or [ACKNOWLEDGE_NAME], folder, asked, as_json=json)
+
+
+def _open_ids(folder: Path, idents: list[str]) -> list[str]:
+    """The same ids.
+
+    Raises:
+        UsageError: one of them names no open alert.
+    """
+    if not idents:
+        return []
+    from bot.cli.alerts import open_alerts
+    from bot.cli.journals import open_journal
+
+    with open_journal(folder) as journal:
+        known = [one["id"] for one in open_alerts(journal)]
+    for one in idents:
+        if one not in known:
+            told = f"these are: {', '.join(known)}" if known else "none is open"
+            raise UsageError(f"{one}: no open alert; {told}")
+    return idents
 
 
 def selftest(json: Json = False) -> None:
@@ -116,19 +141,19 @@ def selftest(json: Json = False) -> None:
         raise SafetyError(f"selftest: control {numbers} did not act as it must; do not trade")
 
 
-def _request(name: str, folder: Path, asked: "Asked", *, as_json: bool) -> None:
-    """Leaves the request for the running engine, or carries it out where none runs."""
+def _request(names: list[str], folder: Path, asked: "Asked", *, as_json: bool) -> None:
+    """Leaves the requests for the running engine, or carries them out where none runs."""
     from bot.lock import lock_holder
     from bot.requests import ask
 
-    path = ask(folder, name, asked)
+    paths = [ask(folder, name, asked) for name in names]
     running = lock_holder(folder)
     if running is None:
         _carry_out(folder)
         text = f"Done and recorded: {asked.reason} ({asked.by})"
     else:
         text = f"Asked: the engine (process {running}) takes it up with its next cycle"
-    document = {"done": not path.exists(), "running_process": running}
+    document = {"done": not any(path.exists() for path in paths), "running_process": running}
     _print({**document, "by": asked.by, "reason": asked.reason}, text, as_json=as_json)
 
 
@@ -155,18 +180,31 @@ def _carry_out(folder: Path) -> None:
     from bot.journal.journal import Journal
     from bot.journal.reader import JOURNAL_NAME
     from bot.lock import EngineLock
-    from bot.requests import ACKNOWLEDGE_NAME, RESUME_NAME, taken, waiting
+    from bot.requests import (
+        ACKNOWLEDGE_NAME,
+        ACKNOWLEDGE_PREFIX,
+        RESUME_NAME,
+        taken,
+        waiting,
+        waiting_acknowledgements,
+    )
 
     clock, switch = SystemClock(), HaltSwitch(folder)
     with EngineLock(folder), Journal.open(folder / JOURNAL_NAME, clock) as journal:
+        single = waiting_acknowledgements(folder)
         acknowledged, resumed = waiting(folder, ACKNOWLEDGE_NAME), waiting(folder, RESUME_NAME)
         for account in list(recall_all(journal)) or [""]:
             guard = Guard(journal, clock, account, switch=switch)
+            for ident, asked in single.items():
+                if asked is not None:
+                    guard.acknowledge(asked, ident)
             if acknowledged is not None:
                 guard.acknowledge(acknowledged)
             if resumed is not None:
                 guard.resume(resumed)
             guard.saw_switch()
+        for ident in single:
+            taken(folder, ACKNOWLEDGE_PREFIX + ident)
         taken(folder, ACKNOWLEDGE_NAME)
         taken(folder, RESUME_NAME)
 

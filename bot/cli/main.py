@@ -13,6 +13,7 @@ from typer._click.exceptions import (  # typer re-exports only some of its error
 )
 
 from bot.cli import (
+    alerts,
     api,
     approve,
     assess,
@@ -82,7 +83,8 @@ _HELP = {
     "status": "What an engine holds and did last.",
     "halt": "The kill switch: nothing more is sent, our open orders are cancelled.",
     "resume": "Lift every halt, by name and with a reason.",
-    "ack": "Acknowledge every open alert.",
+    "alerts": "Open alerts, and whom they were told.",
+    "ack": "Acknowledge open alerts.",
     "settle": "Say what an order did of which the engine could not find out.",
     "selftest": "Trip every control on a simulated exchange.",
     "log": "The hedge log: cycles, orders and events.",
@@ -108,6 +110,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": status.status,
     "halt": control.halt,
     "resume": control.resume,
+    "alerts": alerts.alerts,
     "ack": control.acknowledge,
     "settle": settle.settle,
     "selftest": control.selftest,

@@ -4,6 +4,7 @@ import contextlib
 from types import MappingProxyType
 
 from bot import requests
+from bot.alerts import alert_id
 from bot.controls.halting import Halting
 from bot.controls.raised import Limits, raised
 from bot.controls.settled_orders import Words, take_words
@@ -42,11 +43,21 @@ class Resuming(Halting):
         if (asked := self._waiting(requests.ACKNOWLEDGE_NAME)) is not None:
             self.acknowledge(asked)
             self._taken(requests.ACKNOWLEDGE_NAME)
+        self._take_acknowledgements()
         self._settle_orders()
         if (asked := self._waiting(requests.RESUME_NAME)) is not None:
             self.resume(asked)
             self._taken(requests.RESUME_NAME)
         self.saw_switch()
+
+    def _take_acknowledgements(self) -> None:
+        """Of single alerts; one that has ended meanwhile is acknowledged all the same."""
+        if self._switch is None:
+            return
+        for ident, asked in requests.waiting_acknowledgements(self._switch.folder).items():
+            if asked is not None:
+                self.acknowledge(asked, ident)
+            self._taken(requests.ACKNOWLEDGE_PREFIX + ident)
 
     def _settle_orders(self) -> None:
         """Takes somebody's word on orders of which only people can find out what they did."""
@@ -77,10 +88,14 @@ class Resuming(Halting):
         if self._switch is not None:
             requests.taken(self._switch.folder, name)
 
-    def acknowledge(self, asked: requests.Asked) -> None:
-        """Somebody knows of every open alert."""
-        keys = list(self._state.now.alerts)
-        self._state.now.alerts.clear()
+    def acknowledge(self, asked: requests.Asked, ident: str | None = None) -> None:
+        """Somebody knows of the alert with this id, or of every open one."""
+        known = self._state.now.alerts
+        keys = [key for key, one in known.items() if ident in (None, alert_id(one))]
+        if ident is not None and not keys:
+            return
+        for key in keys:
+            del known[key]
         document = {"by": asked.by, "reason": asked.reason, "alerts": keys}
         self._state.change("acknowledged", document)
 
