@@ -7,18 +7,18 @@ and of the line itself.
 """
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.journal.compact import compact_encoder
 from risk.quick_init import quick_init
 
 GENESIS = bytes(32)
 """The link before the first."""
 
 _REPORT = "journal_row_written"
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_encode = compact_encoder()
 _INSERT = "INSERT INTO chain (id, source, row, digest, link) VALUES (?, ?, ?, ?, ?)"
 
 

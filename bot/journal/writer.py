@@ -1,6 +1,5 @@
 """Writing to the journal: opening it, settings, cycles and events."""
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Mapping
@@ -11,12 +10,13 @@ from typing import Any, Self
 from bot.errors import JournalError
 from bot.journal.anchor import ANCHORED, anchor_accepted, write_anchor
 from bot.journal.chain import head_of
+from bot.journal.compact import compact_encoder
 from bot.journal.schema import Opener, connect_writer, one_line_errors, open_file
 from bot.journal.transactions import Transactions
 from bot.ports import Clock
 from bot.records.cycle import CycleRecord, fields_of
 
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=fields_of).encode
+_encode = compact_encoder(allow_nan=False, default=fields_of)
 _SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
