@@ -54,6 +54,33 @@ def test_contradicting_fills_are_refused_and_nothing_of_them_is_booked(journal: 
         journal.record_fills(ACCOUNT, FET, [fill("t1", quantity="2")], read_ms=NOW_MS)
 
 
+def test_what_was_taken_back_is_booked_when_it_is_told_again(journal: Journal) -> None:
+    send(journal, order())
+    told = [fill("t1", quantity="400")]
+
+    def book_with_what_fails() -> None:
+        with journal.together("book with what fails"):
+            assert journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        book_with_what_fails()
+    assert journal.own_fills(ACCOUNT) == []
+    assert [f.trade_id for f in journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS)] == ["t1"]
+    assert journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS) == ()
+    assert len(journal.own_fills(ACCOUNT)) == 1
+
+
+def test_a_fill_whose_order_is_known_only_later_is_booked_then(journal: Journal) -> None:
+    request = order()
+    send(journal, request)
+    told = [fill("t1", quantity="400", client_id="")]
+    assert journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS) == ()
+    journal.record_outcome(Acknowledged(request.client_id, "v1", OrderState.LIVE, Decimal(0), None))
+    booked = journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS)
+    assert [f.client_id for f in booked] == [request.client_id]
+
+
 def test_more_fills_than_ordered_are_booked_and_told(journal: Journal) -> None:
     send(journal, order())
     journal.record_fills(

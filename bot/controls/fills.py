@@ -111,11 +111,11 @@ class FillReview:
         newest = self._journal.newest_event()
         if newest == state.seen_event:
             return
-        for kind in _DEFECTS:
-            for event in self._journal.events(after_id=state.seen_event, kind=kind):
-                symbol = str(event.document.get("symbol", ""))
-                order = event.client_id or event.document.get("reason", "")
-                yield symbol, Denied(kind, f"{symbol}: {kind.replace('_', ' ')}: {order}")
+        found = self._journal.events_of(_DEFECTS, state.seen_event)
+        for event in sorted(found, key=lambda one: _DEFECTS.index(one.kind)):
+            symbol = str(event.document.get("symbol", ""))
+            order, kind = event.client_id or event.document.get("reason", ""), event.kind
+            yield symbol, Denied(kind, f"{symbol}: {kind.replace('_', ' ')}: {order}")
         state.seen_event = newest
 
     def _read(self) -> None:

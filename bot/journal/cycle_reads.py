@@ -1,6 +1,6 @@
 """Cycles and events out of the journal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from bot.journal.opened import OpenedJournal
@@ -89,6 +89,13 @@ class CycleReads(OpenedJournal):
             -1 if limit is None else limit,
         )
         return [event_row(row) for row in reversed(rows)]
+
+    def events_of(self, kinds: Sequence[str], after_id: int) -> list[EventRow]:
+        """Events of these kinds after that id, oldest first."""
+        marks = ", ".join("?" * len(kinds))
+        # By their ids: there is no index over kinds, and only few events are new.
+        sql = f"SELECT * FROM events WHERE id > ? AND kind IN ({marks}) ORDER BY id"  # noqa: S608 - question marks
+        return [event_row(row) for row in self._rows(sql, after_id, *kinds)]
 
     def kept_events(
         self,

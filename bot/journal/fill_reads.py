@@ -25,6 +25,15 @@ class FillReads(OrderReads):
         )
         return [fill_row(row) for row in rows]
 
+    def trades_since(self, account: str, since_ms: int) -> list[tuple[str, str]]:
+        """Symbol and trade id of the executions of our orders since then."""
+        rows = self._rows(
+            "SELECT symbol, trade_id FROM fills WHERE timestamp_ms >= ? AND +account = ?",
+            since_ms,
+            account,
+        )
+        return [(str(row["symbol"]), str(row["trade_id"])) for row in rows]
+
     def fill_times(self, account: str, symbol: str, since_ms: int) -> list[tuple[int, int]]:
         """When our orders of a symbol filled since then, by the venue, and were booked, by us."""
         rows = self._rows(

@@ -31,6 +31,8 @@ class FillWrites(OrderWrites):
         """Use ``open``."""
         super().__init__(path, connection, clock)
         self._noted_at: dict[str, tuple[int, int]] = {}  # newest fill and close that are in it
+        self._told: dict[tuple[str, str], dict[str, Fill]] = {}
+        """What was told last of a symbol and is booked as it was told, by the exchange's number."""
 
     def record_fills(
         self, account: str, symbol: str, fills: Iterable[Fill], *, read_ms: int
@@ -47,16 +49,33 @@ class FillWrites(OrderWrites):
         Raises:
             DataError: a fill contradicts its order, or one already booked under its id.
         """
+        before, told = self._told.get((account, symbol), {}), dict[str, Fill]()
+        booked = []
         try:
             with self._transaction(f"book fills of {symbol}") as db:
-                booked = [b for f in fills if (b := self._book(db, account, symbol, f)) is not None]
+                for fill in fills:
+                    if before.get(fill.trade_id) != fill:  # most was told before
+                        ours, fresh = self._book(db, account, symbol, fill)
+                        booked += [] if fresh is None else [fresh]
+                        if not ours:
+                            continue
+                    told[fill.trade_id] = fill
                 self._set_watermark(db, account, symbol, read_ms)
         except DataError as error:
             document = {"symbol": symbol, "reason": str(error)}
             self.record_event("fill_contradiction", document)
             raise
+        self._told[account, symbol] = told
         self._note_positions(account)
         return tuple(booked)
+
+    def _undone(self, error: BaseException) -> None:
+        super()._undone(error)
+        self._told.clear()
+
+    def _others_wrote(self) -> None:
+        super()._others_wrote()
+        self._told.clear()
 
     def _note_positions(self, account: str) -> None:
         """Writes down what all fills add up to, now and then: a start begins there."""
@@ -72,13 +91,16 @@ class FillWrites(OrderWrites):
         self.set_meta(POSITIONS + account, json_text(known.document(), "positions"))
         self._noted_at[account] = known.fill, known.close
 
-    def _book(self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill) -> Fill | None:
+    def _book(
+        self, db: sqlite3.Connection, account: str, symbol: str, fill: Fill
+    ) -> tuple[bool, Fill | None]:
+        """Whether it is ours, and booked by now; with its order's client id where it is new."""
         earlier = db.execute(
             "SELECT * FROM fills WHERE account = ? AND symbol = ? AND trade_id = ?",
             (account, symbol, fill.trade_id),
         ).fetchone()
         if earlier is not None and fill_row(earlier).fill == fill:
-            return None  # most of what is read was read before
+            return True, None
         # By client id where the venue tells it: its own ids may start anew, ours never do.
         column, value = (
             ("client_id", fill.client_id)
@@ -90,7 +112,7 @@ class FillWrites(OrderWrites):
             (account, symbol, value),
         ).fetchone()
         if found is None:
-            return None
+            return False, None
         order = order_row(found)
         if fill.symbol != symbol or fill.side is not order.request.side or fill.quantity <= 0:
             raise DataError(
@@ -99,9 +121,9 @@ class FillWrites(OrderWrites):
             )
         if earlier is not None:
             require_same(fill_row(earlier).fill, replace(fill, client_id=order.client_id))
-            return None
+            return True, None
         self._insert_fill(db, order, fill)
-        return replace(fill, client_id=order.client_id)
+        return True, replace(fill, client_id=order.client_id)
 
     def _insert_fill(self, db: sqlite3.Connection, order: OrderRow, fill: Fill) -> None:
         db.execute(

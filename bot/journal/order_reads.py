@@ -1,8 +1,7 @@
 """Orders out of the journal."""
 
-import json
+import sqlite3
 from decimal import Decimal
-from typing import Any
 
 from bot.journal.migrations import UNRESOLVED
 from bot.journal.opened import OpenedJournal
@@ -64,23 +63,42 @@ class OrderReads(OpenedJournal):
 
         return self._recall(("first", account), ("orders",), read)
 
-    def sent_since(
-        self, account: str, symbol: str, since_ms: int
-    ) -> list[tuple[OrderRow, Decimal, dict[str, Any]]]:
-        """Orders of a symbol since then, oldest first, each with its intent's trade and inputs."""
-        rows = self._rows(
-            "SELECT orders.*, intents.trade_quantity, intents.document AS inputs FROM orders "
+    def sent_since(self, account: str, symbol: str, since_ms: int) -> list[sqlite3.Row]:
+        """Orders of a symbol since then, oldest first, with what their intents are about.
+
+        Of each its client_id, intent_id, side, quantity, filled_quantity, state and sent_ms as they
+        are stored, the trade_quantity of its intent, and its inputs as a JSON text.
+        """
+        # Asked at every order, and there may be hundreds: no more of each than is wanted.
+        return self._rows(
+            "SELECT client_id, orders.intent_id, side, quantity, filled_quantity, state, sent_ms, "
+            "intents.trade_quantity, intents.document AS inputs FROM orders "
             "JOIN intents USING (intent_id) WHERE orders.account = ? AND orders.symbol = ? "
             "AND orders.sent_ms >= ? ORDER BY orders.sent_ms, orders.rowid",
             account,
             symbol,
             since_ms,
         )
-        # The orders of one intent have the same inputs.
-        inputs = {text: json.loads(text) for text in {row["inputs"] for row in rows}}
-        return [
-            (order_row(row), Decimal(row["trade_quantity"]), inputs[row["inputs"]]) for row in rows
-        ]
+
+    def filled_before(self, account: str, symbol: str, since_ms: int) -> dict[str, Decimal]:
+        """What earlier orders filled of the intents that have orders since then, base units.
+
+        As ``filled_of_intent`` has it; without those of which there are none.
+        """
+        rows = self._rows(
+            "SELECT intent_id, filled_quantity, booked_quantity FROM (SELECT DISTINCT intent_id "
+            "FROM orders WHERE account = ? AND symbol = ? AND sent_ms >= ?) CROSS JOIN orders "
+            "USING (intent_id) WHERE sent_ms < ?",
+            account,
+            symbol,
+            since_ms,
+            since_ms,
+        )
+        found: dict[str, Decimal] = {}
+        for row in rows:
+            filled = max(Decimal(row["filled_quantity"]), Decimal(row["booked_quantity"]))
+            found[row["intent_id"]] = found.get(row["intent_id"], Decimal(0)) + filled
+        return found
 
     def filled_of_intent(self, intent_id: str, before_ms: int) -> Decimal:
         """What orders of an intent that were sent before then filled, base units.

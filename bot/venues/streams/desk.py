@@ -166,11 +166,9 @@ class StreamDesk:
         read = account.last_read()
         if read is None or account.journal is None:
             return set()
-        own = account.journal.own_fills(read.state.name, since_ms + CLOCKS_MS)
+        own = account.journal.trades_since(read.state.name, since_ms + CLOCKS_MS)
         return {
-            trade_key(one.fill.symbol, one.fill.trade_id)
-            for one in own
-            if not settled_by_hand(one.fill.trade_id)
+            trade_key(symbol, trade_id) for symbol, trade_id in own if not settled_by_hand(trade_id)
         }
 
     def _weigh(self, account: WatchedAccount) -> None:
