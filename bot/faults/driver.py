@@ -14,6 +14,7 @@ from bot.faults.errors import ProcessEndedError
 
 _STATEMENTS = 400  # more than there are, so that none is compiled twice
 _WITH_ROWS = ("SELECT", "PRAGMA", "WITH")
+_PATIENCE = "PRAGMA busy_timeout"
 BUSY_MS = 5000  # as long as the journal waits for a lock when it is opened
 _KINDS: tuple[tuple[type[apsw.Error], type[sqlite3.Error]], ...] = (
     (apsw.ConstraintError, sqlite3.IntegrityError),
@@ -68,7 +69,9 @@ class Connection:
         self._db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # The index of the log then lies in this process and needs no shared memory.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-        self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        # The disk never finds itself locked: how long to wait for others is ours to know.
+        self._busy_ms = BUSY_MS
+        self._cursor = self._db.cursor()  # one for all, since all rows are read at once
 
     @property
     def in_transaction(self) -> bool:
@@ -86,16 +89,18 @@ class Connection:
             raise ProcessEndedError
         if self._mount.disk.locked_until_ms and sql == "BEGIN IMMEDIATE":
             self._wait_for_lock()
-        database = self._db
+        database, cursor = self._db, self._cursor
         try:
             columns = self._columns.get(sql)
             if columns is not None or sql.startswith(_WITH_ROWS):
-                cursor = database.execute(sql, values)
+                if columns is None and sql.startswith(_PATIENCE):
+                    return self._patience(sql)
+                cursor.execute(sql, values)
                 columns = columns or self._columns_of(sql, cursor)
                 found, changed = cursor.fetchall(), -1
             else:
                 before = database.total_changes()
-                database.execute(sql, values)
+                cursor.execute(sql, values)
                 found, changed = [], database.total_changes() - before
         except apsw.Error as error:
             self._alive()
@@ -136,12 +141,19 @@ class Connection:
         if not self._mount.alive:
             raise ProcessEndedError
 
+    def _patience(self, sql: str) -> Cursor:
+        """How long somebody else's lock is waited for, once it is as the statement wants it."""
+        _, gives, value = sql.partition("=")
+        if gives:
+            self._busy_ms = int(value)
+        return Cursor([sqlite3.Row(_named(("timeout",)), (self._busy_ms,))], -1, 0)
+
     def _wait_for_lock(self) -> None:
         now_ms, until_ms = self._wait_ms(0), self._mount.disk.locked_until_ms
         if now_ms >= until_ms:
             self._mount.disk.locked_until_ms = 0
             return
-        (busy_ms,) = self._db.execute("PRAGMA busy_timeout").fetchone() or (BUSY_MS,)
+        busy_ms = self._busy_ms
         if busy_ms:  # else somebody only looks whether it is over
             self._mount.fired("journal_locked")
         now_ms = self._wait_ms(min(busy_ms, until_ms - now_ms))

@@ -52,6 +52,7 @@ class PaperVenue:
     def __init__(self, exchange: SimulatedExchange, account: SimAccount) -> None:
         self.exchange = exchange
         self._account = account
+        self._fills: dict[int, Fill] = {}  # by number of the trade: most are told many times
 
     @property
     def account_name(self) -> str:
@@ -91,9 +92,7 @@ class PaperVenue:
                 timestamp_ms=exchange.clock.now_ms(),
             ),
             base_quantity={(p.symbol, p.side.value): p.quantity for p, _ in held},
-            margin_rate={
-                symbol: 1.0 / exchange.leverage(account, symbol) for symbol in exchange.instruments
-            },
+            margin_rate={s: 1.0 / lever for s, lever in exchange.leverages(account).items()},
             liquidation_price={
                 (p.symbol, p.side.value): float(price) for p, price in held if price
             },
@@ -139,7 +138,13 @@ class PaperVenue:
             trades = self.exchange.trades(self._account, symbol, start_ms=since_ms, limit=every)
         except VenueReject as refusal:
             raise VenueError(f"{symbol}: {refusal}") from refusal
-        return [_fill(trade) for trade in trades]
+        return [self._fill(trade) for trade in trades]
+
+    def _fill(self, trade: SimTrade) -> Fill:
+        found = self._fills.get(trade.trade_id)
+        if found is None:
+            found = self._fills[trade.trade_id] = _fill(trade)
+        return found
 
     async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
         """Funding paid on all positions since then, oldest first."""

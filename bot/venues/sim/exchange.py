@@ -250,6 +250,10 @@ class SimulatedExchange(OrderDesk):
         """As set by the account, else the default."""
         return self._margin.leverage(account, symbol)
 
+    def leverages(self, account: SimAccount) -> dict[str, int]:
+        """The same of every symbol, by its name."""
+        return self._margin.leverages(account, self.instruments)
+
     def symbol_config(self, account: SimAccount, symbol: str) -> SymbolConfig:
         """The account's settings for one symbol."""
         return modes.symbol_config(account, self._markets[symbol].symbol, self._margin)

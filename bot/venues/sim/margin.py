@@ -70,6 +70,14 @@ class MarginRules:
         most = max_leverage(self._markets[symbol].brackets)
         return most if most < chosen else chosen
 
+    def leverages(self, account: SimAccount, symbols: Iterable[str]) -> dict[str, int]:
+        """The same of each of these."""
+        chosen, default, markets = account.leverage, self._settings.default_leverage, self._markets
+        return {
+            symbol: min(max_leverage(markets[symbol].brackets), chosen.get(symbol, default))
+            for symbol in symbols
+        }
+
     def max_notional(self, account: SimAccount, symbol: str) -> Decimal:
         """Largest position at the account's leverage, USD."""
         return max_notional_usd(self._markets[symbol].brackets, self.leverage(account, symbol))
