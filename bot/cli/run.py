@@ -92,18 +92,19 @@ async def _watch(order: _Order, config: Path) -> None:
 async def _cycles(
     order: _Order, *, on_backfill: "Callable[[Progress], None] | None", echo_level: str
 ) -> "AsyncIterator[dict[str, Any]]":
-    from bot.cli.startup import quick_imports
+    from bot.cli.startup import load_for_cycles, quick_imports
     from bot.clock import SystemClock
     from bot.logs import LOG_NAME, open_log
 
     with quick_imports():
-        import strategies.minimum_risk  # noqa: F401 - only to have what strategies need loaded
+        import strategies.minimum_risk  # noqa: F401 - what every start needs of the strategies
         from bot.runner import run_cycles
         from bot.wiring import Surroundings, open_engine
     settings, clock = order.settings, SystemClock()
     log = open_log(settings.state_dir / LOG_NAME, clock, echo=sys.stderr, echo_level=echo_level)
     around = Surroundings(clock=clock, live_account=order.account, on_backfill=on_backfill)
     async with open_engine(settings, around, log) as engine, _api(order, log):
+        await load_for_cycles()
         every_ms = settings.hedge.monitor_every_ms
         async for record in run_cycles(engine, clock, every_ms, order.cycles):
             yield record.document()

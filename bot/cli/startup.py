@@ -1,9 +1,11 @@
 """What commands do before their work: quick imports, the config, the progress of a backfill."""
 
+import asyncio
 import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,32 @@ def quick_imports() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+_OF_CYCLES = (
+    "pandas",
+    "scipy.cluster.hierarchy",
+    "scipy.signal",
+    "scipy.spatial.distance",
+    "strategies.elastic",
+)
+"""What cycles import where they need it: none of it is needed to recover."""
+
+
+async def load_for_cycles() -> None:
+    """Import what cycles need, in a thread: the kill file and streams are minded meanwhile.
+
+    To be awaited before the first cycle. A cycle that met one of these while the thread is at it
+    would stand still until it is through, and packages that import each other may not be imported
+    by two threads at once: one of them can meet a module that is half made.
+    """
+    await asyncio.to_thread(_load, _OF_CYCLES)
+
+
+def _load(names: tuple[str, ...]) -> None:
+    with quick_imports():
+        for name in names:
+            import_module(name)
 
 
 def command_name() -> str:
