@@ -129,6 +129,38 @@ async def test_an_answer_from_before_somebody_cancelled_it_is_too_old(
     assert {row.state for row in resolution.settled} == {OrderState.CANCELED}
 
 
+@pytest.mark.parametrize("listed", [False, True])
+async def test_what_filled_beyond_a_known_end_is_told_and_booked_in_the_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, listed: bool
+) -> None:
+    """The cancel beside the look was told of nothing filled; the look hears of 300."""
+    others = [order(f"h1{n}", symbol=f"{n}/USDT:USDT", intent_id=f"i-{n}") for n in "ab"]
+    for one in others if listed else []:
+        send(scene.journal, one)
+        scene.journal.record_outcome(acknowledged(one, OrderState.LIVE, "0"))
+    scene.journal.record_outcome(acknowledged(ORDER, OrderState.LIVE, "0"))
+    told = acknowledged(ORDER, OrderState.PARTIAL, "300")
+
+    async def shown(*_: str) -> object:
+        scene.journal.record_outcome(acknowledged(ORDER, OrderState.CANCELED, "0"))
+        return {ORDER.client_id: told} if listed else told
+
+    asked = "open_orders" if listed else "find"
+    with monkeypatch.context() as patch:
+        patch.setattr(scene.venue, asked, shown, raising=False)
+        resolution = await resolve_unresolved(scene.journal, scene.venue, scene.clock)
+    assert ORDER.client_id in {row.client_id for row in resolution.unresolved}
+    [event] = scene.journal.events(kind="order_filled_late")
+    assert (event.client_id, event.document["state"]) == (ORDER.client_id, "canceled")
+    assert (event.document["was"], event.document["filled_quantity"]) == ("0", "300")
+    scene.venue.execute(ORDER, Decimal(300))
+    await resolve_unresolved(scene.journal, scene.venue, scene.clock)
+    row = scene.journal.order(ORDER.client_id)
+    assert row is not None
+    assert (row.state, row.unresolved) == (OrderState.CANCELED, False)
+    assert scene.journal.own_positions(ACCOUNT) == {(FET, "BOTH"): Decimal(-300)}
+
+
 async def test_an_order_that_shows_up_late_is_taken_as_it_is(scene: Scene) -> None:
     scene.lose()
     await scene.look()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from bot.errors import JournalError, SafetyError
 from bot.journal.rows import (
     LEGAL_TRANSITIONS,
+    SETTLED,
     IntentRecord,
     OrderRow,
     order_row,
@@ -126,6 +127,49 @@ class OrderWrites(JournalWriter):
             else:
                 self._move(db, row, OrderState.REJECTED, outcome.code, outcome.reason)
             return self._known(db, outcome.client_id)
+
+    def record_answer(self, told: Acknowledged) -> OrderRow:
+        """Stores what the venue says of an order that may have ended while it was being asked.
+
+        Such an end stands; but what filled beyond what was known of it counts from now on, and is
+        looked for until it is booked.
+
+        Raises:
+            JournalError: no such order, or its state may not follow the one it is in.
+        """
+        with self._transaction(f"record an answer about {told.client_id}") as db:
+            row = self._known(db, told.client_id)
+            if not row.state.final:
+                return self._acknowledge(db, row, told)
+            # Where an operator settled it, booking more than was said tells of it.
+            if told.filled_quantity <= row.filled_quantity or row.code == SETTLED:
+                return row
+            return self._fill_late(db, row, told)
+
+    def _fill_late(self, db: sqlite3.Connection, row: OrderRow, told: Acknowledged) -> OrderRow:
+        db.execute(
+            "UPDATE orders SET filled_quantity = ?, average_price = ?, updated_ms = ?, "
+            "venue_order_id = coalesce(venue_order_id, ?) WHERE client_id = ?",
+            (
+                str(told.filled_quantity),
+                text_or_none(told.average_price or row.average_price),
+                self._clock.now_ms(),
+                told.venue_order_id or None,
+                row.client_id,
+            ),
+        )
+        request = row.request
+        document = {
+            "symbol": row.symbol,
+            "side": request.side.value,
+            "quantity": str(request.quantity),
+            "limit_price": str(request.limit_price),
+            "state": row.state.value,
+            "was": str(row.filled_quantity),
+            "filled_quantity": str(told.filled_quantity),
+        }
+        self._insert_event(db, "order_filled_late", document, None, row.client_id)
+        return self._known(db, row.client_id)
 
     def _acknowledge(
         self, db: sqlite3.Connection, row: OrderRow, outcome: Acknowledged

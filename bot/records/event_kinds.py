@@ -217,6 +217,7 @@ EVENTS: Mapping[str, EventKind] = {
     "order_denied": _kind(_WARN, "symbol side quantity limit_price control number reason"),
     "order_expired": _kind(_NOTE, _ORDER),
     "order_filled": _kind(_NOTE, _ORDER),
+    "order_filled_late": _kind(_WARN, "symbol side quantity limit_price state was filled_quantity"),
     "order_live": _kind(_NOTE, _ORDER),
     "order_overfilled": _kind(_ALARM, "symbol quantity booked_quantity"),
     "order_partial": _kind(_NOTE, _ORDER),

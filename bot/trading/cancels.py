@@ -24,7 +24,6 @@ AT_A_TIME = 16
 """Cancels under way: 200, each of two requests over 100 ms, so take 2.5 s instead of 40."""
 
 _RESTING = (OrderState.LIVE, OrderState.PARTIAL)
-_MAY_BE_TOLD = (*_RESTING, OrderState.UNKNOWN)
 
 
 class CancelOutcome(StrEnum):
@@ -168,8 +167,8 @@ class Cancels:
         try:
             row = self._journal.order(found.client_id)
             # Of an order that is being sent just now its sender hears.
-            if row is not None and row.state in _MAY_BE_TOLD:
-                self._journal.record_outcome(found)
+            if row is not None and row.state is not OrderState.SENDING:
+                self._journal.record_answer(found)
         except JournalError as error:
             return error
         return None

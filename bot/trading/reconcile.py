@@ -198,13 +198,13 @@ async def _look(
     if row.state.final:
         return await book_fills(journal, venue, row.symbol, clock)
     if listed is not None:
-        known = _learn(journal, listed)
+        known = journal.record_answer(listed)
         if known.filled_quantity == known.booked_quantity:
             return ()
         return await book_fills(journal, venue, row.symbol, clock)
     found = await venue.find(row.symbol, row.client_id)
     if isinstance(found, Acknowledged):
-        _learn(journal, found)
+        journal.record_answer(found)
         return await book_fills(journal, venue, row.symbol, clock)
     booked = await book_fills(journal, venue, row.symbol, clock)
     account = await venue.account()
@@ -212,15 +212,6 @@ async def _look(
     if found is None and current is not None and not current.state.final:
         _count_round(journal, clock, current, account, settle_ms=_settle_ms(venue))
     return booked
-
-
-def _learn(journal: Journal, told: Acknowledged) -> OrderRow:
-    """Writes down what the venue said, unless its end was heard of while it was being asked.
-
-    The kill switch cancels beside the cycles, and an answer may be older than that.
-    """
-    known = journal.order(told.client_id)
-    return known if known is not None and known.state.final else journal.record_outcome(told)
 
 
 def _settle_ms(venue: Venue) -> int:
