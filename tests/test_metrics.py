@@ -159,6 +159,6 @@ async def test_every_name_keeps_to_the_naming_rules(scene: Scene) -> None:
     for family in EngineCollector(scene.folder).collect():
         assert re.fullmatch(r"perphedge_[a-z_]+", family.name)
         assert family.documentation.endswith(".")
-        assert family.type in ("gauge", "counter")
+        assert family.type in ("gauge", "counter", "histogram")
     with JournalReader.open_reader(scene.folder / JOURNAL_NAME) as journal:
         assert json.dumps(journal.cycles(limit=1))

@@ -13,8 +13,10 @@ from bot.errors import JournalError
 from bot.halt import HaltSwitch
 from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.lock import lock_holder
-from bot.metrics.gauges import cycle_gauges, source_gauges
+from bot.metrics.gauges import cycle_gauges, latency_gauges, source_gauges
+from bot.metrics.realised import Realised
 from bot.metrics.tally import Tally
+from bot.metrics.waiting import waiting
 from bot.sources.health_file import as_of
 from bot.venues.streams.told import told_streams
 
@@ -25,6 +27,7 @@ class EngineCollector(Collector):
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
         self._tally = Tally()
+        self._realised = Realised()
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: to register it must not cost a scrape."""
@@ -56,9 +59,14 @@ class EngineCollector(Collector):
             len(journal.unresolved_orders()),
         )
         yield _streams(journal)
+        now_ms = round(time.time() * 1000)
+        yield from waiting(journal, self._state_dir, now_ms)
         newest = journal.newest_cycle()
         if newest is None:
             return
+        # A day back from the newest cycle, so that a simulated engine's is a day too.
+        self._realised.read(journal, int(newest["timestamp_ms"]))
+        yield from self._realised.families()
         yield _gauge(
             "perphedge_cycle_timestamp_seconds",
             "When the newest cycle began, Unix time.",
@@ -70,8 +78,8 @@ class EngineCollector(Collector):
         )
         status.add_metric([str(newest["status"])], 1)
         yield status
-        now_ms = round(time.time() * 1000)
         yield from source_gauges([as_of(one, now_ms) for one in newest.get("sources") or ()])
+        yield from latency_gauges(newest)
         measured = newest if newest.get("bot_gross_usd") is not None else None
         # A cycle that could not look measured nothing; the last that could is no news.
         if measured is not None:

@@ -53,6 +53,17 @@ def cycle_gauges(cycle: Document) -> Iterator[GaugeMetricFamily]:
     yield from _bot_margin(cycle)
 
 
+def latency_gauges(cycle: Document) -> Iterator[GaugeMetricFamily]:
+    """How long the cycle took, also one that could not look."""
+    spent = (cycle.get("latency_ms") or {}).items()
+    yield _labelled(
+        "perphedge_cycle_seconds",
+        "How long each phase of the newest cycle took; total is all of it.",
+        "phase",
+        ((phase, None if ms is None else ms / 1000) for phase, ms in spent),
+    )
+
+
 def _effectiveness(cycle: Document) -> float | None:
     alone = number(cycle.get("volatility_unhedged_daily_usd"))
     after = number(cycle.get("volatility_after_daily_usd"))

@@ -8,9 +8,11 @@ from prometheus_client.core import CounterMetricFamily, Metric
 
 from bot.controls.table import number_of
 from bot.journal.reader import JournalReader
+from bot.metrics.answers import OrderAnswers
 from bot.report.words import number
 
 _ACTED = ("order_denied", "plan_denied", "symbol_halted", "halted")
+_DELIVERED = {"alert_sent": "taken", "alert_not_sent": "failed"}
 
 
 class Tally:
@@ -21,6 +23,8 @@ class Tally:
         self._fill = 0
         self._events: Counter[str] = Counter()
         self._acted: Counter[str] = Counter()
+        self._deliveries: Counter[tuple[str, str]] = Counter()
+        self._answers = OrderAnswers()
         self._fees_usd = self._traded_usd = self._realised_usd = self._expected_usd = 0.0
         self._fills = 0
 
@@ -33,6 +37,10 @@ class Tally:
         for event in journal.events(after_id=self._event):
             self._event = event.event_id
             self._events[event.kind] += 1
+            self._answers.add(event)
+            if event.kind in _DELIVERED:
+                route = str(event.document.get("route"))
+                self._deliveries[route, _DELIVERED[event.kind]] += 1
             if event.kind in _ACTED:
                 self._acted[str(event.document.get("control"))] += 1
             if event.kind == "order_costs":
@@ -76,6 +84,15 @@ class Tally:
         for control, count in sorted(self._acted.items()):
             acted.add_metric([control, str(number_of(control))], count)
         yield acted
+        deliveries = CounterMetricFamily(
+            "perphedge_alert_deliveries",
+            "Messages to each route by what came of them.",
+            labels=("route", "outcome"),
+        )
+        for labels, count in sorted(self._deliveries.items()):
+            deliveries.add_metric(list(labels), count)
+        yield deliveries
+        yield from self._answers.families()
         for name, told, value in (
             ("fills", "Executions of our orders.", self._fills),
             ("traded_usd", "Notional of our executions.", self._traded_usd),
