@@ -29,6 +29,7 @@ OPS = st.one_of(
     st.tuples(st.just("cycle"), st.just(0)),
     st.tuples(st.just("cycle"), st.just(0)),
     st.tuples(st.sampled_from(["approve", "approve", "reject"]), st.integers(0, 2)),
+    st.tuples(st.just("turns"), st.integers(0, len(WANTS) - 1)),
     st.tuples(st.just("minutes"), st.sampled_from([1, 9, 59, 61])),
     st.tuples(st.just("dies"), st.integers(0, 9)),
     st.tuples(st.just("starts"), st.just(0)),
@@ -67,6 +68,10 @@ def play(engine: Approvals, people: People, ops: list[tuple[str, int]]) -> None:
             engine.cycle()
         elif what in ("approve", "reject"):
             people.say(Action(what), number)
+        elif what == "turns":  # somebody approves, and the book is another one by then
+            people.say(Action.APPROVE, 0)
+            engine.wants = WANTS[number]
+            engine.cycle()
         elif what == "minutes":
             engine.clock.advance_to(engine.clock.now_ms() + number * 60_000)
         elif what == "dies":
