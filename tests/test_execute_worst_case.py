@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -85,33 +85,91 @@ def _side(die: np.random.Generator) -> Side:
     return Side.BUY if die.random() < 0.5 else Side.SELL
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_up_to_four_orders_may_fill_in_any_mixture(seed: int) -> None:
-    die = np.random.default_rng(seed)
-    names = [f"T{i}/USDT:USDT" for i in range(5)]
-    root = die.normal(size=(5, 5))
-    bot_usd = die.normal(scale=1000, size=5)
-    marks = dict.fromkeys(names, 1.0)
+@dataclass
+class Drawn:
+    """A book of some tokens at random, orders that wait in all but the last, and one more there.
 
-    def volatility(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
-        held = bot_usd + np.array([hedge_usd.get(name, 0.0) for name in names])
-        return {"cae_usd": float(np.linalg.norm(root @ held)) / 3000}
+    Attributes:
+        limit_usd: of the net of all and of the correlation-adjusted exposure.
+    """
 
+    seed: int
+    count: int
+    limit_usd: float
+
+    def __post_init__(self) -> None:
+        die = np.random.default_rng(self.seed)
+        self.names = [f"T{i}/USDT:USDT" for i in range(self.count + 1)]
+        self.root = die.normal(size=(self.count + 1, self.count + 1))
+        self.bot_usd = die.normal(scale=1000, size=self.count + 1)
+        self.marks = dict.fromkeys(self.names, 1.0)
+        amounts = die.integers(100, 1500, self.count).tolist()
+        self.waiting = [
+            OpenOrder(name, _side(die), "BOTH", Decimal(amount), False)
+            for name, amount in zip(self.names, amounts, strict=False)
+        ]
+        self.asked = order(symbol=self.names[-1], side=_side(die), quantity="300")
+
+    def use(self, hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        held = self.bot_usd + np.array([hedge_usd.get(name, 0.0) for name in self.names])
+        volatility = float(np.linalg.norm(self.root @ held))
+        return {"cae_usd": volatility / self.limit_usd, "net_usd": abs(sum(held)) / self.limit_usd}
+
+    def worsens(self) -> bool:
+        """By thinking of every mixture, in floats and with nothing of the engine's."""
+        change = {self.asked.symbol: self.asked.side.sign * 300.0}
+        for which in itertools.product((0, 1), repeat=self.count):
+            filled = {
+                one.symbol: one.side.sign * float(one.quantity) * fills
+                for one, fills in zip(self.waiting, which, strict=True)
+            }
+            before, after = self.use(filled), self.use(filled | change)
+            if any(after[cap] > max(1.0, before[cap]) * (1 + 1e-6) for cap in after):
+                return True
+        return False
+
+    def told(self) -> str | None:
+        return worst_cap(self.asked, {}, self.waiting, self.marks, self.use)
+
+
+@pytest.mark.parametrize("count", [4, 6, 8])
+@pytest.mark.parametrize("seed", range(12))
+def test_up_to_eight_orders_may_fill_in_any_mixture(seed: int, count: int) -> None:
+    drawn = Drawn(seed, count, limit_usd=1000.0 * count)
+    assert (drawn.told() is not None) == drawn.worsens()
+
+
+@pytest.mark.parametrize("limit_usd", [3_000.0, 10_000.0, 20_000.0, 40_000.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_of_more_a_bound_allows_nothing_that_a_mixture_would_forbid(
+    seed: int, limit_usd: float
+) -> None:
+    drawn = Drawn(seed, 10, limit_usd)
+    told = drawn.told()
+    assert told is not None or not drawn.worsens()
+    if limit_usd == 40_000.0:
+        assert told is None, "far from every cap it stops nobody"
+
+
+def test_of_many_those_that_worsen_a_cap_fill_and_the_others_do_not() -> None:
+    """Six sell and six buy: two and ten, which neither one side nor all but one amount to."""
+    names = [f"T{i}/USDT:USDT" for i in range(12)]
+    marks = {**MARKS, **dict.fromkeys(names, 1.0)}
     waiting = [
-        OpenOrder(name, _side(die), "BOTH", Decimal(amount), False)
-        for name, amount in zip(names, die.integers(100, 1500, 4).tolist(), strict=False)
+        OpenOrder(name, Side.SELL if i % 2 else Side.BUY, "BOTH", Decimal(10), False)
+        for i, name in enumerate(names)
     ]
-    asked = order(symbol=names[4], side=_side(die), quantity="300")
-    change = {asked.symbol: asked.side.sign * 300.0}
-    worse = False
-    for which in itertools.product((0, 1), repeat=4):
-        filled = {
-            one.symbol: one.side.sign * float(one.quantity) * fills
-            for one, fills in zip(waiting, which, strict=True)
-        }
-        before, after = volatility(filled)["cae_usd"], volatility(filled | change)["cae_usd"]
-        worse |= after > max(1.0, before) * (1 + 1e-6)
-    assert (worst_cap(asked, {}, waiting, marks, volatility) is not None) == worse
+
+    def use(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        """Of a stress in which half of the tokens rise, which is linear: 1 with all that worsen."""
+        loss = sum((-1 if i in {0, 1, 4, 5, 8, 9} else 1) * hedge_usd.get(n, 0.0)
+                   for i, n in enumerate(names))  # fmt: skip
+        return {"stress_use": (loss - hedge_usd.get(FET, 0.0)) / 62}
+
+    assert worst_cap(order(quantity="3"), {}, waiting, marks, use) is None
+    why = worst_cap(order(quantity="10"), {}, waiting, marks, use)
+    assert why is not None
+    assert "stress_use at up to 1.05 of its cap if some of 12" in why
 
 
 @pytest.mark.parametrize("filling", [[3], [0, 1, 2, 4, 5]])

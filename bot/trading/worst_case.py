@@ -1,12 +1,14 @@
 """Whether an opening could make a cap worse, if orders that are not resolved turn out badly. Pure.
 
 Only asked while something did not go as planned: what is left of a plan was made for orders that
-fill. Caps are convex in the hedges, so the worst lies where each order has filled, or has not.
-Which of them is not known: one sell may cure what another one would make worse.
+fill. Each may have filled, or not; which of them is not known, and one sell may cure what another
+one would make worse. So every mixture is thought of. Of many orders there are too many mixtures;
+then a bound must do, which holds for whatever is convex in the hedges, as caps are. Where it says
+that a cap could be exceeded, nothing is opened until fewer are waited for.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from bot.trading.orders import OrderRequest, Side
@@ -16,8 +18,8 @@ CapUse = Callable[[Mapping[str, float]], Mapping[str, float]]
 """Use of each cap on what is held, for hedges in USD by symbol, signed; 1 is exactly at the cap."""
 
 _NOISE = 1e-6
-_IN_ANY_MIXTURE = 4
-"""Of so many orders every mixture is thought of: 16. More seldom wait at a time."""
+_IN_ANY_MIXTURE = 8
+"""Of so many orders every mixture is thought of: 256. More seldom wait at a time."""
 _ZERO = Decimal(0)
 
 
@@ -36,8 +38,21 @@ def worst_cap(
         mark_usd: of every symbol held, pending or ordered.
     """
     change = {order.symbol: order.side.sign * order.quantity}
-    for filled in _scenarios(pending):
-        held = _sum(_by_symbol(own), filled)
+    base = _by_symbol(own)
+    waiting = _changes(pending)
+    if waiting:
+        bounds = _bounds(_sum(base, change), waiting, mark_usd, cap_use)
+        exceeded = {cap: bound for cap, bound in bounds.items() if not bound <= 1 + _NOISE}
+        if not exceeded:
+            return None  # neither is it then where some of them filled in part
+        if len(waiting) > _IN_ANY_MIXTURE:
+            cap = max(exceeded, key=lambda one: exceeded[one])
+            return (
+                f"{cap} at up to {exceeded[cap]:.2f} of its cap if some of {len(waiting)} "
+                "unresolved orders turn out badly, too many to think of every mixture"
+            )
+    for filled in _mixtures(waiting):
+        held = _sum(base, filled)
         before = cap_use(_in_usd(held, mark_usd))
         after = cap_use(_in_usd(_sum(held, change), mark_usd))
         for cap, use in after.items():
@@ -68,30 +83,45 @@ def moved_otherwise(
     )
 
 
-def _scenarios(pending: Sequence[OpenOrder]) -> list[dict[str, Decimal]]:
-    """What they change by symbol if none, some or all of them fill."""
-    changes: dict[tuple[str, Side], Decimal] = {}
+def _changes(pending: Sequence[OpenOrder]) -> list[tuple[str, Decimal]]:
+    """What they change if they fill, by symbol and side."""
+    found: dict[tuple[str, Side], Decimal] = {}
     for one in pending:
         key = one.symbol, one.side
-        changes[key] = changes.get(key, _ZERO) + one.side.sign * one.quantity
-    found: list[dict[str, Decimal]] = []
-    for which in _mixtures(list(changes)):
-        filled: dict[str, Decimal] = {}
-        for symbol, side in which:
-            filled[symbol] = filled.get(symbol, _ZERO) + changes[symbol, side]
-        found.append(filled)
-    return found
+        found[key] = found.get(key, _ZERO) + one.side.sign * one.quantity
+    return [(symbol, change) for (symbol, _), change in found.items()]
 
 
-def _mixtures(orders: Sequence[tuple[str, Side]]) -> list[tuple[tuple[str, Side], ...]]:
-    """Which of them fill: any of a few; of many none, all, one side, one alone, all but one."""
-    if len(orders) <= _IN_ANY_MIXTURE:
-        sizes = range(len(orders) + 1)
-        return [some for size in sizes for some in itertools.combinations(orders, size)]
-    count = len(orders)
-    sides = [tuple(one for one in orders if one[1] is side) for side in Side]
-    alone_or_not = [*itertools.combinations(orders, 1), *itertools.combinations(orders, count - 1)]
-    return [(), tuple(orders), *sides, *alone_or_not]
+def _mixtures(waiting: Sequence[tuple[str, Decimal]]) -> Iterator[dict[str, Decimal]]:
+    """What changes by symbol if none, some or all of them fill."""
+    for size in range(len(waiting) + 1):
+        for some in itertools.combinations(waiting, size):
+            filled: dict[str, Decimal] = {}
+            for symbol, change in some:
+                filled[symbol] = filled.get(symbol, _ZERO) + change
+            yield filled
+
+
+def _bounds(
+    held: Mapping[str, Decimal],
+    waiting: Sequence[tuple[str, Decimal]],
+    mark_usd: Mapping[str, float],
+    cap_use: CapUse,
+) -> dict[str, float]:
+    """What each cap's use cannot exceed, whatever part of each of them fills.
+
+    With n changes eᵢ of which parts fᵢ in [0, 1] fill, h + Σ fᵢeᵢ is the mean of the n points
+    h + n·fᵢeᵢ. So a convex φ is there at most the mean of max(φ(h), φ(h + n·eᵢ)) (Jensen), and
+    exactly that in the worst case where φ is linear between them.
+    """
+    start = cap_use(_in_usd(held, mark_usd))
+    total = dict.fromkeys(start, 0.0)
+    for symbol, change in waiting:
+        use = cap_use(_in_usd(_sum(held, {symbol: len(waiting) * change}), mark_usd))
+        for cap in total:
+            worse = not use[cap] <= start[cap]  # also where it is no number
+            total[cap] += use[cap] if worse else start[cap]
+    return {cap: value / len(waiting) for cap, value in total.items()}
 
 
 def _by_symbol(own: Mapping[tuple[str, str], Decimal]) -> dict[str, Decimal]:
