@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bot.measuring.estimation import DAY_MS, MarketModel
+from risk.correlation.clusters import cluster
 from risk.covariance.basis import FEWEST_BARS
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.returns import HOUR_MS
@@ -64,6 +65,25 @@ async def test_within_the_hour_nothing_is_fetched():
     assert np.array_equal(first.estimate.covariance_daily, second.estimate.covariance_daily)
     await model.refresh(SYMBOLS, at(HOURS - 4))
     assert market.asked_bars[-1] == (at(HOURS - 9), at(HOURS - 4))
+
+
+async def test_estimates_and_clusters_are_made_once_for_each_bar():
+    model, some = model_of(PanelMarket(closes(HOURS))), SYMBOLS[::2]
+    first = await model.refresh(SYMBOLS, at(HOURS - 1))
+    second = await model.refresh(SYMBOLS, at(HOURS - 0.5))
+    assert second.estimate is first.estimate
+    assert second.estimate_of(some) is first.estimate_of(some)
+    groups = second.cluster_memory.of(second.estimate_of(some))
+    assert first.cluster_memory.of(first.estimate_of(some)) is groups
+
+    later = await model.refresh(SYMBOLS, at(HOURS))
+    fresh = await model_of(PanelMarket(closes(HOURS))).refresh(SYMBOLS, at(HOURS))
+    for symbols in (SYMBOLS, some):
+        ours, plain = later.estimate_of(symbols), fresh.estimate_of(symbols)
+        assert np.max(np.abs(ours.covariance_daily - plain.covariance_daily)) < 1e-10
+        assert list(ours.observed_bars) == list(plain.observed_bars)
+        known = cluster(plain.correlation, symbols)
+        assert list(later.cluster_memory.of(ours).labels) == list(known.labels)
 
 
 async def test_a_bar_that_comes_late_is_taken_in_at_its_place():

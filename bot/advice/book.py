@@ -33,7 +33,7 @@ def entry_book(look: Look) -> EntryBook:
     kin = _Kin.of(covariance, len(measured.symbols))
     btc = assessment.beta.benchmark
     betas = beta(whole, btc)
-    others = [whole.column(s) for s in symbols[len(measured.symbols) :]]
+    others = whole.columns(symbols[len(measured.symbols) :])
     error = np.concatenate([assessment.beta.standard_error, betas.standard_error[others]])
     margin = bot_margin(look.observation)
     return EntryBook(
@@ -107,7 +107,7 @@ def _covariance(
     symbols: tuple[str, ...], whole: CovarianceEstimate, measured: CovarianceEstimate
 ) -> FloatArray:
     """All tokens', with those of the look as the look has them: thin ones bend the mean."""
-    columns = [whole.column(s) for s in symbols]
+    columns = whole.columns(symbols)
     covariance = whole.covariance_daily[np.ix_(columns, columns)].copy()
     n = len(measured.symbols)
     covariance[:n, :n] = measured.covariance_daily

@@ -21,7 +21,7 @@ from bot.measuring.universe import (
 )
 from bot.ports import Quote
 from risk.book import FloatArray, Owner
-from risk.correlation.clusters import Beta, Clustering, beta, cluster
+from risk.correlation.clusters import Beta, Clustering, beta
 from risk.covariance.mean_ewma import CovarianceEstimate
 from risk.crowding.funding import FundingDaily, FundingSeries, funding_daily
 from risk.crowding.report import CrowdingReport, crowding
@@ -104,7 +104,7 @@ def assess(
         if s in view.estimate.symbols and adv_usd.get(s, 0.0) >= screen.min_daily_volume_usd
     ]
     estimate = _estimate(view, sorted({*held, *liquid, btc}))
-    clusters = cluster(estimate.correlation, estimate.symbols)
+    clusters = view.cluster_memory.of(estimate)
     beta_btc = beta(estimate, btc)
     in_sector = np.array([universe.in_sector(s) for s in estimate.symbols])
     report = exposure(book.notional_usd(estimate.symbols), estimate, beta_btc, clusters, in_sector)
@@ -213,7 +213,7 @@ def _facts(
 ) -> HedgeFacts:
     book = observation.book
     estimate = measured.estimate.subset(symbols)
-    columns = [measured.estimate.column(s) for s in symbols]
+    columns = measured.estimate.columns(symbols)
     quotes = [observation.quotes[s] for s in symbols]
     instruments = [observation.instruments[s] for s in symbols]
     price = np.array([q.mark for q in quotes])

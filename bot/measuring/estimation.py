@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bot.feeds.panels import empty_panel, joined_panel
 from bot.ports import MarketData
 from risk.book import FloatArray
+from risk.correlation.clusters import ClusterMemory
 from risk.covariance.basis import FEWEST_BARS, BasisCovariance
 from risk.covariance.estimators import DEFAULT_ESTIMATOR, new_estimator
 from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
@@ -21,6 +22,7 @@ DAY_MS = 24 * HOUR_MS
 REREAD_BARS = 4  # a bar that comes late is looked for this long
 FUNDING_OVERLAP_MS = 9 * HOUR_MS  # a payment may be published after its time
 FUNDING_DAYS = 45  # what a 30-day half-life still feels
+_MOST_ESTIMATES = 8  # kept at a time: what is measured changes with what is held
 _NO_HOMES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,6 +41,7 @@ class MarketView:
         history: the bars of all symbols over so many days until now, read when asked for.
         revision: another number means that bars known before have changed.
         crowding_memory: what this funding told before, from one refresh to the next.
+        cluster_memory: the clusters of the estimate before, from one refresh to the next.
         homes: the hedge venue's contract of the same token, by a contract of another exchange that
             is estimated as that one and a basis.
     """
@@ -52,6 +55,7 @@ class MarketView:
     history: Callable[[int], Awaitable[BarPanel]]
     revision: int = 0
     crowding_memory: CrowdingMemory = field(default_factory=CrowdingMemory)
+    cluster_memory: ClusterMemory = field(default_factory=ClusterMemory)
     homes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,6 +83,8 @@ class MarketModel:
         self._funding_until_ms: int | None = None
         self._revision = 0
         self._crowding_memory = CrowdingMemory()
+        self._cluster_memory = ClusterMemory()
+        self._estimates: dict[tuple[str, ...] | None, CovarianceEstimate] = {}
         self._homes: Mapping[str, str] = {}
         self._paired: dict[str, str] = {}
 
@@ -102,18 +108,18 @@ class MarketModel:
             await self._rebuild(symbols, hour_ms)
         else:
             await self._extend(symbols, hour_ms)
-        assert self._covariance is not None
-        estimate = self._covariance.estimate()
+        estimate = self._estimate_of()
         return MarketView(
             symbols=symbols,
             estimate=estimate,
-            estimate_of=self._covariance.estimate,
+            estimate_of=self._estimate_of,
             unusable={item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)},
             panel=self._panel,
             funding=dict(self._funding),
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
             revision=self._revision,
             crowding_memory=self._crowding_memory,
+            cluster_memory=self._cluster_memory,
             homes=self._paired,
         )
 
@@ -125,7 +131,18 @@ class MarketModel:
         self._funding = dict(await self._market.funding(symbols, funding_start_ms, hour_ms + 1))
         self._funding_until_ms = hour_ms + 1
 
+    def _estimate_of(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
+        """Of these alone or of all; asked for at every look, it is the same until a bar closes."""
+        assert self._covariance is not None
+        chosen = None if symbols is None else tuple(symbols)
+        if chosen not in self._estimates:
+            if len(self._estimates) >= _MOST_ESTIMATES:
+                self._estimates.clear()
+            self._estimates[chosen] = self._covariance.estimate(chosen)
+        return self._estimates[chosen]
+
     def _restart(self, panel: BarPanel) -> None:
+        self._estimates.clear()
         self._revision += 1
         self._panel = panel
         clean, self._faulty = without_faults(panel)
@@ -167,6 +184,7 @@ class MarketModel:
 
     def _advance(self, clean: BarPanel, returns: FloatArray, known_ms: int) -> None:
         assert self._covariance is not None
+        self._estimates.clear()
         fresh = clean.open_ms[1:] >= known_ms
         for row in returns[fresh]:
             self._covariance.update(row)

@@ -71,6 +71,19 @@ def correlation_of(covariance: FloatArray) -> FloatArray:
     return correlation
 
 
+class ClusterMemory:
+    """The clusters of the estimate asked for last, which change with it alone."""
+
+    def __init__(self) -> None:
+        self._last: tuple[CovarianceEstimate, Clustering] | None = None
+
+    def of(self, estimate: CovarianceEstimate) -> Clustering:
+        """As ``cluster`` finds them; the same object for the same estimate."""
+        if self._last is None or self._last[0] is not estimate:
+            self._last = estimate, cluster(estimate.correlation, estimate.symbols)
+        return self._last[1]
+
+
 def cluster(
     correlation: FloatArray, symbols: Sequence[str], threshold: float = CLUSTER_THRESHOLD
 ) -> Clustering:

@@ -103,12 +103,21 @@ class CovarianceEstimate:
         Raises:
             MissingDataError: it is not in the estimate; the message gives the reason if known.
         """
-        if symbol in self.symbols:
-            return self.symbols.index(symbol)
-        reasons = {item.symbol: item.reason for item in self.excluded}
-        raise MissingDataError(
-            f"{symbol} has no covariance estimate: {reasons.get(symbol, 'it was not asked for')}"
-        )
+        return self.columns((symbol,))[0]
+
+    def columns(self, symbols: Sequence[str]) -> list[int]:
+        """Where each of these stands in the arrays.
+
+        Raises:
+            MissingDataError: one is not in the estimate; the message gives the reason if known.
+        """
+        at = {symbol: i for i, symbol in enumerate(self.symbols)}
+        for symbol in symbols:
+            if symbol not in at:
+                reasons = {item.symbol: item.reason for item in self.excluded}
+                told = reasons.get(symbol, "it was not asked for")
+                raise MissingDataError(f"{symbol} has no covariance estimate: {told}")
+        return [at[symbol] for symbol in symbols]
 
     def subset(self, symbols: Sequence[str]) -> "CovarianceEstimate":
         """The estimate of ``symbols`` only, in their order; still positive definite.
@@ -116,7 +125,7 @@ class CovarianceEstimate:
         Raises:
             MissingDataError: a symbol that is not in the estimate.
         """
-        keep = [self.column(symbol) for symbol in symbols]
+        keep = self.columns(symbols)
         square = np.ix_(keep, keep)
         return CovarianceEstimate(
             symbols=tuple(symbols),

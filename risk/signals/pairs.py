@@ -111,16 +111,26 @@ def pair_signals(states: PairStates, x_usd: FloatArray) -> tuple[Signal, ...]:
         order = order[
             np.argsort(-state.value[order] if rising else state.value[order], kind="stable")
         ]
-        for k in order.tolist():
-            i, j = int(one[k]), int(other[k])
-            found.append(_signal(kind, (symbols[i], symbols[j]), x[[i, j]], state, k))
+        first, second = one[order], other[order]
+        told = zip(
+            first.tolist(),
+            second.tolist(),
+            x[first].tolist(),
+            x[second].tolist(),
+            state.value[order].tolist(),
+            state.since_ms[order].tolist(),
+            strict=True,
+        )
+        found += [
+            _signal(kind, (symbols[i], symbols[j]), (x_i, x_j), rho, since_ms)
+            for i, j, x_i, x_j, rho, since_ms in told
+        ]
     return tuple(found)
 
 
 def _signal(
-    kind: SignalKind, pair: tuple[str, str], x: FloatArray, state: SignalState, k: int
+    kind: SignalKind, pair: tuple[str, str], x: tuple[float, float], rho: float, since_ms: int
 ) -> Signal:
-    rho, since_ms = float(state.value[k]), int(state.since_ms[k])
     names = f"{pair[0]} and {pair[1]}"
     if kind is SignalKind.DUPLICATE_EXPOSURE:
         side = "long" if x[0] > 0 else "short"
