@@ -12,6 +12,7 @@ from benchmarks import (
     flood,
     hedge,
     journal,
+    log,
     order,
     restart,
     riskupdate,
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "restart": restart.run,
     "startup": startup.run,
     "journal": journal.run,
+    "log": log.run,
 }
-SLOW = frozenset({"crowd", "flood", "restart"})
-"""Each serves a venue of its own; even a few rounds take a minute."""
+SLOW = frozenset({"crowd", "flood", "log", "restart"})
+"""Even a few rounds take a minute: a venue is served, or many processes are started."""

@@ -155,3 +155,21 @@ def test_a_table_for_pandas_has_every_record(
     assert json.loads(table.loc[table["event"] == "signal", "symbols"].iloc[0]) == [FET]
     if suffix == "parquet":
         assert str(table["timestamp"].dt.tz) == "UTC"
+
+
+def test_a_token_or_a_cycle_is_found_without_reading_all_events(journal: Journal) -> None:
+    """The plan of the database for the very questions that the log asks."""
+    asked: list[str] = []
+    database = journal._connection
+    database.set_trace_callback(asked.append)
+    journal.events_asked(LogQuery(symbol="FET"))
+    journal.events(cycle_id="c1")
+    database.set_trace_callback(None)
+    plans = [
+        " ".join(str(row[3]) for row in database.execute(f"EXPLAIN QUERY PLAN {one}"))
+        for one in asked
+        if "FROM events" in one
+    ]
+    assert len(plans) == 2
+    assert "events_by_symbol" in plans[0]
+    assert "events_by_cycle" in plans[1]

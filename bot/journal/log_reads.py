@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.journal.migrations import EVENT_SYMBOL
 from bot.journal.opened import OpenedJournal
 from bot.journal.rows import EventRow, event_row, row_document
 
@@ -55,10 +56,7 @@ class LogReads(OpenedJournal):
             values += query.kinds
         if query.symbol is not None:
             low, high = _symbol_range(query.symbol)
-            where += (
-                " AND json_extract(document, '$.symbol') >= ?"
-                " AND json_extract(document, '$.symbol') < ?"
-            )
+            where += f" AND {EVENT_SYMBOL} >= ? AND {EVENT_SYMBOL} < ?"
             values += (low, high)
         rows = self._rows(
             f"SELECT * FROM events WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - marks only

@@ -6,6 +6,11 @@ UNRESOLVED = (
 )
 """Orders that may still change a position. Only these very words find the index over them."""
 
+EVENT_SYMBOL = "CASE WHEN json_valid(document) THEN json_extract(document, '$.symbol') END"
+"""The symbol of an event; of one whose text was spoilt there is none, and nothing fails by it.
+
+Only these very words find the index over them."""
+
 # Each entry brings the file from the version before to its own; entries are never changed.
 # Quantities, prices and money are decimal text: exact, and SQLite never touches them.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -87,5 +92,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # What one order cost must not read what all others of its day filled.
         "CREATE INDEX fills_by_order ON fills (client_id)",
+    ),
+    (
+        # What was done of one token is asked of months.
+        f"CREATE INDEX events_by_symbol ON events ({EVENT_SYMBOL}) "
+        f"WHERE {EVENT_SYMBOL} IS NOT NULL",
     ),
 )
