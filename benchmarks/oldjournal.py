@@ -18,6 +18,8 @@ TRADED = 400  # symbols
 ROWS_PER_ORDER = 5  # an intent, an order, two events of it, a fill
 ORDERS_PER_CYCLE = 5
 EVENTS_PER_CYCLE = 12
+_CYCLES = 2 * TRADED // ORDERS_PER_CYCLE  # of a round, after which everything is closed
+_ROWS_PER_ROUND = _CYCLES * (ORDERS_PER_CYCLE * ROWS_PER_ORDER + EVENTS_PER_CYCLE + 2)
 _DAYS = 60
 _BATCH = 4_000
 _QUANTITY = Decimal(100)
@@ -54,29 +56,94 @@ class BulkJournal(Journal):
 
 
 def write_old_journal(path: Path, rows: int, until_ms: int) -> int:
-    """Fills a journal with about that many rows; how many there are, without the chain's."""
-    cycles = rows // (ORDERS_PER_CYCLE * ROWS_PER_ORDER + EVENTS_PER_CYCLE + 1)
+    """Fills a journal with about that many rows; how many there are, without the chain's.
+
+    One round, in which everything is sold and bought back, is written as an engine writes it; the
+    others repeat it under other names and at later times, sealed row by row by the same journal.
+    """
+    rounds = max(1, rows // _ROWS_PER_ROUND)
+    span_ms = _DAYS * DAY_MS // (rounds + 1)
     clock = SimulatedClock(until_ms - _DAYS * DAY_MS)
-    step_ms = _DAYS * DAY_MS // (cycles + 1)
     with BulkJournal.open(path, clock, install_key=b"benchmark" * 4) as journal:
         journal.flush()
         journal._connection.execute("PRAGMA synchronous=OFF")  # nobody rests on it yet
         journal.start_epoch()
-        order = 0
-        for number in range(cycles):
-            _cycle(journal, clock, number)
-            for _ in range(ORDERS_PER_CYCLE):
-                _order(journal, clock, number, order)
-                order += 1
+        for number in range(_CYCLES):
+            _whole_cycle(journal, clock, number)
+            clock.advance_to(clock.now_ms() + span_ms // _CYCLES)
+        last = {table: _last_row(journal, table) for table in _REPEATED}
+        for number in range(1, rounds):
+            _repeat(journal, last, number, span_ms)
             journal.own_positions(HEDGER)  # as every order does, so that it is noted
-            costs = [{"client_id": f"h1old{order - n - 1}"} for n in range(ORDERS_PER_CYCLE)]
-            journal.record_event("order_costs", {"costs": costs}, cycle_id=f"c{number}")
-            clock.advance_to(clock.now_ms() + step_ms)
-        while order % (2 * TRADED):  # so that everything is closed again
-            _order(journal, clock, cycles - 1, order)
-            order += 1
         journal.flush()
         return _count(journal)
+
+
+def _whole_cycle(journal: Journal, clock: SimulatedClock, number: int) -> None:
+    _cycle(journal, clock, number)
+    orders = range(number * ORDERS_PER_CYCLE, (number + 1) * ORDERS_PER_CYCLE)
+    for order in orders:
+        _order(journal, clock, number, order)
+    journal.own_positions(HEDGER)
+    costs = [{"client_id": f"h1old{order}"} for order in reversed(orders)]
+    journal.record_event("order_costs", {"costs": costs}, cycle_id=f"c{number}")
+
+
+_CYCLE_ID = "'c' || (substr({0}, 2) + :cycles)"
+_CLIENT_ID = "'h1old' || (substr({0}, 6) + :orders)"
+_ORDER_ID = "substr({0}, 1, 1) || (substr({0}, 2) + :orders)"
+_LATER = "{0} + :later_ms"
+_CYCLE_DOCUMENT = (
+    "json_set({0}, '$.cycle_id', 'c' || (substr(cycle_id, 2) + :cycles), "
+    "'$.timestamp_ms', timestamp_ms + :later_ms, '$.timestamp', "
+    "strftime('%Y-%m-%dT%H:%M:%fZ', (timestamp_ms + :later_ms) / 1000.0, 'unixepoch'))"
+)
+_REPEATED = {
+    "cycles": {"cycle_id": _CYCLE_ID, "timestamp_ms": _LATER, "document": _CYCLE_DOCUMENT},
+    "intents": {"intent_id": _ORDER_ID, "cycle_id": _CYCLE_ID, "created_ms": _LATER},
+    "orders": {
+        "client_id": _CLIENT_ID,
+        "intent_id": _ORDER_ID,
+        "venue_order_id": "CAST({0} + :orders AS TEXT)",
+        "sent_ms": _LATER,
+        "updated_ms": _LATER,
+    },
+    "fills": {
+        "trade_id": _ORDER_ID,
+        "client_id": _CLIENT_ID,
+        "venue_order_id": "CAST({0} + :orders AS TEXT)",
+        "timestamp_ms": _LATER,
+        "booked_ms": _LATER,
+    },
+    "events": {
+        "id": "NULL",
+        "timestamp_ms": _LATER,
+        "cycle_id": _CYCLE_ID,
+        "client_id": _CLIENT_ID,
+    },
+}
+"""By table, what of a row is another one in the next round; an order of tables that they allow."""
+
+
+def _repeat(journal: BulkJournal, last: dict[str, int], number: int, span_ms: int) -> None:
+    """The first round once more; ``last`` has its last row in each table."""
+    later_ms = number * span_ms
+    shift = {"cycles": number * _CYCLES, "orders": number * 2 * TRADED, "later_ms": later_ms}
+    with journal._transaction("repeat a round") as db:
+        for table, changed in _REPEATED.items():
+            columns = [str(row[1]) for row in db.execute(f"PRAGMA table_info({table})")]
+            values = ", ".join(changed.get(name, "{0}").format(name) for name in columns)
+            db.execute(
+                f"INSERT INTO {table} SELECT {values} FROM {table} "  # noqa: S608 - our tables
+                "WHERE rowid <= :last ORDER BY rowid",
+                {**shift, "last": last[table]},
+            )
+        db.execute("UPDATE watermarks SET timestamp_ms = timestamp_ms + ?", (span_ms,))
+    journal.flush()
+
+
+def _last_row(journal: Journal, table: str) -> int:
+    return int(journal._rows(f"SELECT max(rowid) AS last FROM {table}")[0]["last"])  # noqa: S608 - ours
 
 
 def _cycle(journal: Journal, clock: SimulatedClock, number: int) -> None:
