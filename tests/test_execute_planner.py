@@ -185,6 +185,23 @@ def test_hedge_mode_names_its_position_sides() -> None:
     ]
 
 
+@pytest.mark.parametrize(("trade", "sides"), [("-500", ["SHORT"]), ("1000", ["SHORT"])])
+def test_a_rest_below_one_lot_on_the_other_side_is_left_alone(trade: str, sides: list[str]) -> None:
+    """The lot of FET became larger, say; no order can close it, and it must not block the rest."""
+    own = {(FET, "SHORT"): Decimal(-1000), (FET, "LONG"): Decimal("0.4")}
+    one = leg(FET, Decimal("-999.6"), Decimal(trade), 0.5)
+    plan = plan_of(one, own=own, settings=replace(SETTINGS, hedge_mode=True))
+    assert [o.request.position_side for o in plan.orders] == sides
+    assert [o.request.quantity for o in plan.orders] == [abs(Decimal(trade))]
+
+
+def test_a_hedge_that_goes_flat_beside_such_a_rest_is_closed_whole() -> None:
+    own = {(FET, "SHORT"): Decimal(-1000), (FET, "LONG"): Decimal("0.4")}
+    one = leg(FET, Decimal("-999.6"), Decimal("999.6"), 0.5)
+    plan = plan_of(one, own=own, settings=replace(SETTINGS, hedge_mode=True))
+    assert [(o.request.quantity, o.request.reduce_only) for o in plan.orders] == [(1000, True)]
+
+
 @pytest.mark.parametrize(
     ("symbol", "held", "trade", "price", "own", "word"),
     [

@@ -338,6 +338,15 @@ def test_every_control_has_a_case() -> None:
         (replace(CLOSE, quantity=Decimal(1)), lambda f: replace(f, own=HELD)),
         (CLOSE, lambda f: replace(f, own={(FET, "BOTH"): Decimal(-999_999)})),
         (CLOSE, lambda f: replace(f, own=HELD, account=account(available_usd=0.0))),
+        # A rest below one lot on the other side can never be closed.
+        (
+            replace(SELL, position_side="SHORT"),
+            lambda f: replace(
+                f,
+                account=account(hedge_mode=True),
+                own={(FET, "LONG"): Decimal("0.4")},
+            ),
+        ),
         # The end of a position may be off the lot.
         (
             replace(CLOSE, quantity=Decimal("7.5")),

@@ -1,20 +1,36 @@
 """The proposal that closes every hedge of ours, for when an operator says so. Pure."""
 
+from decimal import Decimal
+
 from bot.records.ending import Look
 from strategies.proposal import CostEstimate, HedgeLeg, HedgeProposal
 
+_ZERO = Decimal(0)
+
 
 def flattening(look: Look) -> HedgeProposal | None:
-    """Closes all hedges that have a price; None where there are none."""
+    """Closes all hedges that have a price; None where there are none.
+
+    Of a symbol with a long and a short, one is closed whole; the other one next time. The first is
+    on the side of the bot's own position, so that what is left is a hedge of it and no addition.
+    """
     facts = look.assessment.facts
-    held = zip(facts.symbols, facts.hedge_usd.tolist(), facts.price_usd.tolist(), strict=True)
-    legs = tuple(HedgeLeg(s, usd, 0.0, -usd, price) for s, usd, price in held if usd)
+    columns = (facts.hedge_usd, facts.price_usd, facts.bot_usd)
+    rows = zip(facts.symbols, *(column.tolist() for column in columns), strict=True)
+    legs = []
+    for symbol, usd, price, bot_usd in rows:
+        long, short = both_sides(look, symbol)
+        if long and short:
+            trade_usd = -float(long if bot_usd >= 0 else short) * price
+            legs.append(HedgeLeg(symbol, usd, usd + trade_usd, trade_usd, price))
+        elif usd:
+            legs.append(HedgeLeg(symbol, usd, 0.0, -usd, price))
     if not legs:
         return None
     return HedgeProposal(
         strategy="flatten",
         timestamp_ms=facts.timestamp_ms,
-        legs=legs,
+        legs=tuple(legs),
         before=look.before,
         after=look.unhedged,
         cost=CostEstimate(0.0, 0.0, 0.0, 0.0),
@@ -25,3 +41,22 @@ def flattening(look: Look) -> HedgeProposal | None:
         solver_status="none",
         sentence="Every hedge is closed, as the operator asked.",
     )
+
+
+def both_sides(look: Look, symbol: str) -> tuple[Decimal, Decimal]:
+    """Our long and our short in a symbol, signed base units, each 0 where no order can close it."""
+    instrument = look.observation.instruments.get(symbol)
+    if instrument is None:
+        return _ZERO, _ZERO
+
+    def closable(side: str) -> Decimal:
+        held = look.observation.own.get((symbol, side), _ZERO)
+        return held if abs(held) >= instrument.lot else _ZERO
+
+    return closable("LONG"), closable("SHORT")
+
+
+def left_open(look: Look) -> str:
+    """What is held and cannot be closed, in words; empty where nothing is."""
+    held = sorted({symbol for (symbol, _), amount in look.observation.own.items() if amount})
+    return f"no order can close what is held of {', '.join(held)}" if held else ""

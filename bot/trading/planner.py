@@ -231,6 +231,8 @@ def _parts(
     """What the leg closes and what it opens, or why it does neither."""
     sides = ("LONG", "SHORT") if settings.hedge_mode else ("BOTH",)
     held = {name: own.get((leg.symbol, name), _ZERO) for name in sides}
+    if settings.hedge_mode:  # a rest below one lot stays: no order can close it
+        held = {name: amount for name, amount in held.items() if abs(amount) >= instrument.lot}
     net = sum(held.values(), _ZERO)
     price = _decimal(leg.price_usd)
     if price <= 0:

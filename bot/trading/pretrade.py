@@ -192,10 +192,15 @@ def _closes(asked: Asked) -> str | None:
 
 
 def _other_side_held(asked: Asked) -> str | None:
-    """Long and short at once come to nothing, cost margin twice, and no net close ends them."""
+    """Long and short at once come to nothing, cost margin twice, and no net close ends them.
+
+    But a rest below one lot can never be closed, and must not keep the other side shut for ever.
+    """
     other = {"LONG": "SHORT", "SHORT": "LONG"}.get(asked.order.position_side, "")
     held = asked.facts.own.get((asked.order.symbol, other), _ZERO)
-    return f"we still hold {held} on position side {other}, which is closed first" if held else None
+    if abs(held) < asked.instrument.lot:
+        return None
+    return f"we still hold {held} on position side {other}, which is closed first"
 
 
 def _symbol_gross(asked: Asked) -> str | None:
