@@ -71,8 +71,17 @@ else:
         Raises:
             TypeError: no such field among the arguments.
         """
-        names, values_of = _arguments(type(record))
-        return type(record)(**(dict(zip(names, values_of(record), strict=True)) | changes))
+        cls: type[Any] = type(record)
+        copied, setters = _copier(cls)
+        if copied is None:
+            names, values_of = _arguments(cls)
+            return cls(**(dict(zip(names, values_of(record), strict=True)) | changes))
+        made = copied(record)
+        for name, value in changes.items():
+            if name not in setters:
+                raise TypeError(f"{cls.__name__}: has no field {name}")
+            setters[name](made, value)
+        return made
 
 
 @cache
@@ -81,3 +90,27 @@ def _arguments(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[A
     if len(names) > 1:
         return names, attrgetter(*names)
     return names, lambda record: tuple(getattr(record, name) for name in names)
+
+
+_Setters = dict[str, Callable[[Any, Any], None]]
+
+
+@cache
+def _copier(cls: type[Any]) -> tuple[Callable[[Any], Any] | None, _Setters]:
+    """What makes another one with the same values, and what changes a field of that.
+
+    None where there is more to one than its fields, each of which is given and has a slot.
+    """
+    slots, setters = getattr(cls, "__slots__", ()), _Setters()
+    for field in fields(cls):
+        if not field.init or field.name not in slots:
+            return None, setters
+        setters[field.name] = getattr(cls, field.name).__set__
+    if getattr(cls, "__post_init__", None) is not None:
+        return None, setters
+    known: dict[str, Any] = {"_new": object.__new__, "_cls": cls}
+    known |= {f"_set_{name}": set_ for name, set_ in setters.items()}
+    lines = [f"_set_{name}(made, record.{name})" for name in setters]
+    body = "\n    ".join(["made = _new(_cls)", *lines, "return made"])
+    exec(f"def copied(record):\n    {body}", known)  # noqa: S102 - of names of fields alone
+    return known["copied"], setters

@@ -130,3 +130,26 @@ def test_a_quick_replace_is_a_replace(one: Any) -> None:
     assert quick_replace(one, **{name: "bcd"}) == replace(one, **{name: "bcd"})
     with pytest.raises(TypeError, match="nothing"):
         quick_replace(one, nothing=1)
+
+
+@quick_init
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """Nothing comes after it is made."""
+
+    name: str
+    prices: dict[str, float] = field(default_factory=dict)
+    side: str = "BOTH"
+
+
+@pytest.mark.parametrize("changes", [{}, {"side": "LONG"}, {"name": "b", "prices": {"x": 1.0}}])
+def test_a_simple_one_is_replaced_as_the_plain_way_does(changes: dict[str, Any]) -> None:
+    one = Simple("a", {"y": 2.0})
+    before = copy.deepcopy(one)
+    made = quick_replace(one, **changes)
+    assert made == replace(one, **changes)
+    assert one == before
+    with pytest.raises(FrozenInstanceError):
+        made.name = "c"  # type: ignore[misc]  # which is what is tried
+    with pytest.raises(TypeError, match="nothing"):
+        quick_replace(one, nothing=1)  # type: ignore[call-arg]  # the same

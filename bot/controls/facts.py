@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from bot.ports import Quote, VenueAccount
 from bot.trading.orders import OrderRequest, Side
@@ -197,6 +198,7 @@ class Asked:
         return self.facts.account.state.equity_usd
 
 
+@lru_cache(256)
 def exact(value: float) -> Decimal:
     """The decimal that the float is written as."""
     return Decimal(repr(float(value)))

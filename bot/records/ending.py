@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -197,7 +196,5 @@ def quantities(held: Mapping[tuple[str, str], Decimal]) -> dict[str, str]:
 
 def cycle_id(now_ms: int, count: int) -> str:
     """Sortable by time, never the same twice in one journal."""
-    moment = datetime.fromtimestamp(now_ms / 1000, tz=UTC)
-    # Strftime takes ten times as long.
-    second = moment.isoformat(timespec="seconds")[:19].replace("-", "").replace(":", "")
+    second = iso_utc(now_ms)[:19].replace("-", "").replace(":", "")
     return f"{second}-{count + 1:06d}"
