@@ -41,20 +41,26 @@ def _names_differ(s: Settings) -> Iterator[Problem]:
         first.setdefault(source.name, i)
 
 
-def _api_is_safe(s: Settings) -> Iterator[Problem]:
-    api = s.api
-    if (api.certificate_file is None) != (api.certificate_key_file is None):
-        missing = "certificate_file" if api.certificate_file is None else "certificate_key_file"
-        yield Problem(
-            f"api.{missing}", "missing", "certificate_file and certificate_key_file go together"
-        )
-    elif not is_loopback(api.host) and api.certificate_file is None:
-        yield Problem(
-            "api.host",
-            value_text(api.host),
-            "127.0.0.1, ::1 or localhost; elsewhere only with certificate_file and "
-            "certificate_key_file",
-        )
+def _servers_are_safe(s: Settings) -> Iterator[Problem]:
+    for name, server in (("api", s.api), ("web", s.web)):
+        if (server.certificate_file is None) != (server.certificate_key_file is None):
+            missing = (
+                "certificate_file" if server.certificate_file is None else "certificate_key_file"
+            )
+            yield Problem(
+                f"{name}.{missing}",
+                "missing",
+                "certificate_file and certificate_key_file go together",
+            )
+        elif not is_loopback(server.host) and server.certificate_file is None:
+            yield Problem(
+                f"{name}.host",
+                value_text(server.host),
+                "127.0.0.1, ::1 or localhost; elsewhere only with certificate_file and "
+                "certificate_key_file",
+            )
+    if s.api.enabled and s.web.enabled and s.api.port == s.web.port:
+        yield Problem("web.port", value_text(s.web.port), "another port than api.port")
 
 
 def _series_names_differ(s: Settings) -> Iterator[Problem]:
@@ -319,5 +325,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _own_legs_are_shorts,
     _enough_history,
     _strategy_is_there,
-    _api_is_safe,
+    _servers_are_safe,
 )

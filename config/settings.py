@@ -21,6 +21,7 @@ from config.streams import Streams
 from config.stress import Stress
 from config.universe import Universe
 from config.venue import Exchange, VenueSettings
+from config.web import Web
 
 
 class DataVenue(Strict):
@@ -62,6 +63,12 @@ class Log(Strict):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Events below this level are not shown on stderr."
     )
+    max_mb: Annotated[float, Field(ge=0.1, le=10_000), Note(unit="MB")] = Field(
+        default=32.0, description="The log's file is put aside when it is larger."
+    )
+    kept: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=4, description="So many older files of the log are kept beside it."
+    )
 
 
 class Settings(Strict):
@@ -101,5 +108,6 @@ class Settings(Strict):
     streams: Streams = Streams()
     api: Api = Api()
     entry_check: EntryCheckSettings = EntryCheckSettings()
+    web: Web = Web()
     data: Data = Data()
     log: Log = Log()

@@ -31,7 +31,8 @@ CAPS = (
 )
 TOP = (
     "mode, autonomy, state_dir, venue, sources, universe, caps, macro, calendar, hedge, stress, "
-    "controls, approval, alerts, execution, costs, ownership, streams, api, entry_check, data, log"
+    "controls, approval, alerts, execution, costs, ownership, streams, api, entry_check, "
+    "web, data, log"
 )
 DURATION = "a duration such as 60s, 15m, 4h or 1d, from 1m to 7d"
 

@@ -66,6 +66,7 @@ def test_the_readme_names_every_command() -> None:
     [
         "README.md",
         "docs/approval.md",
+        "docs/dashboard.md",
         "docs/architecture.md",
         "docs/evaluation.md",
         "docs/evaluation-research.md",

@@ -1,9 +1,10 @@
-"""The API's process beside the engine: started, watched, and started again when it ends."""
+"""A server's process beside the engine: started, watched, and started again when it ends."""
 
 import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from bot.logs import Logger
 
@@ -21,12 +22,13 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.endswith(_SECRETS)}
 
 
-class ApiChild:
+class ServerChild:
     """One server process for as long as the engine runs; it ends with us, however we end."""
 
-    def __init__(self, config: Path, log: Logger) -> None:
+    def __init__(self, config: Path, log: Logger, command: Literal["api", "web"] = "api") -> None:
         self._config = config
         self._log = log
+        self._command = command
 
     async def run(self) -> None:
         """Until it is cancelled. A server that cannot start is told, and tried again ever rarer."""
@@ -40,7 +42,11 @@ class ApiChild:
                 code, words = None, f"cannot be started: {error.strerror}"
             if loop.time() - begun > _RAN_WELL_S:
                 pause_s = _FIRST_PAUSE_S
-            self._log.error("api_ended", exit_code=code, reason=words, again_in_seconds=pause_s)
+            told = {"exit_code": code, "reason": words, "again_in_seconds": pause_s}
+            if self._command == "web":
+                self._log.error("web_ended", **told)
+            else:
+                self._log.error("api_ended", **told)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -48,13 +54,16 @@ class ApiChild:
         """Its exit code and the last line that it said."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-P", "-c", _MAIN, "api", "-c", str(self._config), "--child"),
+            *("-P", "-c", _MAIN, self._command, "-c", str(self._config), "--child"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env=_environment(),
         )
-        self._log.info("api_started", process=process.pid)
+        if self._command == "web":
+            self._log.info("web_started", process=process.pid)
+        else:
+            self._log.info("api_started", process=process.pid)
         try:
             return await self._ended(process)
         finally:

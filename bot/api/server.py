@@ -68,7 +68,7 @@ async def serve(settings: Settings, *, as_child: bool = False) -> None:
         async with serving(settings, find_token(settings.api)):
             waits: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
             if as_child:
-                waits.append(asyncio.create_task(_parent_gone()))
+                waits.append(asyncio.create_task(parent_gone()))
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for task in waits:
                 task.cancel()
@@ -85,8 +85,8 @@ async def serving(
     """
     app = gated_app(settings, token, protocol.patience)
     server = uvicorn.Server(_config(settings, app, protocol))
-    with contextlib.closing(_listening(settings)) as listener:
-        async with _running(server, listener):
+    with contextlib.closing(listening("api", settings.api.host, settings.api.port)) as listener:
+        async with running(server, listener):
             yield
 
 
@@ -110,27 +110,34 @@ def _config(settings: Settings, app: Gate, protocol: type[PatientProtocol]) -> u
     )
 
 
-def _listening(settings: Settings) -> socket.socket:
-    """Raises UnreachableError."""
-    host, port = settings.api.host, settings.api.port
+def listening(section: str, host: str, port: int) -> socket.socket:
+    """A socket that listens there; ``section`` of the settings is named where it cannot.
+
+    Raises:
+        UnreachableError: it cannot.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise UnreachableError(f"api: cannot listen on {host}:{port}: {error.strerror}") from error
+        raise UnreachableError(
+            f"{section}: cannot listen on {host}:{port}: {error.strerror}"
+        ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise UnreachableError(f"api: cannot listen on {host}:{port}: {error.strerror}") from error
+        raise UnreachableError(
+            f"{section}: cannot listen on {host}:{port}: {error.strerror}"
+        ) from error
     return listener
 
 
 @contextlib.asynccontextmanager
-async def _running(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[None]:
+async def running(server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[None]:
     """uvicorn as a task; run as a whole it would take the signals for itself."""
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -144,7 +151,7 @@ async def _running(server: uvicorn.Server, listener: socket.socket) -> AsyncIter
         await server.shutdown(sockets=[listener])
 
 
-async def _parent_gone() -> None:
+async def parent_gone() -> None:
     """Returns when nobody holds the other end of our standard input any more."""
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)

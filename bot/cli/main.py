@@ -32,6 +32,7 @@ from bot.cli import (
     settle,
     status,
     venue,
+    web,
 )
 from bot.cli.exits import exit_code, one_line
 from risk.errors import PerphedgeError
@@ -93,6 +94,8 @@ _HELP = {
     "attribution": "Who earned and cost what; held against the exchange's income.",
     "metrics": "Figures for a Prometheus server, from the journal.",
     "api": "The server that bots ask before they enter, and push positions to.",
+    "web": "The dashboard: pages for a browser, with a login.",
+    "web-password": "Set the password of the dashboard.",
     "replay": "Your bot and the engine over recorded months.",
     "evaluate": "How good hedges are on data they were not made from.",
     "venue": "A simulated exchange on this machine.",
@@ -120,6 +123,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "attribution": attribution.attribution,
     "metrics": metrics.metrics,
     "api": api.api,
+    "web": web.web,
+    "web-password": web.web_password,
     "replay": replay.replay,
     "evaluate": evaluate.evaluate,
     "venue": venue.venue,
