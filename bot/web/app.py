@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from bot.errors import UsageError
 from bot.web import reading
 from bot.web.door import FORM_TOKEN, Visit
 from bot.web.figures import FILTERS
@@ -135,7 +136,7 @@ class Show:
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """One line where something cannot be read or done."""
-        status = 404 if isinstance(error, reading.NoJournalError) else 409
+        status = 404 if isinstance(error, UsageError) else 409
         return self.page(request, "message.html", status, title="Not done", text=str(error))
 
     async def not_found(self, request: Request, error: Exception) -> Response:

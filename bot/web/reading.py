@@ -30,21 +30,17 @@ _NEAR, _FAR = 8, 300
 """How many cycles back figures are looked for: at first, and where those have none."""
 
 
-class NoJournalError(UsageError):
-    """No engine has run in this state directory yet."""
-
-
 @contextmanager
 def opened(state_dir: Path) -> Iterator[JournalReader]:
     """The journal, to be read.
 
     Raises:
-        NoJournalError: there is none yet.
+        UsageError: there is none yet.
         JournalError: it cannot be read.
     """
     path = state_dir / JOURNAL_NAME
     if not path.exists():
-        raise NoJournalError("no engine has run in this state directory yet")
+        raise UsageError("no engine has run in this state directory yet")
     with JournalReader.open_reader(path) as journal:
         yield journal
 
