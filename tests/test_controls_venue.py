@@ -154,16 +154,41 @@ async def test_every_fee_and_payment_of_a_real_list_is_in_our_books(
         assert kinds.count("COMMISSION") >= 1
         assert kinds.count("FUNDING_FEE") == 3
         guard = Guard(journal, scene.clock, ACCOUNT)
-        guard.check_books(rows, 0)
+        guard.check_books(rows, 0, scene.clock.now_ms())
         assert guard.alerts == ()
         scene.clock.advance_to(scene.clock.now_ms() + 8 * 3_600_000)
         scene.exchange.update_market(scene.tape.quotes(scene.clock.now_ms()))
         rows = await scene.venue.income(0)
-        guard.check_books(rows, 0)
+        guard.check_books(rows, 0, scene.clock.now_ms())
         assert guard.alerts == (), "it may still be listed late"
         journal.record_funding(ACCOUNT, [], read_ms=scene.clock.now_ms() + 8 * 3_600_000)
-        guard.check_books(rows, 0)
+        guard.check_books(rows, 0, scene.clock.now_ms())
         assert [alert.control for alert in guard.alerts] == ["funding_incomplete"]
+
+
+async def test_what_was_paid_while_the_engine_was_stopped_is_read_after_it(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """A kind that nobody knows, half an hour after the last look, and two days without one."""
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        await VenueQuestions(scene.venue, Guard(journal, scene.clock, "hedge"), scene.clock).ask()
+        scene.clock.advance_to(scene.clock.now_ms() + 1_800_000)
+        scene.exchange.transfer(scene.account, Decimal(-7))
+        asked, income = [], scene.venue.income
+
+        async def strange(since_ms: int) -> Any:
+            asked.append(since_ms)
+            return [replace(row, kind="NOBODY_KNOWS") for row in await income(since_ms)]
+
+        scene.venue.income = strange  # type: ignore[method-assign]  # a tap on the wire
+        scene.clock.advance_to(scene.clock.now_ms() + 2 * DAY_MS)
+        guard = Guard(journal, scene.clock, "hedge")
+        await VenueQuestions(scene.venue, guard, scene.clock).ask()
+        assert [alert.control for alert in guard.alerts] == ["unknown_income"]
+        scene.clock.advance_to(scene.clock.now_ms() + 90 * DAY_MS)
+        again = VenueQuestions(scene.venue, Guard(journal, scene.clock, "hedge"), scene.clock)
+        await again.ask()
+        assert asked[1] == scene.clock.now_ms() - 30 * DAY_MS, "as far as lists are kept"
 
 
 async def test_income_is_read_page_by_page(scene: Scene) -> None:

@@ -11,7 +11,9 @@ from bot.trading.reconcile import FUNDING_OVERLAP_MS
 
 CLOCK_EVERY_MS = 60_000
 INCOME_EVERY_MS = 600_000
-_INCOME_BACK_MS = FUNDING_OVERLAP_MS + 3_600_000
+INCOME_BACK_MS = FUNDING_OVERLAP_MS + 3_600_000
+_INCOME_MOST_MS = 30 * 86_400_000
+"""So far back after a stop: exchanges keep their lists for a limited time."""
 
 
 class VenueQuestions:
@@ -37,8 +39,11 @@ class VenueQuestions:
             self._guard.clock_offset_ms = await teller.clock_offset_ms()
             self._clock_ms = now_ms
         if reader is not None and _due(self._income_ms, now_ms, INCOME_EVERY_MS):
-            since_ms = max(0, (self._income_ms or now_ms) - _INCOME_BACK_MS)
-            self._guard.check_books(await reader.income(since_ms), since_ms)
+            before_ms = min(self._guard.books_checked_ms() or now_ms, now_ms)
+            since_ms = max(0, before_ms - INCOME_BACK_MS, now_ms - _INCOME_MOST_MS)
+            rows = await reader.income(since_ms)
+            funding_ms = max(since_ms, (self._income_ms or now_ms) - INCOME_BACK_MS)
+            self._guard.check_books(rows, since_ms, now_ms, funding_from_ms=funding_ms)
             self._income_ms = now_ms
 
 

@@ -65,12 +65,14 @@ class Booked:
         fees_usd: by symbol and trade id, of our own trades whose fee is known.
         symbols: those that we have traded; funding of others is not ours.
         funding_until_ms: funding up to then is read no more.
+        funding_from_ms: of funding before it nothing is said.
     """
 
     receipts: Mapping[str, Decimal]
     fees_usd: Mapping[tuple[str, str], Decimal]
     symbols: frozenset[str]
     funding_until_ms: int
+    funding_from_ms: int = 0
 
     @classmethod
     def of(
@@ -79,6 +81,7 @@ class Booked:
         fills: Iterable[OwnFill],
         symbols: Iterable[str],
         funding_until_ms: int,
+        funding_from_ms: int = 0,
     ) -> "Booked":
         """From the journal's rows."""
         return cls(
@@ -90,6 +93,7 @@ class Booked:
             },
             frozenset(symbols),
             funding_until_ms,
+            funding_from_ms,
         )
 
 
@@ -123,7 +127,9 @@ def _unsettled(row: Income, booked: Booked) -> Denied | None:
 
 
 def _funding(row: Income, booked: Booked) -> Denied | None:
-    if row.symbol not in booked.symbols or row.timestamp_ms > booked.funding_until_ms:
+    if row.symbol not in booked.symbols:
+        return None
+    if not booked.funding_from_ms <= row.timestamp_ms <= booked.funding_until_ms:
         return None
     amount_usd = booked.receipts.get(f"{row.symbol}#{row.income_id}")
     if amount_usd == _amount(row):

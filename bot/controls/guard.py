@@ -27,6 +27,8 @@ from bot.trading.planner import Plan
 from bot.trading.reconcile import FUNDING_OVERLAP_MS
 
 _TWICE = 2
+_CHECKED = "books_checked_ms:"
+"""Before the account's name: when its books were last held against the exchange's list."""
 
 
 class Guard(Resuming):
@@ -172,18 +174,34 @@ class Guard(Resuming):
             state.modes = expected
             self._state.keep()
 
-    def check_books(self, rows: Sequence[Income], since_ms: int) -> None:
-        """Alerts of what the exchange lists since then and our books do not hold."""
+    def books_checked_ms(self) -> int | None:
+        """When they last were, also by an earlier run; None: never."""
+        found = self._journal.meta(_CHECKED + self._account)
+        return None if found is None else int(found)
+
+    def check_books(
+        self, rows: Sequence[Income], since_ms: int, read_ms: int, *, funding_from_ms: int = 0
+    ) -> None:
+        """Alerts of what the exchange lists since then and our books do not hold.
+
+        Args:
+            read_ms: when it was asked.
+            funding_from_ms: of funding before it no fault is found: in a symbol that we traded
+                only since it is not ours to book.
+        """
         journal, account = self._journal, self._account
-        read_ms = journal.watermark(account, FUNDING_WATERMARK) or 0
+        booked_ms = journal.watermark(account, FUNDING_WATERMARK) or 0
         booked = Booked.of(
             journal.funding_receipts(account, since_ms),
             [own for _, own, _, _ in journal.fills_with_orders(account, since_ms=max(1, since_ms))],
             journal.symbols_traded(account),
-            read_ms - FUNDING_OVERLAP_MS,
+            booked_ms - FUNDING_OVERLAP_MS,
+            funding_from_ms,
         )
         for (control, about), found in unsettled(rows, booked).items():
             self.alert(control, about, found.reason)
+        with journal.durable_with_next():  # lost in a power cut, the same is read again
+            journal.set_meta(_CHECKED + account, str(read_ms))
 
     def open_ids(self) -> dict[str, str]:
         """Symbols of our orders that may be open, by client id; from memory if need be."""
