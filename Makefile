@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Warnings of pip are about the machine's own settings; errors are shown.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help setup run test test-freqtrade search kill lint bench sbom clean
+.PHONY: help setup run test test-freqtrade search kill lint bench image sbom clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile
@@ -68,6 +68,9 @@ lint: .venv/.dev ## ruff, mypy and the direction of imports
 
 bench: .venv/.bench ## speed, as ratios against named peers in the same run
 	$(BIN)/python -m benchmarks
+
+image: .venv/.created ## the Dockerfile's install steps, in a clean environment without Docker; two minutes
+	$(BIN)/python -m release.image_steps
 
 sbom: .venv/.runtime ## dist/sbom.json: what the lock installs, as a CycloneDX bill of materials
 	@mkdir -p dist

@@ -30,7 +30,13 @@ KEPT_FILES = 4  # older ones beside the running file
 
 
 def open_log(
-    path: Path | None, clock: Clock, *, echo: TextIO | None = None, echo_level: str = "info"
+    path: Path | None,
+    clock: Clock,
+    *,
+    echo: TextIO | None = None,
+    echo_level: str = "info",
+    max_bytes: int = MAX_BYTES,
+    kept: int = KEPT_FILES,
 ) -> Logger:
     """A logger that appends JSON lines to ``path`` and echoes events to ``echo``.
 
@@ -39,6 +45,7 @@ def open_log(
         clock: where timestamps come from.
         echo: usually stderr; a terminal gets readable lines, anything else JSON lines.
         echo_level: events below it stay out of ``echo``.
+        max_bytes: a larger file is put aside; ``kept`` older ones stay.
     """
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -47,7 +54,7 @@ def open_log(
         _echo_to(echo, echo_level),
         _as_json,
     ]
-    sink: Any = _Nowhere() if path is None else LogFile(path)
+    sink: Any = _Nowhere() if path is None else LogFile(path, max_bytes=max_bytes, kept=kept)
     bound: Logger = structlog.wrap_logger(
         sink, processors=processors, wrapper_class=structlog.make_filtering_bound_logger(10)
     )
@@ -101,6 +108,8 @@ class LogFile:
 
     def _put_aside(self) -> None:
         names = [self._path, *(self._numbered(n) for n in range(1, self._kept + 1))]
+        if not self._kept:
+            self._path.unlink(missing_ok=True)
         for older, newer in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
             if newer.exists():
                 newer.replace(older)

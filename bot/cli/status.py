@@ -2,17 +2,34 @@
 
 import json as json_text
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bot.cli.journals import Config, Json, State, open_journal, state_dir_of
+from bot.errors import UnreachableError
 
 if TYPE_CHECKING:
     from bot.journal.reader import JournalReader
 
 
-def status(config: Config = None, state: State = None, json: Json = False) -> None:
+def status(
+    config: Config = None,
+    state: State = None,
+    fresh: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only say whether an engine runs with a cycle no older, in seconds."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """What the engine holds and did last, and whether it runs."""
-    document = _status(state_dir_of(config, state))
+    folder = state_dir_of(config, state)
+    if fresh is not None:
+        _require_fresh(folder, fresh)
+        return
+    document = _status(folder)
     if json:
         print(json_text.dumps(document, allow_nan=False, indent=2))
         return
@@ -21,6 +38,28 @@ def status(config: Config = None, state: State = None, json: Json = False) -> No
     from bot.cli.records import engine_status
 
     Console().print(engine_status(document))
+
+
+def _require_fresh(state_dir: Path, seconds: int) -> None:
+    """For health checks, which look at the exit code alone.
+
+    Raises:
+        UnreachableError: no engine runs, or it has not finished a cycle for so long.
+    """
+    import time
+
+    from bot.lock import lock_holder_by_name
+
+    if lock_holder_by_name(state_dir) is None:
+        raise UnreachableError(f"{state_dir}: no engine runs")
+    with open_journal(state_dir) as journal:
+        newest = journal.newest_cycle()
+    if newest is None:
+        raise UnreachableError(f"{state_dir}: no cycle yet")
+    age_s = time.time() - newest["timestamp_ms"] / 1000
+    if age_s > seconds:
+        raise UnreachableError(f"{state_dir}: the newest cycle is {age_s:.0f} s old")
+    print(f"The newest cycle is {age_s:.0f} s old.")
 
 
 def _latched(journal: "JournalReader") -> str | None:
