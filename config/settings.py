@@ -21,6 +21,7 @@ from config.streams import Streams
 from config.stress import Stress
 from config.universe import Universe
 from config.venue import Exchange, VenueSettings
+from config.web import Web
 
 
 class DataVenue(Strict):
@@ -107,5 +108,6 @@ class Settings(Strict):
     streams: Streams = Streams()
     api: Api = Api()
     entry_check: EntryCheckSettings = EntryCheckSettings()
+    web: Web = Web()
     data: Data = Data()
     log: Log = Log()

@@ -24,6 +24,9 @@ def run(
         str | None, typer.Option(help="With --live: the hedge account's name, typed out.")
     ] = None,
     cycles: Annotated[int | None, typer.Option(min=1, help="Stop after that many cycles.")] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve the dashboard too, as web.enabled does.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document of the cycles at the end.")
     ] = False,
@@ -39,7 +42,7 @@ def run(
     settings = engine_settings(config)
     if live and settings.mode != "live":
         raise UsageError(f"--live: mode is {settings.mode} in {config}; set mode: live there first")
-    order = _Order(settings, config, account, cycles)
+    order = _Order(settings, config, account, cycles, web or settings.web.enabled)
     if not json:
         asyncio.run(_watch(order, config))
         return
@@ -55,6 +58,7 @@ class _Order:
     config: Path
     account: str | None
     cycles: int | None
+    web: bool
 
 
 async def _collect(order: _Order) -> list[dict[str, Any]]:
@@ -110,7 +114,7 @@ async def _cycles(
         kept=settings.log.kept,
     )
     around = Surroundings(clock=clock, live_account=order.account, on_backfill=on_backfill)
-    async with open_engine(settings, around, log) as engine, _api(order, log):
+    async with open_engine(settings, around, log) as engine, _servers(order, log):
         await load_for_cycles()
         every_ms = settings.hedge.monitor_every_ms
         async for record in run_cycles(engine, clock, every_ms, order.cycles):
@@ -118,24 +122,31 @@ async def _cycles(
 
 
 @asynccontextmanager
-async def _api(order: _Order, log: "Logger") -> "AsyncIterator[None]":
-    """The server for bots, where the config wants it, in a process of its own.
+async def _servers(order: _Order, log: "Logger") -> "AsyncIterator[None]":
+    """The servers for bots and for people that are wanted, each in a process of its own.
 
     Raises:
-        ConfigError: there is no token for it.
+        ConfigError: one that is wanted has no token, or no password.
     """
     import asyncio
 
-    if not order.settings.api.enabled:
-        yield
-        return
-    from bot.api.child import ApiChild
-    from config.api import find_token
+    from bot.api.child import ServerChild
 
-    find_token(order.settings.api)
-    task = asyncio.create_task(ApiChild(order.config, log).run())
+    wanted: list[ServerChild] = []
+    if order.settings.api.enabled:
+        from config.api import find_token
+
+        find_token(order.settings.api)
+        wanted.append(ServerChild(order.config, log, "api"))
+    if order.web:
+        from bot.web.password import required_hash
+
+        required_hash(order.settings.web)
+        wanted.append(ServerChild(order.config, log, "web"))
+    tasks = [asyncio.create_task(one.run()) for one in wanted]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
