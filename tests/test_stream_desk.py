@@ -10,7 +10,8 @@ import pytest
 from bot.clock import SimulatedClock
 from bot.journal.journal import Journal
 from bot.logs import silent_log
-from bot.records.cycle import CycleRecord, CycleStatus, OrderRecord
+from bot.records.cycle import CycleRecord, CycleStatus, FillRecord, OrderRecord
+from bot.records.summary import fill_records
 from bot.trading.orders import OrderState, Side, UnknownOutcome
 from bot.trading.settling import Settlement
 from bot.trading.venue_closes import CloseKind
@@ -55,10 +56,10 @@ class Found:
     inbox: StreamInbox
     desk: StreamDesk
 
-    def cycle(self) -> None:
+    def cycle(self, *fills: FillRecord) -> None:
         self.desk.cycle_begins()
         now_ms = self.clock.now_ms()
-        quiet = CycleRecord("c", "", now_ms, CycleStatus.NO_HEDGE, "", equity_usd=1.0)
+        quiet = CycleRecord("c", "", now_ms, CycleStatus.NO_HEDGE, "", equity_usd=1.0, fills=fills)
         self.desk.cycle_ended(quiet)
 
     def books(self, at_ms: int) -> None:
@@ -122,6 +123,16 @@ def test_what_happened_before_it_stood_is_not_expected(found: Found, again: bool
     found.books(at_ms)
     found.cycle()
     assert found.after(MUTE_MS + 1) is Health.LIVE
+
+
+@pytest.mark.parametrize(("at_ms", "health"), [(-60_000, Health.LIVE), (30_000, Health.MUTE)])
+def test_of_what_a_cycle_booked_only_that_is_expected_which_happened_since(
+    found: Found, at_ms: int, health: Health
+) -> None:
+    """Also where the cycle names an execution from long before it as its own."""
+    found.books(NOW_MS + at_ms)
+    found.cycle(*fill_records([fill()]))
+    assert found.after(MUTE_MS + 1) is health
 
 
 def test_what_an_operator_said_is_told_by_no_exchange(found: Found) -> None:

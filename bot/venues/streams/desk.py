@@ -155,9 +155,9 @@ class StreamDesk:
         for order in record.orders:
             if order.state in ("filled", "partial", "live", "canceled", "expired"):
                 inbox.expect(order.client_id, now_ms)
+        # Fills of this cycle are among them, unless they happened before the stream stood.
         found = self._found_since(account, max(inbox.whole_since_ms, now_ms - FOUND_WITHIN_MS))
-        booked = {trade_key(fill.symbol, fill.trade_id) for fill in record.fills}
-        for key in sorted(booked | found):
+        for key in sorted(found):
             inbox.expect(key, now_ms)
 
     @staticmethod
