@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bot.cli.main import COMMANDS
 from bot.records.cycle import (
@@ -22,28 +23,31 @@ from bot.records.cycle import (
     ProposalRecord,
 )
 from bot.trading.orders import OrderState
+from config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 HEDGE_LOG = (ROOT / "docs" / "hedge-log.md").read_text()
 
 
-def shell_lines() -> Iterator[str]:
-    """Every line of the README's ``sh`` blocks."""
-    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL):
+TUTORIALS = sorted(path.name for path in (ROOT / "docs" / "tutorials").glob("*.md"))
+
+
+def shell_lines(page: str = README) -> Iterator[str]:
+    """Every line of a page's ``sh`` blocks."""
+    for block in re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL):
         yield from block.splitlines()
 
 
-def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
-    (tmp_path / "config").symlink_to(ROOT / "config")
+def run_all(lines: list[str], folder: Path) -> None:
+    """Each line in a shell of its own, in a folder that has the profiles."""
+    (folder / "config").symlink_to(ROOT / "config")
     found = Path(sys.executable).parent
     surroundings = os.environ | {"PATH": f"{found}{os.pathsep}{os.environ['PATH']}"}
-    lines = list(shell_lines())
-    assert len(lines) >= 4
     for line in lines:
-        done = subprocess.run(  # noqa: S603 - lines of our own README
+        done = subprocess.run(  # noqa: S603 - lines of our own pages
             ["/bin/sh", "-c", line],
-            cwd=tmp_path,
+            cwd=folder,
             env=surroundings,
             capture_output=True,
             text=True,
@@ -52,8 +56,36 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         assert "Traceback" not in done.stderr
+
+
+def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
+    lines = list(shell_lines())
+    assert len(lines) >= 4
+    run_all(lines, tmp_path)
     assert (tmp_path / "demo-out" / "report.html").exists()
     assert (tmp_path / "my-paper.yaml").exists()
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_the_commands_of_the_tutorials_run(name: str, tmp_path: Path) -> None:
+    lines = list(shell_lines((ROOT / "docs" / "tutorials" / name).read_text()))
+    assert lines
+    run_all(lines, tmp_path)
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_the_settings_of_the_tutorials_are_settings(name: str) -> None:
+    """Each ``yaml`` block, put over the paper profile, is a config that loads."""
+    blocks = re.findall(
+        r"```yaml\n(.*?)```", (ROOT / "docs" / "tutorials" / name).read_text(), flags=re.DOTALL
+    )
+    for block in blocks:
+        told = yaml.safe_load(block)
+        profile = yaml.safe_load((ROOT / "config" / "profiles" / "paper.yaml").read_text())
+        for section, value in told.items():
+            whole = {**profile[section], **value} if isinstance(value, dict) else value
+            profile[section] = whole
+        Settings.model_validate(profile)
 
 
 def test_the_readme_names_every_command() -> None:
@@ -72,6 +104,7 @@ def test_the_readme_names_every_command() -> None:
         "docs/evaluation-research.md",
         "docs/hedge-log.md",
         "docs/strategies.md",
+        *(f"docs/tutorials/{name}" for name in TUTORIALS),
     ],
 )
 def test_links_and_paths_lead_somewhere(page: str) -> None:
