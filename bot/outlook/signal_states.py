@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from risk.book import Book, FloatArray
 from risk.correlation.regime import REGIME_RULE, CorrelationChange, regime_signals, regime_values
 from risk.correlation.rolling import rolling_correlation, unpacked
 from risk.crowding.report import CrowdingReport
+from risk.quick_init import quick_replace
 from risk.signals.activity import (
     FUNDING_RULE,
     VOLUME_RULE,
@@ -276,4 +277,4 @@ def _from(signals: Iterable[Signal], first_ms: int | None) -> Iterable[Signal]:
     """Marked where they are as old as what is remembered, and so may be older."""
     for one in signals:
         earlier = first_ms is not None and one.since_ms <= first_ms
-        yield one if one.since_earlier is earlier else replace(one, since_earlier=earlier)
+        yield one if one.since_earlier is earlier else quick_replace(one, since_earlier=earlier)

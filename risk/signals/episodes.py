@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from risk.book import FloatArray
 from risk.errors import DataError, EstimationError
+from risk.quick_init import quick_init
 from risk.returns import utc
 
 NEVER_MS = -1
@@ -41,6 +42,7 @@ class Severity(StrEnum):
     ALARM = "alarm"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One thing that is going on now.
