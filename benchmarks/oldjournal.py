@@ -98,6 +98,11 @@ _CYCLE_DOCUMENT = (
     "'$.timestamp_ms', timestamp_ms + :later_ms, '$.timestamp', "
     "strftime('%Y-%m-%dT%H:%M:%fZ', (timestamp_ms + :later_ms) / 1000.0, 'unixepoch'))"
 )
+_EVENT_DOCUMENT = (
+    "CASE kind WHEN 'order_costs' THEN (SELECT json_object('costs', json_group_array("
+    "json_object('client_id', 'h1old' || (substr(json_extract(value, '$.client_id'), 6) + :orders)))) "
+    "FROM json_each({0}, '$.costs')) ELSE {0} END"
+)
 _REPEATED = {
     "cycles": {"cycle_id": _CYCLE_ID, "timestamp_ms": _LATER, "document": _CYCLE_DOCUMENT},
     "intents": {"intent_id": _ORDER_ID, "cycle_id": _CYCLE_ID, "created_ms": _LATER},
@@ -120,6 +125,7 @@ _REPEATED = {
         "timestamp_ms": _LATER,
         "cycle_id": _CYCLE_ID,
         "client_id": _CLIENT_ID,
+        "document": _EVENT_DOCUMENT,
     },
 }
 """By table, what of a row is another one in the next round; an order of tables that they allow."""
