@@ -100,7 +100,8 @@ _CYCLE_DOCUMENT = (
 )
 _EVENT_DOCUMENT = (
     "CASE kind WHEN 'order_costs' THEN (SELECT json_object('costs', json_group_array("
-    "json_object('client_id', 'h1old' || (substr(json_extract(value, '$.client_id'), 6) + :orders)))) "
+    "json_object('client_id', "
+    "'h1old' || (substr(json_extract(value, '$.client_id'), 6) + :orders)))) "
     "FROM json_each({0}, '$.costs')) ELSE {0} END"
 )
 _REPEATED = {
