@@ -19,8 +19,8 @@ from tests.planted_bug import Bug, Patch
 def invented_fill(patch: Patch) -> None:
     book = bot.trading.desk.book_fills
 
-    async def certain(journal: Any, venue: Any, symbol: str, clock: Any) -> Any:
-        found = await book(journal, venue, symbol, clock)
+    async def certain(journal: Any, venue: Any, symbol: str, clock: Any, **how: Any) -> Any:
+        found = await book(journal, venue, symbol, clock, **how)
         for row in journal.unresolved_orders():
             if row.symbol == symbol and row.filled_quantity > row.booked_quantity:
                 made_up = Fill(

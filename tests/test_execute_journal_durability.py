@@ -17,7 +17,7 @@ from bot.journal.chain import Head
 from bot.journal.journal import Journal
 from bot.records.cycle import CycleRecord, CycleStatus
 from bot.trading.orders import OrderState
-from tests.execute_scene import NOW_MS, TAO, acknowledged, order, send
+from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, acknowledged, fill, order, send
 
 FIRST, SECOND = order("h1"), order("h2", symbol=TAO, intent_id="i2")
 CUTS = 20
@@ -210,3 +210,21 @@ def test_a_real_file_is_left_whole_by_a_kill(tmp_path: Path) -> None:
         assert row is not None
         assert row.state is OrderState.FILLED
         assert read_anchor(path) is not None
+
+
+@pytest.mark.parametrize("seed", range(CUTS))
+def test_a_booking_that_a_power_cut_takes_is_asked_for_again(machine: Machine, seed: int) -> None:
+    journal, told = machine.start(), [fill("t1", client_id=FIRST.client_id)]
+    told_without_waiting(journal)
+    with journal.durable_with_next():
+        journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS)
+    assert machine.disk.unsynced_bytes() > 0
+    machine.cut_power(seed)
+    with machine.start() as again:
+        booked = bool(again.own_fills(ACCOUNT))
+        assert (again.watermark(ACCOUNT, FET) == NOW_MS) is booked, "both of it, or nothing"
+        assert bool(again.unresolved_orders(ACCOUNT)) is not booked
+        again.record_outcome(acknowledged(FIRST))
+        assert len(again.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS)) == (not booked)
+        assert [own.fill.trade_id for own in again.own_fills(ACCOUNT)] == ["t1"]
+        assert again.unresolved_orders(ACCOUNT) == ()

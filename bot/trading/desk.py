@@ -322,7 +322,11 @@ class OrderDesk:
             return
         try:
             if filled > 0:
-                run.fills += await book_fills(self._journal, self._venue, row.symbol, self._clock)
+                # A power cut may take the booking, and how far was read with it: then what the
+                # order filled is asked for again, since the order itself is on the disk.
+                run.fills += await book_fills(
+                    self._journal, self._venue, row.symbol, self._clock, waits=False
+                )
             self._saw(await self._venue.account(), run)
             self.guard.review(run.account.state.equity_usd)
         except (UnreachableError, VenueError, DataError) as error:

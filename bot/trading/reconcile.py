@@ -12,6 +12,7 @@ never while it is among the open orders or the position speaks for it: then it i
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -99,8 +100,13 @@ class Recovery:
         )
 
 
-async def book_fills(journal: Journal, venue: Venue, symbol: str, clock: Clock) -> tuple[Fill, ...]:
+async def book_fills(
+    journal: Journal, venue: Venue, symbol: str, clock: Clock, *, waits: bool = True
+) -> tuple[Fill, ...]:
     """Reads executions since the watermark, with overlap, and books ours; those that were new.
+
+    Args:
+        waits: for the disk; else the next commit outside does, before whatever is sent next.
 
     Raises:
         UnreachableError, VenueError, DataError: they cannot be read, or contradict the journal.
@@ -111,7 +117,8 @@ async def book_fills(journal: Journal, venue: Venue, symbol: str, clock: Clock) 
         return ()
     read_ms = clock.now_ms()
     fills = await venue.fills(symbol, max(0, since_ms - FILL_OVERLAP_MS))
-    return journal.record_fills(account, symbol, fills, read_ms=read_ms)
+    with nullcontext() if waits else journal.durable_with_next():
+        return journal.record_fills(account, symbol, fills, read_ms=read_ms)
 
 
 @runtime_checkable
