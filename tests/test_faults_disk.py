@@ -62,6 +62,51 @@ def test_what_was_not_synced_is_gone_after_a_power_cut() -> None:
     assert bytes(file.content) == b"safe"
 
 
+def test_what_a_sync_lost_is_brought_to_the_disk_by_no_later_one() -> None:
+    file = DiskFile()
+    file.write(b"safe....", 0)
+    file.synced()
+    file.write(b"lost", 4)
+    file.lose_sync()
+    file.write(b"more", 8)
+    file.synced()
+    assert bytes(file.content) == b"safelostmore", "programs see it"
+    again = DiskFile(bytearray(file.content), [], list(file.forgotten))
+    file.cut_power(_never())
+    assert bytes(file.content) == b"safe....more"
+    again.write(b"lost", 4)
+    again.synced()
+    again.cut_power(_never())
+    assert bytes(again.content) == b"safelostmore", "written once more, and synced"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_sync_that_fails_once_behind_a_commit_that_did_not_wait_takes_nothing_told_safe(
+    machine: Machine, restarted: bool
+) -> None:
+    """The system tells of it only once, and takes for clean what the disk has not."""
+    journal = machine.start()
+    journal.record_event("first", {})
+    with journal.durable_with_next():
+        journal.record_event("not waited for", {})
+    machine.disk.losing_in = 0
+    with pytest.raises(JournalError, match="the disk failed"):
+        journal.record_event("waited for", {})
+    assert machine.fired == ["sync_lost_once"]
+    with pytest.raises(JournalError, match="restart"):
+        journal.record_event("after it", {})
+    machine.mount.alive = False
+    seen = ["first"]
+    if restarted:  # what it finds in the log it brings into the file, and waits for that
+        with machine.start() as again:
+            seen = [event.kind for event in again.events()]
+        assert seen[:2] == ["first", "not waited for"]
+        machine.mount.alive = False
+    machine.disk.cut_power(_never())
+    with machine.start() as last:
+        assert [event.kind for event in last.events()] == seen
+
+
 def _never() -> random.Random:
     class Never(random.Random):
         def random(self) -> float:

@@ -45,6 +45,16 @@ def test_orders_were_sent_and_filled(singles: list[Outcome]) -> None:
     assert sum(one.orders_filled for one in singles) > 250
 
 
+@pytest.mark.parametrize("beside", ["power_loss", "sigkill"])
+def test_a_sync_that_is_lost_once_breaks_no_promise(beside: str) -> None:
+    """Beside the numbered schedules, with what may show that the disk has it not."""
+    phase = Phase(("sync_lost_once", beside))
+    played = [run_seed(seed, STEPS, stretches=(phase,)) for seed in range(3)]
+    assert [one.violations for one in played] == [[]] * 3
+    assert sum(one.fired.get("sync_lost_once", 0) for one in played) >= 3
+    assert {one.ended for one in played} == {"ready"}
+
+
 def test_processes_die_at_boundaries_of_the_list_only(singles: list[Outcome]) -> None:
     crossed = set().union(*(one.crossed for one in singles))
     assert crossed <= set(CRASH_POINTS)

@@ -24,10 +24,16 @@ size before it. There are thousands in a schedule, so they are no objects."""
 
 @dataclass(slots=True)
 class DiskFile:
-    """Content as programs see it, and what of it a power cut may take back."""
+    """Content as programs see it, and what of it a power cut may take back.
+
+    Attributes:
+        forgotten: what a sync failed to bring to the disk. The system takes it for clean since, so
+            no later sync tries again; only what is written over it and synced is safe.
+    """
 
     content: bytearray = field(default_factory=bytearray)
     unsynced: list[_Change] = field(default_factory=list)
+    forgotten: list[_Change] = field(default_factory=list)
 
     def write(self, data: bytes, offset: int) -> None:
         """Overwrite or append; a gap is filled with zeros."""
@@ -43,6 +49,22 @@ class DiskFile:
         self.unsynced.append((size, self.content[size:], b"", len(self.content)))
         del self.content[size:]
 
+    def lose_sync(self) -> None:
+        """What was to be synced never is."""
+        self.forgotten += self.unsynced
+        self.unsynced.clear()
+
+    def synced(self) -> None:
+        """What was written since the last sync is safe."""
+        if self.forgotten:
+            self.forgotten = [
+                (offset, before, after, size)
+                for offset, before, after, size in self.forgotten
+                if not any(o <= offset and offset + len(after) <= o + len(a)
+                           for o, _, a, _ in self.unsynced if a)
+            ]  # fmt: skip
+        self.unsynced.clear()
+
     def cut_power(self, die: random.Random) -> None:
         """Take back what was not synced, except for the writes that the die spares."""
         spared = [change for change in self.unsynced if die.random() < _SAVED]
@@ -52,6 +74,11 @@ class DiskFile:
         for offset, _, after, _ in spared:
             self._put(after, offset)
         self.unsynced.clear()
+        for offset, before, after, _ in reversed(self.forgotten):
+            known = len(self.content) - offset  # of it, what is not cut off since
+            was = before + bytes(max(0, len(after) - len(before)))
+            self.content[offset : offset + len(after)] = was[: max(0, known)]
+        self.forgotten.clear()
 
     def _put(self, data: bytes, offset: int) -> None:
         size = len(self.content)
@@ -87,6 +114,8 @@ class Disk:
         files: of the journal; ``small``: those beside it.
         full: no file can grow.
         failing: writes and syncs of the journal fail.
+        losing_in: how many syncs of the journal still go well before one fails, and what it was
+            to bring to the disk is forgotten; None: none does.
         trouble_in: how many writes still go well before ``trouble`` (full or failing) begins.
         locked_until_ms: another process keeps the database locked until then.
     """
@@ -96,6 +125,7 @@ class Disk:
         self.small = SmallFiles()
         self.full = False
         self.failing = False
+        self.losing_in: int | None = None
         self.trouble = ""
         self.trouble_in = 0
         self.locked_until_ms = 0
@@ -116,7 +146,18 @@ class Disk:
     def heal(self) -> None:
         """There is room again, and writes go well."""
         self.full = self.failing = False
+        self.losing_in = None
         self.trouble = ""
+
+    def loses_sync(self) -> bool:
+        """One more sync is asked for while one is to fail: whether it is this one."""
+        if self.losing_in is None:
+            return False
+        self.losing_in -= 1
+        if self.losing_in >= 0:
+            return False
+        self.losing_in = None
+        return True
 
     def count_write(self) -> None:
         """One more write is asked for while there is trouble ahead."""
@@ -134,7 +175,7 @@ class Disk:
         """What a power cut just now would leave; nothing is lost."""
         left = {}
         for name, file in sorted(self.files.items()):
-            copy = DiskFile(bytearray(file.content), list(file.unsynced))
+            copy = DiskFile(bytearray(file.content), list(file.unsynced), list(file.forgotten))
             copy.cut_power(die)
             left[name] = bytes(copy.content)
         return left
@@ -201,7 +242,11 @@ class _OpenFile:
         if mount.disk.failing:
             mount.fired("disk_error")
             raise _error(apsw.IOError, apsw.SQLITE_IOERR_FSYNC)
-        self._file.unsynced.clear()
+        if mount.disk.losing_in is not None and self._file.unsynced and mount.disk.loses_sync():
+            self._file.lose_sync()
+            mount.fired("sync_lost_once")
+            raise _error(apsw.IOError, apsw.SQLITE_IOERR_FSYNC)
+        self._file.synced()
         self._boundary("journal.sync.after")
 
     def _boundary(self, name: str) -> None:

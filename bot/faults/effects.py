@@ -229,6 +229,10 @@ def _spoil(trouble: str) -> Effect:
     return begin
 
 
+def _lose_a_sync(play: Play) -> None:
+    play.disk.losing_in = play.die.randint(0, 12)
+
+
 def _heal(play: Play) -> None:
     play.disk.heal()
 
@@ -353,6 +357,7 @@ BEGIN: Mapping[str, Effect] = {
     "double_start": Play.second_start,
     "disk_full": _spoil("full"),
     "disk_error": _spoil("failing"),
+    "sync_lost_once": _lose_a_sync,
     "journal_locked": _lock_journal,
     "corrupt_page": _rot,
     "newer_schema": _newer,
@@ -380,6 +385,7 @@ END: Mapping[str, Effect] = {
     "backward_step": _true_time,
     "disk_full": _heal,
     "disk_error": _heal,
+    "sync_lost_once": _heal,
     "journal_locked": _unlock,
     "corrupt_page": _restore_copy,
     "newer_schema": _older,

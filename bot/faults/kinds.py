@@ -121,8 +121,11 @@ _ALL = (
     ),
 )
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
-PLAYABLE: tuple[str, ...] = tuple(KINDS)
+_BY_NAME = _kinds(Family.STORAGE, "sync_lost_once")
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_ALL, *_BY_NAME)}
+PLAYABLE: tuple[str, ...] = tuple(kind.name for kind in _ALL)
+"""In the schedules that have a number. Another one here would make others of them all."""
 OF_STREAMS = frozenset(kind.name for kind in _ALL if kind.family is Family.STREAM)
 
 CRASH_POINTS: tuple[str, ...] = (
