@@ -98,6 +98,11 @@ async def test_a_denied_cycle_names_the_control_and_its_rule(scene: Scene) -> No
     assert has(story["What it did"], "Control 18 (divergence) refused", "index price")
     assert has(story["What it did"], "Its rule: Last, mark and index price are near each other.")
     assert has(story["What it considered"], "minimum_risk", "proposed")
+    told_once = [line for line in story["What it did"] if "Its rule:" in line]
+    assert len(told_once) == 1
+    assert len(set(story["What it did"])) == len(story["What it did"]), "no line twice"
+    assert any("orders)" in line for line in story["What it did"]), "several of one symbol"
+    assert "At the end all of that was still so." in story["Which caps bound"]
 
 
 async def test_a_proposal_and_a_halt_are_told(tmp_path: Path) -> None:

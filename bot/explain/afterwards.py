@@ -60,13 +60,17 @@ def _volatility(outcome: Outcome) -> list[str]:
     alone, together = outcome.realised_bot_daily_usd, outcome.realised_together_daily_usd
     if alone is None or together is None:
         return [
-            f"Too short to judge the forecast: {outcome.moves} steps between cycles, "
+            f"Too short to judge the forecast: {_steps(outcome.moves)} between cycles, "
             f"{FEWEST_MOVES} are needed."
         ]
     return [
         f"Realised swing a day {words.usd(together)} with the hedges, {words.usd(alone)} without, "
-        f"over {outcome.moves} steps."
+        f"over {_steps(outcome.moves)}."
     ]
+
+
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
 
 
 def _effectiveness(outcome: Outcome) -> list[str]:

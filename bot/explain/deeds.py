@@ -1,5 +1,6 @@
 """What a cycle ordered, what was refused, and what it paid. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ _DENIALS = ("order_denied", "plan_denied")
 
 def deed_lines(cycle: Document, events: Sequence[Document]) -> list[str]:
     """A sentence for each order and each refusal."""
-    refused = [_refusal(one) for one in events if one.get("event") in _DENIALS]
+    refused = _refusals([one for one in events if one.get("event") in _DENIALS])
     ordered = [_order(one, cycle.get("fills") or ()) for one in cycle.get("orders") or ()]
     if ordered:
         return [*_permission(events), *ordered, *refused]
@@ -87,15 +88,32 @@ def _digits(text: object) -> str:
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
+def _refusals(events: Sequence[Document]) -> list[str]:
+    """Orders of one symbol that were refused for one reason are one line; a rule is told once."""
+    counted = Counter(_refusal(event) for event in events)
+    rules: set[object] = set()
+    lines = []
+    for event in events:
+        line, number = _refusal(event), event.get("number")
+        times = counted.pop(line, 0)
+        if not times:
+            continue
+        says = _SAYS.get(number) if isinstance(number, int) and number not in rules else None
+        rules.add(number)
+        many = f" ({times} orders)" if times > 1 else ""
+        lines.append(f"{line}{many}." + (f" Its rule: {says}" if says else ""))
+    return lines
+
+
 def _refusal(event: Document) -> str:
     number, reason = event.get("number"), words.plain(event.get("reason") or "")
     what = "the plan"
     if event.get("symbol"):
-        what = f"{words.plain(event.get('side'))} {words.base(str(event['symbol']))}"
-    says = _SAYS.get(number) if isinstance(number, int) else None
-    rule = f" Its rule: {says}" if says else ""
+        symbol = str(event["symbol"])
+        what = f"{words.plain(event.get('side'))} {words.base(symbol)}"
+        reason = reason.removeprefix(f"{words.plain(symbol)}: ")
     name = words.plain(event.get("control"))
-    return f"Control {words.plain(number)} ({name}) refused {what}: {reason}.{rule}"
+    return f"Control {words.plain(number)} ({name}) refused {what}: {reason}"
 
 
 def cost_lines(cycle: Document, later: Sequence[Document]) -> list[str]:

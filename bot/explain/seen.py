@@ -33,6 +33,8 @@ def cap_lines(cycle: Document) -> list[str]:
     ]
     if before and not after:
         after = ["At the end every cap held."]
+    if before and cycle.get("breaches_before") == cycle.get("breaches_after"):
+        after = ["At the end all of that was still so."]
     return [*(before or _nearest(cycle)), *_tightened(cycle), *_bound(cycle), *after]
 
 
