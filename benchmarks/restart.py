@@ -56,6 +56,7 @@ class _Scene:
         venue = CcxtVenue(client, HEDGER, clock)
         try:
             with BulkJournal.open(self.path, clock) as journal:
+                journal.in_bulk()
                 for place, number in enumerate(numbers):
                     silent = place >= len(numbers) - unheard
                     fills = silent and place % 2 == 0
