@@ -209,16 +209,21 @@ def log_page(
 
 def _line(record: Document) -> dict[str, Any]:
     """A record as one line: what it is about, and its own words."""
+    event = str(record.get("event", "cycle"))
     words = record.get("sentence") or record.get("reason") or record.get("text") or ""
     left = ("event", "timestamp", "timestamp_ms", "cycle_id", "client_id", "symbol", "reason")
-    if not words and record.get("event") != "cycle":
-        plain = {k: v for k, v in record.items() if k not in left and v not in (None, "", [], {})}
+    if not words and event != "cycle":
+        plain = {
+            name: value
+            for name, value in record.items()
+            if name not in left and isinstance(value, str | int | float) and value != ""
+        }
         words = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in plain.items())[:300]
-    kind = EVENTS.get(str(record.get("event")))
+    kind = EVENTS.get(event)
     return {
         "timestamp_ms": record["timestamp_ms"],
-        "event": str(record.get("event", "cycle")),
-        "status": record.get("status") if record.get("event") == "cycle" else None,
+        "event": event,
+        "status": record.get("status") if event == "cycle" else None,
         "weight": record.get("severity") or (kind.weight.value if kind else "note"),
         "symbol": record.get("symbol") or "",
         "cycle_id": record.get("cycle_id"),
