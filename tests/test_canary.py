@@ -130,14 +130,17 @@ async def test_a_planted_secret_is_seen_nowhere(tmp_path: Path) -> None:
         served.do(partial(served.exchange.place, served.account("bot"), longs))
         arguments = ("run", "-c", str(config), "--live", "--account", "hedge-sub", "--cycles", "2")
         ran = perphedge(*arguments)
-        settings = load_settings(config)
-        state = settings.state_dir
-        outputs = [ran, *shown(config, state)]
+        state = load_settings(config).state_dir
+        (state / "HALT").write_text("stop")  # an alarm, for the web hook too
+        halted = perphedge(*arguments)
+        outputs = [ran, halted, *shown(config, state)]
         seen = {f"command {n}": (one.out + one.err).encode() for n, one in enumerate(outputs)}
         seen |= await pages(config)
         assert ran.code == 0, ran.err
         seen["alerts"] = str(route.taken).encode()
+        paths = set(route.paths)
     assert "/decide?token=" in seen["alerts"].decode(), "an alert with signed links was sent"
+    assert {f"/{TOKEN}", f"/{HOOK}"} <= paths, "both addresses were used"
     assert "/" in seen
     assert len([name for name in seen if name.startswith("/")]) >= 5
     key = (state / KEY_NAME).read_bytes()
