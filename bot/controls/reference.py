@@ -35,9 +35,12 @@ of who asked. A halt for position mode, margin mode or leverage ends by itself w
 as they were.
 
 The list of income, from which 28 knows what our books lack, is read of binanceusdm and of the
-simulated exchange; elsewhere missing fees and closes by others are told all the same. What a
-liquidation pays to the insurance fund is a payment of its own: it is told (`liquidation_fee`), and
-is neither in the fee of the close nor in the ledger.
+simulated exchange, after a stop back to the last look (30 days at most). It is not read of bybit,
+okx, bitget, gate and hyperliquid: there no kind of income is unknown to 28, because none is seen,
+and funding is booked from the exchange's own list of it without a second one to hold it against.
+Missing fees and closes by others are told there all the same. What a liquidation pays to the
+insurance fund is a payment of its own: it is told (`liquidation_fee`), and is neither in the fee of
+the close nor in the ledger.
 
 ## Orders that only people can settle
 
