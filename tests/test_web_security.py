@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import SystemClock
+from bot.controls.guard import Guard
+from bot.errors import SafetyError
 from bot.halt import HaltSwitch
-from bot.requests import RESUME_NAME, waiting
+from bot.journal.journal import Journal
+from bot.journal.reader import JOURNAL_NAME
+from bot.lock import EngineLock
+from bot.requests import FLATTEN_NAME, RESUME_NAME, Asked, waiting, waiting_acknowledgements
+from bot.web import deeds
 from bot.web.app import MENU
 from tests.web_scene import EVIL, ORIGIN, PASSWORD, Browser, settings_of, written
 
@@ -82,7 +89,7 @@ async def test_a_foreign_origin_changes_nothing(state: Path, origin: str | None)
     site = {"Sec-Fetch-Site": "cross-site"}
     assert (await browser.post("/controls", form, **site)).status_code == 403
     assert HaltSwitch(state).reason is None
-    assert (await browser.post("/controls", form)).status_code == 200
+    assert (await browser.post("/controls", form)).status_code == 303
     assert HaltSwitch(state).reason == "x (ann (dashboard))"
 
 
@@ -176,13 +183,108 @@ async def test_resume_asks_for_the_password_and_an_engine(state: Path) -> None:
     await browser.log_in()
     form = {"form_token": await browser.token("/controls"), "action": "resume", "reason": "fine"}
     for password in ("", "wrong"):
-        answer = await browser.post("/controls", {**form, "password": password})
-        assert answer.status_code == 409
-        assert "that is not the password" in answer.text
-    answer = await browser.post("/controls", {**form, "password": PASSWORD})
-    assert "no engine runs" in answer.text
+        told = await browser.told("/controls", {**form, "password": password})
+        assert "Not done. that is not the password" in told
+    assert "no engine runs" in await browser.told("/controls", {**form, "password": PASSWORD})
     assert waiting(state, RESUME_NAME) is None
+    answer = await browser.post("/controls", {**form, "password": PASSWORD})
     assert "set-cookie" in answer.headers, "a new cookie for who has shown the password"
+
+
+async def test_a_post_is_answered_with_the_page_anew_which_says_once_what_became_of_it(
+    state: Path,
+) -> None:
+    browser = Browser(settings_of(state))
+    await browser.log_in()
+    form = {"form_token": await browser.token("/controls"), "action": "halt", "reason": "x"}
+    assert (await browser.post("/controls", form)).status_code == 303
+    fetched = await browser.get("/controls", **{"Sec-Fetch-Mode": "cors"})
+    assert "✓</strong> Halted." not in fetched.text, "a refresh takes it from nobody"
+    assert "✓</strong> Halted." in await browser.text("/controls")
+    assert "✓</strong> Halted." not in await browser.text("/controls")
+    form = {"form_token": form["form_token"], "proposal_id": "1-aaaaaa", "action": "approve"}
+    assert "proposal 1-aaaaaa: there is none" in await browser.told("/proposals", form)
+
+
+async def test_a_resume_lifts_only_halts_that_the_page_showed(state: Path) -> None:
+    browser = Browser(settings_of(state))
+    await browser.log_in()
+    form = {
+        "form_token": await browser.token("/controls"),
+        "action": "resume",
+        "reason": "fine",
+        "password": PASSWORD,
+    }
+    with EngineLock(state):
+        HaltSwitch(state).trip("news")
+        old = {**form, "halts": await browser.hidden("/controls", "halts")}
+        _halted(state, "kill_switch", "news")
+        assert await browser.hidden("/controls", "halts") == old["halts"], "still the same halt"
+        _halted(state, "drawdown", "lost 9 %", symbol="FET/USDT:USDT")
+        for stale in (form, old):
+            assert "has changed" in await browser.told("/controls", stale)
+            assert waiting(state, RESUME_NAME) is None
+        shown = {**form, "halts": await browser.hidden("/controls", "halts")}
+        assert len(shown["halts"].split(",")) == 2
+        assert "Asked: the engine lifts" in await browser.told("/controls", shown)
+    assert waiting(state, RESUME_NAME) == Asked("ann (dashboard)", "fine")
+
+
+def _halted(state: Path, control: str, reason: str, *, symbol: str = "") -> None:
+    with Journal.open(state / JOURNAL_NAME, SystemClock()) as journal:
+        guard = Guard(journal, SystemClock(), "hedge", switch=None)
+        if symbol:
+            guard.halt_symbol(control, symbol, reason)
+        else:
+            guard.halt_all(control, reason)
+
+
+async def test_hedges_are_closed_only_with_the_password_and_the_halt_needs_none(
+    state: Path,
+) -> None:
+    browser = Browser(settings_of(state))
+    await browser.log_in()
+    form = {"form_token": await browser.token("/controls"), "action": "halt", "reason": "x"}
+    form["flatten"] = "yes"
+    told = await browser.told("/controls", {**form, "password": "wrong"})
+    assert "hedges are not closed: that is not the password. Halted." in told
+    assert HaltSwitch(state).reason == "x (ann (dashboard))"
+    assert waiting(state, FLATTEN_NAME) is None
+    told = await browser.told("/controls", {**form, "password": PASSWORD})
+    assert "It closes our own hedges." in told
+    assert waiting(state, FLATTEN_NAME) == Asked("ann (dashboard)", "x")
+
+
+async def test_a_halt_tells_of_each_step_that_failed_and_takes_the_others(tmp_path: Path) -> None:
+    (tmp_path / FLATTEN_NAME).mkdir()
+    (tmp_path / RESUME_NAME).mkdir()
+    with pytest.raises(SafetyError) as told:
+        deeds.halt(tmp_path, Asked("ann", "x"), flatten=True)
+    for words in ("hedges are not closed: ", "a resume still waits: ", "Halted. Nothing more"):
+        assert words in str(told.value)
+    assert HaltSwitch(tmp_path).reason == "x (ann)"
+
+
+async def test_only_alerts_that_the_page_showed_are_acknowledged(state: Path) -> None:
+    browser = Browser(settings_of(state))
+    await browser.log_in()
+    _alerted(state, "FET/USDT:USDT")
+    shown = await browser.hidden("/controls", "alerts")
+    _alerted(state, "NEAR/USDT:USDT")
+    form = {"form_token": await browser.token("/controls"), "action": "acknowledge"}
+    form |= {"reason": "seen"}
+    with EngineLock(state):
+        for wrong in ("", "../../x", "ABCDEF", f"{shown},x"):
+            told = await browser.told("/controls", {**form, "alerts": wrong})
+            assert "the ids of those that the page showed" in told
+        assert waiting_acknowledgements(state) == {}
+        await browser.told("/controls", {**form, "alerts": shown})
+    assert waiting_acknowledgements(state) == {shown: Asked("ann (dashboard)", "seen")}
+
+
+def _alerted(state: Path, symbol: str) -> None:
+    with Journal.open(state / JOURNAL_NAME, SystemClock()) as journal:
+        Guard(journal, SystemClock(), "hedge", switch=None).alert("drawdown", symbol, "lost")
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/explain/1", "/heatmap?window=model"])
@@ -228,7 +330,7 @@ async def test_the_switch_works_without_a_journal(tmp_path: Path) -> None:
     assert (await browser.get("/")).status_code == 404
     token = await browser.token("/controls")
     form = {"form_token": token, "action": "halt", "reason": "by hand"}
-    assert (await browser.post("/controls", form)).status_code == 200
+    assert "Halted." in await browser.told("/controls", form)
     assert HaltSwitch(state).reason == "by hand (ann (dashboard))"
 
 

@@ -1,5 +1,6 @@
 """The dashboard over a journal that was written by hand, and a browser's way of asking it."""
 
+import html
 import re
 import time
 from dataclasses import replace
@@ -100,11 +101,29 @@ class Browser:
         sent = headers if origin is None else {"Origin": origin, **headers}
         return await self.client.post(path, data=form, headers=sent)
 
-    async def token(self, path: str) -> str:
-        """Of the forms on a page."""
-        found = re.search(r'name="form_token" value="([^"]+)"', (await self.get(path)).text)
+    async def told(self, path: str, form: dict[str, str]) -> str:
+        """What a page says after a form was sent, as text."""
+        done = await self.post(path, form)
+        assert (done.status_code, done.headers["location"]) == (303, path)
+        found = re.search(
+            r'(?s)<p class="banner \w+" role="\w+"><strong>[✓✗].*?</p>', await self.text(path)
+        )
+        assert found is not None
+        return html.unescape(re.sub(r"<[^>]+>", "", found[0]))
+
+    async def text(self, path: str) -> str:
+        """A page."""
+        return (await self.get(path)).text
+
+    async def hidden(self, path: str, name: str) -> str:
+        """A field that a form brings by itself."""
+        found = re.search(rf'name="{name}" value="([^"]*)"', await self.text(path))
         assert found is not None
         return found[1]
+
+    async def token(self, path: str) -> str:
+        """Of the forms on a page."""
+        return await self.hidden(path, "form_token")
 
     async def log_in(self, password: str = PASSWORD, **more: str) -> httpx.Response:
         form = {"form_token": await self.token("/login"), "name": "ann", "password": password}

@@ -131,6 +131,10 @@ class Show:
         }
         if visit.session is not None:
             around |= reading.shell(self._inside.state_dir)
+            # Only for who looks: pages fetch themselves anew by themselves.
+            if request.headers.get("sec-fetch-mode", "navigate") == "navigate":
+                done, told = visit.session.told.pop(request.url.path, (True, ""))
+                around["said" if done else "wrong"] = told
         text = self._templates.get_template(name).render(around | more)
         return HTMLResponse(text, status)
 
@@ -152,3 +156,11 @@ class Show:
 def see_other(place: str) -> Response:
     """After a POST: the browser loads the page anew, and a reload repeats nothing."""
     return RedirectResponse(place, 303)
+
+
+def told(request: Request, text: str, *, done: bool) -> Response:
+    """After a POST of somebody with a login: the same page anew, which says this once."""
+    session = visit_of(request).session
+    assert session is not None  # the door lets nobody else here
+    session.told[request.url.path] = (done, text)
+    return see_other(request.url.path)

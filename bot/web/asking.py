@@ -1,14 +1,15 @@
 """What people ask for on pages: decisions on proposals, halt, resume, acknowledgement."""
 
-from typing import Any
+import math
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from bot.approval import Action, decide
 from bot.errors import SafetyError, UsageError
+from bot.requests import Asked
 from bot.web import deeds, reading
-from bot.web.app import Pages, Show, visit_of
+from bot.web.app import Pages, Show, told, visit_of
 from risk.errors import PerphedgeError
 
 
@@ -19,14 +20,11 @@ def ask_routes(app: FastAPI, inside: Pages, show: Show) -> None:
 
 
 def _proposal_routes(app: FastAPI, inside: Pages, show: Show) -> None:
-    def page(request: Request, status: int = 200, **more: Any) -> Response:
-        with reading.opened(inside.state_dir) as journal:
-            found = reading.proposals_page(journal, inside.state_dir, inside.now_ms())
-        return show.page(request, "proposals.html", status, **found, **more)
-
     @app.get("/proposals")
     def proposals(request: Request) -> Response:
-        return page(request)
+        with reading.opened(inside.state_dir) as journal:
+            found = reading.proposals_page(journal, inside.state_dir, inside.now_ms())
+        return show.page(request, "proposals.html", **found)
 
     @app.post("/proposals")
     def decided(request: Request) -> Response:
@@ -45,55 +43,77 @@ def _proposal_routes(app: FastAPI, inside: Pages, show: Show) -> None:
                     now_ms=inside.now_ms(),
                 )
         except (PerphedgeError, OSError) as error:
-            return page(request, 409, wrong=str(error))
-        return page(request, said=done.text)
+            return told(request, str(error), done=False)
+        return told(request, done.text, done=True)
 
 
 def _control_routes(app: FastAPI, inside: Pages, show: Show) -> None:
-    def page(request: Request, status: int = 200, **more: Any) -> Response:
+    @app.get("/controls")
+    def controls(request: Request) -> Response:
         try:
             with reading.opened(inside.state_dir) as journal:
                 found = reading.controls_page(journal, inside.state_dir)
         except PerphedgeError as error:  # the switch works without the journal too
             found = reading.no_controls(str(error))
-        return show.page(request, "controls.html", status, **found, **more)
-
-    @app.get("/controls")
-    def controls(request: Request) -> Response:
-        return page(request)
+        return show.page(request, "controls.html", **found)
 
     @app.post("/controls")
     def asked(request: Request) -> Response:
-        form, peer = visit_of(request).form, visit_of(request).peer
+        form = visit_of(request).form
         try:
             who = deeds.asked_by(_name(request), form.get("reason", ""))
             match form.get("action", ""):
                 case "halt":
-                    flatten = form.get("flatten") == "yes"
-                    text = deeds.halt(inside.state_dir, who, flatten=flatten)
+                    text = _halt(inside, request, who)
                 case "resume":
-                    _require_password(inside, peer, form.get("password", ""))
-                    _renew(inside, request)
+                    _require_password(inside, request)
+                    _require_shown(inside, form.get("halts", ""))
                     text = deeds.resume(inside.state_dir, who)
                 case "acknowledge":
-                    text = deeds.acknowledge(inside.state_dir, who)
+                    idents = _listed(form.get("alerts", ""))
+                    text = deeds.acknowledge(inside.state_dir, who, idents)
                 case _:
                     raise UsageError("action: halt, resume or acknowledge")
         except (PerphedgeError, OSError) as error:
-            return page(request, 409, wrong=str(error))
-        return page(request, said=text)
+            return told(request, str(error), done=False)
+        return told(request, text, done=True)
 
 
-def _require_password(inside: Pages, peer: str, password: str) -> None:
+def _halt(inside: Pages, request: Request, who: Asked) -> str:
+    """Halts at any rate; a password that is wrong keeps only the hedges from being closed."""
+    form = visit_of(request).form
+    if form.get("flatten") != "yes":
+        return deeds.halt(inside.state_dir, who, flatten=False)
+    try:
+        _require_password(inside, request)
+    except SafetyError as error:
+        halted = deeds.halt(inside.state_dir, who, flatten=False)
+        raise SafetyError(f"hedges are not closed: {error}. {halted}") from None
+    return deeds.halt(inside.state_dir, who, flatten=True)
+
+
+def _require_shown(inside: Pages, shown: str) -> None:
+    """Raises SafetyError where something was halted since the page was made."""
+    with reading.opened(inside.state_dir) as journal:
+        now = reading.halts_of(journal, inside.state_dir)
+    if not now <= set(_listed(shown)):
+        raise SafetyError(
+            "what is halted has changed since this page was shown; nothing was lifted - "
+            "look at it now, then resume"
+        )
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in text.split(",") if one]
+
+
+def _require_password(inside: Pages, request: Request) -> None:
     """Raises SafetyError where it is not the password, or too many were wrong."""
-    if (wait_s := inside.attempts.wait_s(peer)) > 0:
-        raise SafetyError(f"too many wrong passwords: try again in {wait_s:.0f} s")
-    if not inside.admits(peer, password):
-        raise SafetyError("that is not the password; nothing was changed")
-
-
-def _renew(inside: Pages, request: Request) -> None:
     visit = visit_of(request)
+    if (wait_s := inside.attempts.wait_s(visit.peer)) > 0:
+        raise SafetyError(f"too many wrong passwords: try again in {math.ceil(wait_s)} s")
+    if not inside.admits(visit.peer, visit.form.get("password", "")):
+        raise SafetyError("that is not the password")
     if visit.session is not None:
         visit.cookies.append(inside.cookie(inside.sessions.renew(visit.session)))
 

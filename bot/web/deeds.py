@@ -1,13 +1,17 @@
 """What a page may ask of the engine, by the same files as the commands."""
 
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bot.errors import SafetyError, UsageError
 from bot.halt import HaltSwitch
 from bot.lock import lock_holder_by_name
-from bot.requests import ACKNOWLEDGE_NAME, FLATTEN_NAME, RESUME_NAME, Asked, ask, taken
+from bot.requests import ACKNOWLEDGE_PREFIX, FLATTEN_NAME, RESUME_NAME, Asked, ask, taken, waiting
+from risk.errors import PerphedgeError
 
 MOST_CHARACTERS = 500
+_IDENT = re.compile(r"[0-9a-f]{6}")
 
 
 def asked_by(name: str, reason: str) -> Asked:
@@ -25,20 +29,36 @@ def asked_by(name: str, reason: str) -> Asked:
 
 
 def halt(state_dir: Path, asked: Asked, *, flatten: bool) -> str:
-    """Throws the kill switch; needs neither journal nor engine.
+    """Throws the kill switch; needs neither journal nor engine. No step keeps the next from it.
 
     Raises:
-        SafetyError: it could not be thrown, or may not outlast a power cut.
-        OSError: the request to flatten could not be written; the switch is thrown.
+        SafetyError: something was not done; says what was.
     """
+    wrong = []
+    if flatten:  # first: the cycle that sees the switch shall see this too
+        wrong += _failed("hedges are not closed", lambda: ask(state_dir, FLATTEN_NAME, asked))
     switch = HaltSwitch(state_dir)
     switch.trip(f"{asked.reason} ({asked.by})")
     if switch.unwritten is not None:
-        raise SafetyError(f"NOT safely halted: {switch.unwritten}; stop the engine by hand")
-    taken(state_dir, RESUME_NAME)  # whoever resumed did not know of this
-    if flatten:
-        ask(state_dir, FLATTEN_NAME, asked)
-    return "Halted. Nothing more is sent; a running engine cancels its open orders."
+        wrong.append(f"NOT safely halted: {switch.unwritten}; stop the engine by hand")
+    # Whoever resumed did not know of this.
+    wrong += _failed("a resume still waits", lambda: taken(state_dir, RESUME_NAME))
+    if flatten and not wrong and waiting(state_dir, FLATTEN_NAME) is None:
+        # A resume that was just taken up took it away; once all is closed it does nothing.
+        wrong += _failed("hedges are not closed", lambda: ask(state_dir, FLATTEN_NAME, asked))
+    done = "Halted. Nothing more is sent; a running engine cancels its open orders."
+    if wrong:
+        raise SafetyError(". ".join([*wrong, *([done] if switch.unwritten is None else [])]))
+    return f"{done} It closes our own hedges." if flatten else done
+
+
+def _failed(what: str, step: Callable[[], object]) -> list[str]:
+    """What to say of a step that was not done; nothing where it was."""
+    try:
+        step()
+    except (PerphedgeError, OSError) as error:
+        return [f"{what}: {error}"]
+    return []
 
 
 def resume(state_dir: Path, asked: Asked) -> str:
@@ -53,16 +73,20 @@ def resume(state_dir: Path, asked: Asked) -> str:
     return "Asked: the engine lifts the halts with its next cycle, and records who asked and why."
 
 
-def acknowledge(state_dir: Path, asked: Asked) -> str:
-    """Asks the running engine to take every open alert for seen.
+def acknowledge(state_dir: Path, asked: Asked, idents: Sequence[str]) -> str:
+    """Asks the running engine to take these alerts for seen.
 
     Raises:
         SafetyError: no engine runs.
+        UsageError: one of them is the id of no alert, or there is none.
         OSError: it cannot be written.
     """
+    if not idents or not all(_IDENT.fullmatch(one) for one in idents):
+        raise UsageError("alerts: the ids of those that the page showed")
     _require_engine(state_dir, "ack")
-    ask(state_dir, ACKNOWLEDGE_NAME, asked)
-    return "Asked: the engine acknowledges the alerts with its next cycle."
+    for ident in idents:
+        ask(state_dir, ACKNOWLEDGE_PREFIX + ident, asked)
+    return f"Asked: the engine acknowledges {len(idents)} alerts with its next cycle."
 
 
 def _require_engine(state_dir: Path, command: str) -> None:

@@ -1,12 +1,14 @@
 """What pages show, out of the journal; nothing is reckoned that the journal does not say."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bot.alerts import alert_id
 from bot.approval import ended, pending
-from bot.controls.state import recall_all
+from bot.controls.state import Halt, recall_all
 from bot.controls.table import TABLE
 from bot.errors import UsageError
 from bot.explain.gather import told_of
@@ -20,7 +22,7 @@ from bot.records.event_kinds import EVENTS
 from bot.records.reading import records_asked
 from bot.report import history
 from bot.report.words import number
-from bot.requests import ACKNOWLEDGE_NAME, RESUME_NAME, waiting
+from bot.requests import ACKNOWLEDGE_NAME, RESUME_NAME, Asked, waiting, waiting_acknowledgements
 from bot.sources.health_file import as_of, read_health
 
 Document = Mapping[str, Any]
@@ -260,11 +262,40 @@ def controls_page(journal: JournalReader, state_dir: Path) -> dict[str, Any]:
             for symbol, halt in one.symbols.items()
         ],
         "alerts": [alert.document() for one in known.values() for alert in one.alerts.values()],
+        "alert_ids": [alert_id(alert) for one in known.values() for alert in one.alerts.values()],
+        "halt_ids": sorted(halts_of(journal, state_dir)),
         "controls": TABLE,
         "resume_waits": waiting(state_dir, RESUME_NAME),
-        "ack_waits": waiting(state_dir, ACKNOWLEDGE_NAME),
+        "ack_waits": _acknowledged_by(state_dir),
         "unread": "",
     }
+
+
+def halts_of(journal: JournalReader, state_dir: Path) -> frozenset[str]:
+    """What is halted now, each halt by a short id: a resume lifts only what somebody has seen.
+
+    A halt by the file has the same id before and after an engine has taken it into the journal.
+    """
+    by_file = HaltSwitch(state_dir).reason
+    found = [] if by_file is None else [by_file]
+    for account, one in recall_all(journal).items():
+        halts: list[tuple[str, Halt]] = [*one.symbols.items()]
+        if one.everything is not None:
+            halts.append(("", one.everything))
+        found += [_halt_words(account, symbol, halt) for symbol, halt in halts]
+    return frozenset(hashlib.sha256(text.encode()).hexdigest()[:12] for text in found)
+
+
+def _halt_words(account: str, symbol: str, halt: Halt) -> str:
+    if halt.control == "kill_switch":
+        return halt.reason
+    return f"{account}\n{symbol}\n{halt.document()}"
+
+
+def _acknowledged_by(state_dir: Path) -> Asked | None:
+    """Who has acknowledged alerts, where the engine has not taken it up yet."""
+    single = (one for one in waiting_acknowledgements(state_dir).values() if one is not None)
+    return waiting(state_dir, ACKNOWLEDGE_NAME) or next(single, None)
 
 
 def no_controls(why: str) -> dict[str, Any]:
@@ -273,6 +304,8 @@ def no_controls(why: str) -> dict[str, Any]:
         "everything": [],
         "symbols": [],
         "alerts": [],
+        "alert_ids": [],
+        "halt_ids": [],
         "controls": TABLE,
         "resume_waits": None,
         "ack_waits": None,

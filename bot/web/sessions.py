@@ -24,6 +24,7 @@ class Session:
         form_token: what every form of this login must bring back.
         name: who it says it is, for the records.
         begun_s, seen_s, renewed_s: by a clock that only goes forward.
+        told: what became of its last POST by page, and whether it was done; shown once.
     """
 
     form_token: str
@@ -32,6 +33,7 @@ class Session:
     seen_s: float
     renewed_s: float
     ends_s: dict[bytes, float] = field(default_factory=dict)
+    told: dict[str, tuple[bool, str]] = field(default_factory=dict)
 
 
 class Sessions:
