@@ -31,7 +31,7 @@ from bot.steps.approving import approving
 from bot.steps.carrying import carry_out
 from bot.steps.catching_up import catch_up, start_up
 from bot.steps.conflicts import require_room
-from bot.steps.continuing import continuation
+from bot.steps.continuing import continuation, rest_usd
 from bot.steps.interrupted import cut_short, defective
 from bot.steps.laps import Laps
 from bot.steps.locking import Locking
@@ -307,18 +307,23 @@ class Engine:
                 self._approving.nothing_to_do(decision.detail)
             return ended(seen, look, CycleStatus.NO_HEDGE, decision.detail)
         self._decided(look, decision)
-        waits = self._why_not_sent(decision, seen)
+        waits = self._why_not_sent(decision, seen, look)
         if waits is not None:
             return ended(seen, look, CycleStatus.PROPOSED, waits, decision)
         return await self._unless_denied(progress, look, decision)
 
-    def _why_not_sent(self, decision: HedgeProposal, seen: CycleRecord) -> str | None:
+    def _why_not_sent(self, decision: HedgeProposal, seen: CycleRecord, look: Look) -> str | None:
         """Why a decision is only written down; None where it may be carried out."""
         if not self._policy.executes:
             return decision.sentence
         if self._approving is None:
             return None
-        return self._approving.why_not(decision, seen.cycle_id)
+        programs = self._parts.executor.programs
+        under_way = rest_usd(look, programs.to_trade())
+        waits = self._approving.why_not(decision, seen.cycle_id, under_way)
+        if waits is not None:  # what an earlier one left to trade is not what is wanted now
+            programs.end_all("a newer decision waits for approval")
+        return waits
 
     async def _while_halted(self, progress: Progress, look: Look, halted: str) -> CycleRecord:
         """Nothing is sent, unless an operator wants every hedge closed."""
@@ -340,6 +345,8 @@ class Engine:
     async def _go_on(self, progress: Progress, look: Look, waiting: str) -> CycleRecord:
         """No decision is due: slices of an earlier one go out, if they are still good."""
         programs, seen = self._parts.executor.programs, progress.record
+        if self._approving is not None and self._approving.end_slices(programs):
+            self._decided_ms = None  # what is left of it is asked for anew
         proposal = continuation(look, programs.to_trade()) if self._policy.executes else None
         if proposal is None:
             return ended(seen, look, CycleStatus.NO_HEDGE, waiting)

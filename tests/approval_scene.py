@@ -201,7 +201,7 @@ class Approvals:
         if self.wants is None:
             self.approving.nothing_to_do("every cap holds")
             return
-        if self.approving.why_not(self.wants, cycle_id) is None:
+        if self.approving.why_not(self.wants, cycle_id, {}) is None:
             executing = desk.in_state(ProposalState.EXECUTING)
             self.plug.tick()
             name = None if executing is None else executing.proposal_id

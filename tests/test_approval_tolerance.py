@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.approval import PendingProposal, ProposalState
-from bot.approval.tolerance import Tolerance, exceeds, only_reduces
+from bot.approval.tolerance import Tolerance, exceeds, is_rest_of, only_reduces
 from tests.approval_scene import leg, proposal, shown
 
 TEN = Tolerance(leg_growth=0.1, cost_growth=0.25)
@@ -89,3 +89,21 @@ def test_a_proposal_comes_back_from_the_journal_as_it_was(
 ) -> None:
     one = shown(**trades).now(state, reason="because", by="ana", decided_ms=7)
     assert PendingProposal.of(json.loads(json.dumps(one.document()))) == one
+
+
+@pytest.mark.parametrize(
+    ("now", "covered"),
+    [
+        (shown(FET=-400.0), True),
+        (shown(FET=-440.0, TAO=-1.0), True),
+        (shown(FET=-440.02), False),
+        (shown(FET=400.0), False),
+        (shown(FET=-400.0, WLD=-1.0), False),
+        (shown(FET=float("nan")), False),
+        (proposal(), False),
+    ],
+)
+def test_what_is_left_of_slices_is_covered_and_nothing_beside_it(
+    now: PendingProposal, covered: bool
+) -> None:
+    assert is_rest_of(now, {"FET/USDT:USDT": -400.0, "TAO/USDT:USDT": -50.0}, TEN) is covered

@@ -1,5 +1,6 @@
 """Whether what would be done now is still what was approved. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.approval.proposal import PendingProposal
@@ -41,6 +42,17 @@ def exceeds(approved: PendingProposal, now: PendingProposal, tolerance: Toleranc
     return None
 
 
+def is_rest_of(
+    now: PendingProposal, under_way_usd: Mapping[str, float], tolerance: Tolerance
+) -> bool:
+    """It is only what is left of trades that go out in slices, USD signed by symbol."""
+    return bool(now.legs) and all(
+        leg.trade_usd * (left := under_way_usd.get(leg.symbol, 0.0)) > 0
+        and not _more(abs(leg.trade_usd), abs(left), tolerance.leg_growth)
+        for leg in now.legs
+    )
+
+
 def only_reduces(proposal: PendingProposal) -> bool:
     """It makes hedges smaller, and is worth having: less risk in all, or a cap that holds again."""
     smaller = all(leg.opens_usd < CENT_USD for leg in proposal.legs)
@@ -49,7 +61,8 @@ def only_reduces(proposal: PendingProposal) -> bool:
 
 
 def _more(now_usd: float, was_usd: float, growth: float) -> bool:
-    return now_usd > was_usd * (1 + growth) + CENT_USD
+    """Also where either is not a number, which covers nothing."""
+    return not now_usd <= was_usd * (1 + growth) + CENT_USD
 
 
 def _grown(what: str, now_usd: float, was_usd: float) -> str:

@@ -1,11 +1,14 @@
 """Holds a decision until somebody has approved it (``autonomy: approve``)."""
 
+from collections.abc import Mapping
+
 from bot.approval.desk import ApprovalDesk, ApprovalRule, retire
 from bot.approval.drafting import draft
 from bot.approval.proposal import PendingProposal, ProposalState
-from bot.approval.tolerance import exceeds, only_reduces
+from bot.approval.tolerance import exceeds, is_rest_of, only_reduces
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.steps.parts import EngineParts
+from bot.trading.programs import Programs
 from strategies.proposal import HedgeProposal
 
 _S = ProposalState
@@ -36,8 +39,13 @@ class Approving:
         """Somebody has approved, and the engine should look whether it still holds."""
         return self.desk.in_state(_S.APPROVED) is not None
 
-    def why_not(self, decision: HedgeProposal, cycle_id: str) -> str | None:
+    def why_not(
+        self, decision: HedgeProposal, cycle_id: str, under_way_usd: Mapping[str, float]
+    ) -> str | None:
         """Why the decision waits; None: it may be carried out now, once.
+
+        Args:
+            under_way_usd: what of earlier decisions still goes out in slices, signed by symbol.
 
         Raises:
             JournalError: it cannot be recorded.
@@ -53,6 +61,8 @@ class Approving:
         if not self._rule.asks_reductions and only_reduces(fresh):
             self._drop("hedges only become smaller now, which needs no approval")
             return None
+        if self._slices_hold() and is_rest_of(fresh, under_way_usd, self._rule.tolerance):
+            return None
         if approved := self.desk.in_state(_S.APPROVED):
             return self._carry_out(approved, fresh)
         if waiting := self.desk.in_state(_S.PENDING):
@@ -67,7 +77,10 @@ class Approving:
 
     def _carry_out(self, approved: PendingProposal, fresh: PendingProposal) -> str | None:
         """The recheck: by present data it must still be what was approved."""
-        grown = exceeds(approved, fresh, self._rule.tolerance)
+        if self._clock.now_ms() >= approved.expires_ms:  # the look itself took that long
+            grown: str | None = f"it expired at {iso_utc(approved.expires_ms)}"
+        else:
+            grown = exceeds(approved, fresh, self._rule.tolerance)
         if grown is None:
             if self.desk.begin(fresh.cycle_id):
                 return None
@@ -90,6 +103,28 @@ class Approving:
             f"{said.by} rejected proposal {said.proposal_id}, which was no smaller than this; "
             f"asked again from {iso_utc(until_ms)} on"
         )
+
+    def end_slices(self, programs: Programs) -> bool:
+        """Ends what is still to be traded in slices without an approval that holds; whether any.
+
+        An approval covers its slices until it expires. Slices that close need none where
+        reductions need none.
+        """
+        if self._slices_hold():
+            return False
+        over = [
+            symbol
+            for symbol, program in programs.active.items()
+            if self._rule.asks_reductions or not program.reduce_only
+        ]
+        for symbol in over:
+            programs.end(symbol, "what was approved has expired")
+        return bool(over)
+
+    def _slices_hold(self) -> bool:
+        """What was approved last is being carried out, and its time is not over."""
+        done = self.desk.in_state(_S.EXECUTED)
+        return done is not None and self._clock.now_ms() < done.expires_ms
 
     def nothing_to_do(self, why: str) -> None:
         """The book asks for no trade any more."""

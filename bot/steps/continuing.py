@@ -19,7 +19,7 @@ def continuation(look: Look, rest: Mapping[str, Decimal]) -> HedgeProposal | Non
     facts = look.assessment.facts
     price = dict(zip(facts.symbols, facts.price_usd.tolist(), strict=True))
     held = dict(zip(facts.symbols, facts.hedge_usd.tolist(), strict=True))
-    trade = {s: float(q) * price[s] for s, q in rest.items() if q and s in price}
+    trade = rest_usd(look, rest)
     if not trade:
         return None
     legs = tuple(
@@ -42,3 +42,10 @@ def continuation(look: Look, rest: Mapping[str, Decimal]) -> HedgeProposal | Non
         solver_status="none",
         sentence=f"Slices of an earlier decision go on in {', '.join(sorted(trade))}.",
     )
+
+
+def rest_usd(look: Look, rest: Mapping[str, Decimal]) -> dict[str, float]:
+    """The trades that are left, USD signed, at the prices of now; without a price none."""
+    facts = look.assessment.facts
+    price = dict(zip(facts.symbols, facts.price_usd.tolist(), strict=True))
+    return {s: float(q) * price[s] for s, q in rest.items() if q and s in price}
