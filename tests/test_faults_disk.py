@@ -163,7 +163,7 @@ def test_a_lock_is_waited_for_and_then_told(machine: Machine) -> None:
     with pytest.raises(JournalError, match="keeps it locked"):
         journal.record_event("x", {})
     journal.record_event("x", {})  # five seconds later the lock ends in time
-    assert machine.fired == ["journal_locked", "journal_locked"]
+    assert machine.fired == ["journal_locked"]  # one lock, however often it is met
 
 
 def test_rows_read_as_those_of_pythons_own_module(machine: Machine, tmp_path: Path) -> None:

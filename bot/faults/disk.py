@@ -118,6 +118,7 @@ class Disk:
             to bring to the disk is forgotten; None: none does.
         trouble_in: how many writes still go well before ``trouble`` (full or failing) begins.
         locked_until_ms: another process keeps the database locked until then.
+        lock_met: the engine has met this lock; it looks many times whether it is over.
     """
 
     def __init__(self) -> None:
@@ -129,6 +130,7 @@ class Disk:
         self.trouble = ""
         self.trouble_in = 0
         self.locked_until_ms = 0
+        self.lock_met = False
 
     def unsynced_bytes(self) -> int:
         """Of the write-ahead log, which holds what the main file does not have for sure."""

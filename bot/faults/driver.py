@@ -149,14 +149,15 @@ class Connection:
         return Cursor([sqlite3.Row(_named(("timeout",)), (self._busy_ms,))], -1, 0)
 
     def _wait_for_lock(self) -> None:
-        now_ms, until_ms = self._wait_ms(0), self._mount.disk.locked_until_ms
+        disk = self._mount.disk
+        now_ms, until_ms = self._wait_ms(0), disk.locked_until_ms
         if now_ms >= until_ms:
-            self._mount.disk.locked_until_ms = 0
+            disk.locked_until_ms = 0
             return
-        busy_ms = self._busy_ms
-        if busy_ms:  # else somebody only looks whether it is over
+        if not disk.lock_met:
+            disk.lock_met = True
             self._mount.fired("journal_locked")
-        now_ms = self._wait_ms(min(busy_ms, until_ms - now_ms))
+        now_ms = self._wait_ms(min(self._busy_ms, until_ms - now_ms))
         if now_ms < until_ms:
             raise _error(sqlite3.OperationalError, "database is locked", sqlite3.SQLITE_BUSY)
 

@@ -243,6 +243,7 @@ def _unlock(play: Play) -> None:
 
 def _lock_journal(play: Play) -> None:
     play.disk.locked_until_ms = play.world.now_ms + 10_000
+    play.disk.lock_met = False
 
 
 def _rot(play: Play) -> None:
