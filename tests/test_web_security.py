@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.clock import SystemClock
@@ -168,6 +169,38 @@ async def test_cookies_are_renewed_at_login_and_end_with_logout(kept: Path) -> N
     assert (await browser.post("/logout", {"form_token": token})).status_code == 303
     browser.client.cookies.clear()
     assert (await browser.get("/", Cookie=old)).status_code == 303, "worth nothing any more"
+
+
+async def test_who_comes_from_a_mail_logged_in_already_can_send_the_form(state: Path) -> None:
+    browser = Browser(settings_of(state))
+    await browser.log_in()
+    session = browser.client.cookies["perphedge-session"]
+    browser.client.cookies.clear()  # SameSite=Strict: a click in a mail brings no cookie
+    form = {"form_token": await browser.token("/login"), "name": "ben", "password": PASSWORD}
+    browser.client.cookies.set("perphedge-session", session, domain="127.0.0.1")
+    refused = await browser.post("/controls", {**form, "action": "halt", "reason": "x"})
+    assert refused.status_code == 403, "elsewhere only the token of the login counts"
+    assert (await browser.post("/decide", {**form, "token": "x"})).status_code == 409
+    assert (await browser.post("/login", form)).status_code == 303
+    browser.client.cookies.delete("perphedge-form")
+    assert (await browser.post("/login", form)).status_code == 403, "nor without its cookie"
+
+
+async def test_behind_a_proxy_with_tls_cookies_travel_by_tls_alone(kept: Path) -> None:
+    browser = Browser(settings_of(kept, allowed_origins=["https://hedge.example:443"]))
+    browser.client.base_url = httpx.URL("https://hedge.example")
+    page = await browser.get("/login")
+    assert page.headers["strict-transport-security"] == "max-age=2592000"
+    assert page.headers["set-cookie"].startswith("__Host-perphedge-form=")
+    form = {"form_token": await browser.token("/login"), "name": "ann", "password": PASSWORD}
+    done = await browser.post("/login", form, origin="https://hedge.example")
+    assert done.headers["set-cookie"].startswith("__Host-perphedge-session=")
+    assert "; Secure" in done.headers["set-cookie"]
+    assert (await browser.get("/log")).status_code == 200
+    browser.client.base_url = httpx.URL(ORIGIN)
+    plain = await browser.get("/login")
+    assert "strict-transport-security" not in plain.headers
+    assert "Secure" not in plain.headers["set-cookie"]
 
 
 async def test_nobody_is_led_elsewhere_after_the_login(kept: Path) -> None:

@@ -44,7 +44,6 @@ class Pages:
     attempts: Attempts
     password: PasswordHash
     title: str
-    cookie: Callable[[str], str] = field(default=str)
     checking: Lock = field(default_factory=Lock)
 
     def admits(self, peer: str, password: str) -> bool:

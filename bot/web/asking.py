@@ -115,7 +115,7 @@ def _require_password(inside: Pages, request: Request) -> None:
     if not inside.admits(visit.peer, visit.form.get("password", "")):
         raise SafetyError("that is not the password")
     if visit.session is not None:
-        visit.cookies.append(inside.cookie(inside.sessions.renew(visit.session)))
+        visit.set_cookie(inside.sessions.renew(visit.session))
 
 
 def _name(request: Request) -> str:

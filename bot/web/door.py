@@ -36,6 +36,8 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+_ONLY_TLS = (b"strict-transport-security", b"max-age=2592000")
+_MARK_CHARACTERS = 32
 
 
 @dataclass(slots=True)
@@ -47,14 +49,23 @@ class Visit:
         form: fields of a POST, once its token was found right.
         form_token: what forms of the answer must bring.
         peer: its address.
+        secure: its browser speaks TLS, to us or to a proxy: cookies travel by nothing else.
         cookies: to be set with the answer.
     """
 
     session: Session | None
     form_token: str
     peer: str
+    secure: bool
     form: Mapping[str, str] = field(default_factory=dict)
     cookies: list[str] = field(default_factory=list)
+
+    def set_cookie(self, value: str, *, name: str = "session") -> None:
+        """Sets one that no script reads and no other site sends; empty: removed."""
+        age = "; Max-Age=0" if not value else ""
+        secure = "; Secure" if self.secure else ""
+        start = f"{_cookie_name(name, secure=self.secure)}={value}"
+        self.cookies.append(f"{start}; Path=/; HttpOnly; SameSite=Strict{secure}{age}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,6 @@ class Door:
 
     Attributes:
         origins: as browsers write them, such as ``http://127.0.0.1:8844``.
-        secure: reached by TLS only, so that cookies travel by nothing else.
         key: signs the form token of visitors without a login.
     """
 
@@ -71,7 +81,6 @@ class Door:
     origins: frozenset[str]
     sessions: Sessions
     key: SecretStr
-    secure: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -91,23 +100,14 @@ class Door:
             if isinstance(form, tuple):
                 await _answer(send, *form)
                 return
-            if not hmac.compare_digest(
-                form.get(FORM_TOKEN, "").encode(), visit.form_token.encode()
-            ):
+            if not self._is_ours(form.get(FORM_TOKEN, ""), visit, path, headers):
                 await _answer(send, 403, "This form is not of this login, or too old: load it anew")
                 return
             visit.form = form
         scope.setdefault("state", {})["visit"] = visit
-        await self.app(scope, receive, self._dressed(send, visit, path))
-
-    def cookie(self, value: str, *, name: str = "session") -> str:
-        """A Set-Cookie header that no script reads and no other site sends; empty: removed."""
-        age = "; Max-Age=0" if not value else ""
-        secure = "; Secure" if self.secure else ""
-        return f"{self._name(name)}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}"
-
-    def _name(self, name: str) -> str:
-        return f"__Host-perphedge-{name}" if self.secure else f"perphedge-{name}"
+        # Other servers of this machine share its name, and may speak no TLS.
+        at_home = headers["host"][0].lower().partition(":")[0] == "localhost"
+        await self.app(scope, receive, self._dressed(send, visit, path, at_home=at_home))
 
     def _refusal(self, scope: Scope, headers: Mapping[str, list[str]]) -> tuple[int, str] | None:
         hosts, origins = headers.get("host", []), headers.get("origin", [])
@@ -129,20 +129,34 @@ class Door:
     def _visit(self, scope: Scope, headers: Mapping[str, list[str]]) -> Visit:
         cookies = _cookies(headers.get("cookie", []))
         peer = str((scope.get("client") or ("",))[0])
-        session = self.sessions.find(cookies.get(self._name("session"), ""))
+        secure = f"https://{headers['host'][0].lower()}" in self.origins
+        session = self.sessions.find(cookies.get(_cookie_name("session", secure=secure), ""))
         if session is not None:
-            visit = Visit(session, session.form_token, peer)
+            visit = Visit(session, session.form_token, peer, secure)
             if scope["method"] == "GET" and self.sessions.due(session):
-                visit.cookies.append(self.cookie(self.sessions.renew(session)))
+                visit.set_cookie(self.sessions.renew(session))
             return visit
-        mark = cookies.get(self._name("form"), "")
-        fresh = len(mark) < 32
+        mark = _mark(headers, secure=secure)
+        fresh = not mark
         if fresh:
             mark = secrets.token_urlsafe(32)
-        visit = Visit(None, self._signed(mark), peer)
+        visit = Visit(None, self._signed(mark), peer, secure)
         if fresh and scope["method"] == "GET" and scope["path"] in ("/login", "/decide"):
-            visit.cookies.append(self.cookie(mark, name="form"))
+            visit.set_cookie(mark, name="form")
         return visit
+
+    def _is_ours(
+        self, token: str, visit: Visit, path: str, headers: Mapping[str, list[str]]
+    ) -> bool:
+        """Whether a form has the token of its login, or one that its browser got without.
+
+        Who follows a link of a mail brings no cookie, so the page is made as for a stranger; its
+        form then comes from a page of ours, and brings the login's cookie as well.
+        """
+        allowed = [visit.form_token]
+        if path in OPEN and (mark := _mark(headers, secure=visit.secure)):
+            allowed.append(self._signed(mark))
+        return any(hmac.compare_digest(token.encode(), one.encode()) for one in allowed)
 
     def _signed(self, mark: str) -> str:
         key = self.key.get_secret_value().encode()
@@ -156,11 +170,12 @@ class Door:
         else:
             await _answer(send, 401, "Log in first")
 
-    def _dressed(self, send: Send, visit: Visit, path: str) -> Send:
+    def _dressed(self, send: Send, visit: Visit, path: str, *, at_home: bool) -> Send:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 keep = b"no-cache" if path.startswith("/static/") else b"no-store"
                 more = [*_HEADERS, (b"cache-control", keep)]
+                more += [_ONLY_TLS] if visit.secure and not at_home else []
                 more += [(b"set-cookie", one.encode()) for one in visit.cookies]
                 message["headers"] = [*message["headers"], *more]
             await send(message)
@@ -173,6 +188,16 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     for name, value in scope["headers"]:
         found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
     return found
+
+
+def _cookie_name(name: str, *, secure: bool) -> str:
+    return f"__Host-perphedge-{name}" if secure else f"perphedge-{name}"
+
+
+def _mark(headers: Mapping[str, list[str]], *, secure: bool) -> str:
+    """By which a browser without a login is known again; empty: it has none."""
+    found = _cookies(headers.get("cookie", [])).get(_cookie_name("form", secure=secure), "")
+    return found if len(found) >= _MARK_CHARACTERS else ""
 
 
 def _cookies(lines: list[str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def enter_routes(app: FastAPI, inside: Pages, show: Show) -> None:
             return show.page(request, "login.html", 403, next=place, wrong=text)
         if visit.session is not None:
             inside.sessions.end(visit.session)
-        visit.cookies.append(inside.cookie(inside.sessions.begin(name)))
+        visit.set_cookie(inside.sessions.begin(name))
         return see_other(place)
 
     @app.post("/logout")
@@ -49,7 +49,7 @@ def enter_routes(app: FastAPI, inside: Pages, show: Show) -> None:
         visit = visit_of(request)
         if visit.session is not None:
             inside.sessions.end(visit.session)
-        visit.cookies.append(inside.cookie(""))
+        visit.set_cookie("")
         return see_other("/login")
 
     _link_routes(app, inside, show)

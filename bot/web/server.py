@@ -57,11 +57,7 @@ def guarded_app(settings: Settings, password: PasswordHash, title: str) -> Door:
         password=password,
         title=title,
     )
-    app = pages(inside)
-    secure = web.certificate_file is not None
-    door = Door(app, origins(web), sessions, secret_key(), secure)
-    inside.cookie = door.cookie
-    return door
+    return Door(pages(inside), origins(web), sessions, secret_key())
 
 
 async def serve(settings: Settings, title: str, *, as_child: bool = False) -> None:
