@@ -28,6 +28,16 @@
     return [...part.querySelectorAll("input:not([type=hidden])")].some((i) => i.value !== i.defaultValue);
   };
 
+  // A button must never come to mean another proposal under somebody's pointer.
+  const proposals = (part) => [...part.querySelectorAll("[data-proposal]")].map((one) => one.dataset.proposal);
+  const otherProposals = (part, next) => {
+    const shown = proposals(part);
+    if (!shown.length || shown.join() === proposals(next).join()) return false;
+    for (const one of part.querySelectorAll("[data-proposal] button")) one.disabled = true;
+    document.getElementById("changed").hidden = false;
+    return true;
+  };
+
   let busy = false;
   let again = false;
   const refresh = async (address = location.href, force = false) => {
@@ -40,7 +50,7 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[id][data-live], #live")) {
         const next = fresh.getElementById(part.id);
-        if (!next || (!force && inUse(part))) continue;
+        if (!next || otherProposals(part, next) || (!force && inUse(part))) continue;
         const open = [...part.querySelectorAll("details")].map((d) => d.open);
         part.replaceWith(document.adoptNode(next));
         next.querySelectorAll("details").forEach((d, i) => { d.open = Boolean(open[i]); });
