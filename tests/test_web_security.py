@@ -15,8 +15,9 @@ from bot.journal.reader import JOURNAL_NAME
 from bot.lock import EngineLock
 from bot.requests import FLATTEN_NAME, RESUME_NAME, Asked, waiting, waiting_acknowledgements
 from bot.web import deeds
-from bot.web.app import MENU
-from tests.web_scene import EVIL, ORIGIN, PASSWORD, Browser, settings_of, written
+from bot.web.app import MENU, Pages
+from bot.web.sessions import Attempts, Sessions
+from tests.web_scene import EVIL, HASH, ORIGIN, PASSWORD, Browser, settings_of, written
 
 PAGES = [path for path, _ in MENU]
 
@@ -365,6 +366,42 @@ async def test_the_switch_works_without_a_journal(tmp_path: Path) -> None:
     form = {"form_token": token, "action": "halt", "reason": "by hand"}
     assert "Halted." in await browser.told("/controls", form)
     assert HaltSwitch(state).reason == "by hand (ann (dashboard))"
+
+
+@pytest.mark.parametrize("damage", ["key", "folder"])
+async def test_a_visitor_is_not_told_where_files_are(state: Path, damage: str) -> None:
+    settings = settings_of(state)
+    approval = settings.approval.model_copy(update={"link_url": "https://hedge.example"})
+    browser = Browser(settings.model_copy(update={"approval": approval}))
+    form = {"form_token": await browser.token("/login"), "token": "1.1-aaaaaa.approve.1.x"}
+    if damage == "key":
+        (state / "approval.key").write_text("short")
+        (state / "approval.key").chmod(0o644)
+    else:
+        (state / "approval.key").mkdir(mode=0o700)
+    shown = await browser.get("/decide?token=1.1-aaaaaa.approve.1.x")
+    sent = await browser.post("/decide", form)
+    assert (shown.status_code, sent.status_code) == (403, 409)
+    for answer in (shown, sent):
+        assert "The records cannot be read now" in answer.text
+        assert str(state) not in answer.text
+
+
+def test_a_password_that_nobody_looked_at_is_not_counted_as_wrong(state: Path) -> None:
+    inside = Pages(
+        state_dir=state,
+        settings=settings_of(state),
+        now_ms=SystemClock().now_ms,
+        sessions=Sessions(lambda: 0.0, 1.0, 1.0),
+        attempts=Attempts(lambda: 0.0),
+        password=HASH,
+        title="paper",
+    )
+    for _ in range(3):
+        assert not inside.admits("a", "wrong")
+    assert inside.attempts.wait_s("a") == 2
+    assert not inside.admits("a", PASSWORD), "as one that came beside the third"
+    assert inside.attempts.wait_s("a") == 2
 
 
 async def test_links_are_not_served_unless_the_owner_wants_them(state: Path) -> None:

@@ -1,6 +1,8 @@
 """Logins and waits by a clock of the test's own, and the hash of a password."""
 
 import stat
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,26 @@ def test_logout_ends_every_cookie_of_a_login_and_no_other_login() -> None:
     assert sessions.find(one) is None
     assert sessions.find(renewed) is None
     assert sessions.find(other) is not None
+
+
+def test_logins_may_begin_and_end_on_several_threads() -> None:
+    sessions = Sessions(Hand(), 10_000.0, 10_000.0)
+
+    def come_and_go(_: int) -> None:
+        for _ in range(300):
+            session = sessions.find(sessions.begin("ann"))
+            if session is not None:
+                sessions.renew(session)
+                sessions.end(session)
+
+    was = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(come_and_go, range(4)))
+    finally:
+        sys.setswitchinterval(was)
+    assert sessions.find(sessions.begin("ben")) is not None
 
 
 def test_so_many_logins_at_most() -> None:

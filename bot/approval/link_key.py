@@ -39,7 +39,7 @@ def link_key(folder: Path) -> bytes:
 
 def _make(path: Path) -> None:
     """Whole or not at all, and never in place of one that is there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(descriptor, secrets.token_bytes(KEY_BYTES))

@@ -77,8 +77,8 @@ def _link_routes(app: FastAPI, inside: Pages, show: Show) -> None:
                     asked,
                     now_ms=now_ms,
                 )
-        except PerphedgeError as error:
-            return show.page(request, "link.html", 409, wrong=str(error), **_NOTHING)
+        except (PerphedgeError, OSError) as error:
+            return show.page(request, "link.html", 409, wrong=_plain(inside, error), **_NOTHING)
         return show.page(request, "link.html", said=done.text, **_NOTHING)
 
 
@@ -92,13 +92,21 @@ def _told(inside: Pages, show: Show, request: Request, token: str, template: str
         allowed = read_link(inside.state_dir, token, now_ms)
         with opened(inside.state_dir) as journal:
             waiting = pending(journal, inside.state_dir, now_ms)
-    except PerphedgeError as error:
-        return show.page(request, template, 403, wrong=str(error), **_NOTHING)
+    except (PerphedgeError, OSError) as error:
+        return show.page(request, template, 403, wrong=_plain(inside, error), **_NOTHING)
     proposal = next((one for one in waiting if one.proposal_id == allowed.proposal_id), None)
     if proposal is None:
         text = f"Proposal {allowed.proposal_id} waits no more."
         return show.page(request, template, 410, wrong=text, **_NOTHING)
     return show.page(request, template, link=allowed, proposal=proposal.document(), token=token)
+
+
+def _plain(inside: Pages, error: Exception) -> str:
+    """What a visitor without a login may read: nothing of where our files are."""
+    text = str(error)
+    if isinstance(error, OSError) or str(inside.state_dir) in text:
+        return "The records cannot be read now; perphedge status says more on their machine."
+    return text
 
 
 def _require_links(inside: Pages) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import RLock
 
 MOST_SESSIONS = 64
 ROTATE_AFTER_S = 900.0
@@ -37,35 +38,42 @@ class Session:
 
 
 class Sessions:
-    """Cookies are kept as digests only, and lose their worth by time, idleness and logout."""
+    """Cookies are kept as digests only, and lose their worth by time, idleness and logout.
+
+    Routes run on threads and the door beside them: each method takes its turn.
+    """
 
     def __init__(self, now_s: Callable[[], float], longest_s: float, idle_s: float) -> None:
         self._now_s = now_s
         self._longest_s = longest_s
         self._idle_s = idle_s
         self._by_digest: dict[bytes, Session] = {}
+        self._turn = RLock()
 
     def begin(self, name: str) -> str:
         """A new login; its cookie."""
-        self._forget()
-        while len(self._everyone()) >= MOST_SESSIONS:
-            self.end(min(self._everyone(), key=lambda one: one.seen_s))
-        now_s = self._now_s()
-        session = Session(secrets.token_urlsafe(32), name, now_s, now_s, now_s)
-        return self._cookie(session)
+        with self._turn:
+            self._forget()
+            while len(self._everyone()) >= MOST_SESSIONS:
+                self.end(min(self._everyone(), key=lambda one: one.seen_s))
+            now_s = self._now_s()
+            session = Session(secrets.token_urlsafe(32), name, now_s, now_s, now_s)
+            return self._cookie(session)
 
     def find(self, cookie: str) -> Session | None:
         """The login of a cookie that still holds."""
-        self._forget()
-        session = self._by_digest.get(_digest(cookie))
-        if session is not None:
-            session.seen_s = self._now_s()
-        return session
+        with self._turn:
+            self._forget()
+            session = self._by_digest.get(_digest(cookie))
+            if session is not None:
+                session.seen_s = self._now_s()
+            return session
 
     def holds(self, session: Session) -> bool:
         """Whether a login has not ended meanwhile; asking does not keep it alive."""
-        self._forget()
-        return any(one is session for one in self._by_digest.values())
+        with self._turn:
+            self._forget()
+            return any(one is session for one in self._by_digest.values())
 
     def due(self, session: Session) -> bool:
         """Whether its cookie is old enough to be renewed."""
@@ -73,15 +81,17 @@ class Sessions:
 
     def renew(self, session: Session) -> str:
         """A new cookie; those before it end at once, but for requests that are under way."""
-        end_s = self._now_s() + _GRACE_S
-        session.ends_s = {key: min(at_s, end_s) for key, at_s in session.ends_s.items()}
-        session.renewed_s = self._now_s()
-        return self._cookie(session)
+        with self._turn:
+            end_s = self._now_s() + _GRACE_S
+            session.ends_s = {key: min(at_s, end_s) for key, at_s in session.ends_s.items()}
+            session.renewed_s = self._now_s()
+            return self._cookie(session)
 
     def end(self, session: Session) -> None:
         """Logged out, on every page."""
-        for key in session.ends_s:
-            self._by_digest.pop(key, None)
+        with self._turn:
+            for key in session.ends_s:
+                self._by_digest.pop(key, None)
 
     def _cookie(self, session: Session) -> str:
         cookie = secrets.token_urlsafe(32)
