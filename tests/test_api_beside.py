@@ -22,6 +22,8 @@ SECRETS = {
     "PERPHEDGE_HEDGE_API_SECRET": "canary-secret-5522",
     "OTHER_API_PASSPHRASE": "canary-phrase-5523",
     "PERPHEDGE_HB_PASSWORD": "canary-password-5524",
+    "PERPHEDGE_ALERT_URL_PHONE": "ntfys://canary-address-5525",
+    "PERPHEDGE_WEB_PASSWORD_HASH": "canary-hash-5526",
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.logs import Logger
+from config import api, web
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
@@ -14,12 +15,19 @@ _RAN_WELL_S = 60.0
 _ENDS_WITHIN_S = 10.0
 _PIECE = 65_536
 _SECRETS = ("_API_KEY", "_API_SECRET", "_API_PASSPHRASE", "_PASSWORD", "_WEBHOOK")
+_ALERTS = "PERPHEDGE_ALERT_"
+_OF_SERVERS = {"api": api.VARIABLE, "web": web.VARIABLE}
 _MAIN = "from bot.cli.main import main; main()"
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without keys and passwords of exchanges and bots: the server needs none of them."""
-    return {name: value for name, value in os.environ.items() if not name.endswith(_SECRETS)}
+def _environment(command: Literal["api", "web"]) -> dict[str, str]:
+    """Ours, without secrets of exchanges, bots, alerts and the other server: it needs none."""
+    others = {name for server, name in _OF_SERVERS.items() if server != command}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.endswith(_SECRETS) or name.startswith(_ALERTS) or name in others)
+    }
 
 
 class ServerChild:
@@ -58,7 +66,7 @@ class ServerChild:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=_environment(self._command),
         )
         if self._command == "web":
             self._log.info("web_started", process=process.pid)
