@@ -66,12 +66,44 @@ class HaltSwitch:
 
     def trip(self, reason: str) -> None:
         """Switch on, unless it is on already; where the file cannot be written, until restart."""
-        if self._is_there():
-            return
+        if not self._is_there():
+            self._put(reason)
+
+    def _put(self, reason: str) -> None:
         try:
             self._folder.put(HALT_NAME, f"{reason}\n")
         except OSError as error:
             self._unwritten = f"{reason} ({self._path} cannot be written: {error.strerror})"
+
+    def trip_again(self, reason: str) -> None:
+        """Switch on for a reason of its own: who clears what was there before does not clear this.
+
+        The newer reason stands first.
+        """
+        there, before = self._is_there(), self.content or b""
+        text = f"{reason}\n{before.decode(errors='replace')}"[:_LONGEST]
+        try:
+            self._folder.put_whole(HALT_NAME, text)
+        except OSError:
+            if not there:
+                self._put(reason)  # it needs no second file, and tells whether it is safe
+
+    @property
+    def content(self) -> bytes | None:
+        """What the file holds; None where it is not there or cannot be read."""
+        try:
+            return self._folder.read(HALT_NAME, _LONGEST)
+        except OSError:
+            return None
+
+    def clear_seen(self, seen: bytes | None) -> None:
+        """Switch off, unless somebody has switched it on anew since its content was this.
+
+        Raises:
+            OSError: the file cannot be removed; the switch stays on.
+        """
+        if self.content == seen:
+            self.clear()
 
     def clear(self) -> None:
         """Switch off.

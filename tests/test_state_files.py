@@ -45,6 +45,20 @@ def test_a_halt_is_on_the_disk_before_it_is_told_and_so_is_its_end(tmp_path: Pat
     assert switch.reason is None
 
 
+def test_a_halt_that_comes_anew_outlasts_the_end_of_the_one_before(tmp_path: Path) -> None:
+    engine, person = HaltSwitch(tmp_path), HaltSwitch(tmp_path)
+    engine.trip("news")
+    seen = engine.content
+    person.trip_again("more news")
+    engine.clear_seen(seen)
+    assert engine.reason == "more news news"
+    engine.clear_seen(engine.content)
+    assert engine.reason is None
+    person.trip_again("x")
+    engine.clear_seen(None)
+    assert engine.reason == "x"
+
+
 def test_a_request_is_whole_or_not_there_and_does_not_come_back(tmp_path: Path) -> None:
     device = Noted()
     folder = StateFolder(tmp_path, device)

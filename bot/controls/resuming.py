@@ -45,8 +45,10 @@ class Resuming(Halting):
             self._taken(requests.ACKNOWLEDGE_NAME)
         self._take_acknowledgements()
         self._settle_orders()
+        # Looked at first: a halt that comes later withdraws the request, or has another content.
+        seen = None if self._switch is None else self._switch.content
         if (asked := self._waiting(requests.RESUME_NAME)) is not None:
-            self.resume(asked)
+            self._resume(asked, seen)
             self._taken(requests.RESUME_NAME)
         self.saw_switch()
 
@@ -105,6 +107,9 @@ class Resuming(Halting):
         Raises:
             DataError: it names nobody or no reason.
         """
+        self._resume(asked, None if self._switch is None else self._switch.content)
+
+    def _resume(self, asked: requests.Asked, seen: bytes | None) -> None:
         if not (asked.by.strip() and asked.reason.strip()):
             raise DataError("resume: needs who asks and why")
         state = self._state.now
@@ -130,4 +135,4 @@ class Resuming(Halting):
             with contextlib.suppress(OSError):  # then the switch stays on, and says why
                 # Whoever wants trading to go on wants no later halt to close every hedge.
                 self._taken(requests.FLATTEN_NAME)
-                self._switch.clear()
+                self._switch.clear_seen(seen)

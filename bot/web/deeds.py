@@ -38,7 +38,7 @@ def halt(state_dir: Path, asked: Asked, *, flatten: bool) -> str:
     if flatten:  # first: the cycle that sees the switch shall see this too
         wrong += _failed("hedges are not closed", lambda: ask(state_dir, FLATTEN_NAME, asked))
     switch = HaltSwitch(state_dir)
-    switch.trip(f"{asked.reason} ({asked.by})")
+    switch.trip_again(f"{asked.reason} ({asked.by})")
     if switch.unwritten is not None:
         wrong.append(f"NOT safely halted: {switch.unwritten}; stop the engine by hand")
     # Whoever resumed did not know of this.
