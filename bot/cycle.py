@@ -60,6 +60,7 @@ class Engine:
         self._means: Means | None = None
         self._correlated_bar: int | None = None
         self._looked: Look | None = None
+        self._cut_short: frozenset[str] = frozenset()  # cycles of earlier engines, never recorded
         self._lately: frozenset[str] = frozenset()  # held at the end of the last measured cycle
         self._laps = Laps(parts.clock)
         self._decides = False  # in this cycle
@@ -103,6 +104,7 @@ class Engine:
         """
         parts = self._parts
         recovery = await start_up(parts)
+        self._cut_short = parts.journal.cycles_with_intents()
         for last in parts.journal.cycles(limit=1):
             parts.monitor.health.recall(last.get("sources", ()))
             self._lately = frozenset(str(leg["symbol"]) for leg in last.get("legs", ()))
@@ -254,8 +256,12 @@ class Engine:
 
     def _blank(self) -> CycleRecord:
         now_ms = self._parts.clock.now_ms()
+        count = self._parts.journal.cycle_count()
+        named_ms = now_ms
+        while (name := cycle_id(named_ms, count)) in self._cut_short:
+            named_ms += 1000  # an engine that died within this second has used the name
         return CycleRecord(
-            cycle_id=cycle_id(now_ms, self._parts.journal.cycle_count()),
+            cycle_id=name,
             timestamp=iso_utc(now_ms),
             timestamp_ms=now_ms,
             status=CycleStatus.HELD,

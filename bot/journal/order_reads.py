@@ -25,6 +25,11 @@ class OrderReads(OpenedJournal):
         )
         return tuple(order_row(row) for row in rows)
 
+    def cycles_with_intents(self, newest: int = 200) -> frozenset[str]:
+        """Ids of the cycles that wrote down the newest intents, also of those never recorded."""
+        sql = "SELECT cycle_id FROM intents ORDER BY rowid DESC LIMIT ?"
+        return frozenset(str(row["cycle_id"]) for row in self._rows(sql, newest))
+
     def unresolved_orders(self, account: str | None = None) -> tuple[OrderRow, ...]:
         """Orders that may still change our position: unknown, open, or with fills to be booked.
 
