@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bot.alerting.board import LONGEST_PAUSE_MS, Board
 from bot.alerting.rules import QuietHours, Route, Rules
-from bot.alerting.subjects import Subject
+from bot.alerting.subjects import Subject, subject_of_alert
+from bot.alerts import Alert
 from bot.records.event_kinds import Weight
 
 MINUTE = 60_000
@@ -67,6 +68,33 @@ def test_trouble_that_comes_and_goes_is_told_once_an_hour_with_its_count() -> No
     assert notice.again == 3
     assert told(board, NOON + HOUR)["phone"] == ["a"]
     assert "phone" not in board.due(NOON + 24 * HOUR)
+
+
+def test_what_somebody_has_ended_is_told_at_once_when_it_is_there_again() -> None:
+    board = Board(RULES)
+    trip = replace(subject(), afresh=True)
+    board.follow([trip], NOON)
+    assert told(board, NOON) == {"phone": ["a"]}
+    board.follow([], NOON + MINUTE)  # resumed
+    again = replace(trip, since_ms=NOON + 2 * MINUTE)
+    board.follow([again], NOON + 2 * MINUTE)
+    assert told(board, NOON + 2 * MINUTE) == {"phone": ["a"]}
+    assert told(board, NOON + 3 * MINUTE) == {}, "and once"
+    # The same while a message about the one before is still under way.
+    newest = replace(trip, since_ms=NOON + 4 * MINUTE)
+    board.follow([newest], NOON + 4 * MINUTE)
+    [(_, sent)] = board.due(NOON + 4 * MINUTE)["phone"]
+    newer = replace(trip, since_ms=NOON + 5 * MINUTE)
+    board.follow([newer], NOON + 5 * MINUTE)
+    board.delivered("phone", [sent], NOON + 5 * MINUTE)
+    assert told(board, NOON + 5 * MINUTE)["phone"] == ["a"]
+
+
+def test_halts_are_news_each_time_and_what_comes_and_goes_is_not() -> None:
+    halt = Alert("daily_cost:", 23, "daily_cost", "", "a day's cost is over", NOON)
+    near = Alert("liquidation_near:FET", 0, "liquidation_near", "FET", "5 %", NOON, clears=True)
+    fee = Alert("missing_fee:FET", 28, "missing_fee", "FET", "no fee", NOON)
+    assert [subject_of_alert(one).afresh for one in (halt, near, fee)] == [True, False, False]
 
 
 def test_what_comes_back_after_the_hour_is_told_at_once() -> None:

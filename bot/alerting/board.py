@@ -4,7 +4,8 @@ Of every route and every subject it keeps one notice. A notice is due at a time;
 that has come and no quiet hours hold it. What cannot be delivered is due again after a pause that
 doubles. Whoever acknowledges an alert, or whatever ends it, takes it off the list of open subjects,
 and nothing of it is told any more. What was told is remembered for a while, so that trouble that
-comes and goes does not tell people every time.
+comes and goes does not tell people every time. What only somebody can end is told each time that
+it comes up: they believe it over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,7 +78,7 @@ class Board:
             self._notices[place] = Notice(subject.key, route.name, subject.since_ms, first_ms)
         elif known.since_ms != subject.since_ms:
             earliest_ms = first_ms
-            if known.told_ms is not None:
+            if known.told_ms is not None and not subject.afresh:
                 earliest_ms = max(first_ms, known.told_ms + self._rules.repeat_ms)
             self._notices[place] = replace(
                 known, since_ms=subject.since_ms, due_ms=earliest_ms, again=known.again + 1
@@ -112,12 +113,16 @@ class Board:
             known = self._notices.get(place)
             if known is None:
                 continue
-            newer = known.since_ms != notice.since_ms  # it came up anew meanwhile
+            due_ms = next_ms
+            if known.since_ms != notice.since_ms and not escalates:  # it came up anew meanwhile
+                subject = self._open.get(notice.key)
+                afresh = subject is not None and subject.afresh
+                due_ms = known.due_ms if afresh else now_ms + self._rules.repeat_ms
             self._notices[place] = replace(
                 known,
                 told_ms=now_ms,
-                due_ms=now_ms + self._rules.repeat_ms if newer and not escalates else next_ms,
-                again=known.again - notice.again,
+                due_ms=due_ms,
+                again=max(0, known.again - notice.again),  # it may have been told twice
                 failures=0,
                 reason="",
             )

@@ -32,7 +32,8 @@ def message_of(told: Sequence[tuple[Subject, Notice]], *, escalated: bool, links
 
 
 def _lines(subject: Subject, notice: Notice, links: Links) -> list[str]:
-    again = f", came up {notice.again} more times" if notice.again else ""
+    times = "once" if notice.again == 1 else f"{notice.again} times"
+    again = f", came up {times} more" if notice.again else ""
     lines = [f"{subject.weight}: {subject.text} (since {iso_utc(subject.since_ms)}{again})"]
     if subject.ident:
         lines.append(f"  seen: perphedge ack {subject.ident}")

@@ -1,7 +1,7 @@
 """Builds the alert desk of an engine from its settings."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from datetime import time
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,6 @@ from bot.alerting.desk import AlertDesk
 from bot.alerting.rules import QuietHours, Route, Rules
 from bot.alerting.service import Service
 from bot.alerting.subjects import Subject, subject_of_alert, subject_of_proposal
-from bot.alerts import Alert
 from bot.approval import Action, PendingProposal, link, pending
 from bot.controls.guard import Guard
 from bot.errors import SafetyError
@@ -63,7 +62,7 @@ async def alerting(
     if not settings.alerts.routes:
         yield
         return
-    waiting = _Waiting(settings, journal, clock, lambda: guard.alerts)
+    waiting = _Waiting(settings, journal, clock)
     desk = AlertDesk(
         rules_of(settings.alerts),
         services_of(settings.alerts),
@@ -71,7 +70,8 @@ async def alerting(
         clock,
         log,
         account=guard.account,
-        subjects=waiting.subjects,
+        subjects=lambda: [subject_of_alert(alert) for alert in guard.alerts],
+        waiting=waiting.subjects,
         links=waiting.links,
         timeout_ms=round(settings.alerts.timeout_seconds * 1000),
     )
@@ -80,31 +80,27 @@ async def alerting(
 
 
 class _Waiting:
-    """What waits for somebody, and where a proposal is decided."""
+    """Proposals that wait for somebody, and where they are decided."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        journal: Journal,
-        clock: Clock,
-        alerts: Callable[[], Sequence[Alert]],
-    ) -> None:
+    def __init__(self, settings: Settings, journal: Journal, clock: Clock) -> None:
         self._settings = settings
         self._journal = journal
         self._clock = clock
-        self._alerts = alerts
         self._proposals: dict[str, PendingProposal] = {}
 
     def subjects(self) -> list[Subject]:
-        """Open alerts and undecided proposals."""
-        found = [subject_of_alert(alert) for alert in self._alerts()]
-        self._proposals = {}
-        for one in pending(self._journal, self._settings.state_dir, self._clock.now_ms()):
-            subject = subject_of_proposal(one)
-            if subject is not None:
-                self._proposals[subject.key] = one
-                found.append(subject)
-        return found
+        """Undecided proposals.
+
+        Raises:
+            JournalError, OSError: they cannot be read.
+        """
+        found = [
+            (subject, one)
+            for one in pending(self._journal, self._settings.state_dir, self._clock.now_ms())
+            if (subject := subject_of_proposal(one)) is not None
+        ]
+        self._proposals = {subject.key: one for subject, one in found}
+        return [subject for subject, _ in found]
 
     def links(self, subject: Subject) -> list[tuple[str, str]]:
         """Signed links, where the owner wants them; they are made anew and kept nowhere."""

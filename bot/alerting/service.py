@@ -1,13 +1,14 @@
 """Sends a message to one service, in a thread of its own that nothing ever waits for.
 
 Services are asked over the network by code that blocks. A thread that hangs keeps neither a cycle
-nor the end of the process waiting, and its route gets no second one before it has ended.
+nor the end of the process waiting.
 """
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import SecretStr
 
@@ -15,6 +16,7 @@ from bot.alerting.message import Message
 from bot.records.event_kinds import Weight
 from config.alert_addresses import service_of
 
+T = TypeVar("T")
 _TYPES = {Weight.NOTE: "info", Weight.WARNING: "warning", Weight.ALARM: "failure"}
 
 
@@ -30,26 +32,29 @@ class Service:
         Raises:
             OSError: it was not taken; nothing is told of why, since that may hold the address.
         """
-        from apprise import NotifyType
+        from apprise import NotifyFormat, NotifyType
 
         service = service_of(self.address)
         if service is None or not service.notify(
-            body=message.body, title=message.title, notify_type=NotifyType(_TYPES[weight])
+            body=message.body,
+            title=message.title,
+            notify_type=NotifyType(_TYPES[weight]),
+            body_format=NotifyFormat.TEXT,  # so that no sign in it is taken for markup
         ):
             raise OSError("not taken by the service")
 
 
-def in_thread(work: Callable[[], None], name: str) -> "Future[None]":
-    """Starts the work; the future tells how it ended."""
-    future: Future[None] = Future()
+def in_thread(work: Callable[[], T], name: str) -> "Future[T]":
+    """Starts the work; the future tells how it ended, also where a service ends its thread."""
+    future: Future[T] = Future()
 
     def run() -> None:
         try:
-            work()
-        except Exception as error:  # noqa: BLE001 - whatever it was, somebody looks at the future
+            found = work()
+        except BaseException as error:  # noqa: BLE001 - somebody looks at the future
             future.set_exception(error)
         else:
-            future.set_result(None)
+            future.set_result(found)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future

@@ -21,6 +21,7 @@ class Subject:
         since_ms: when it came up, this time.
         text: one line, without secrets.
         ident: by which somebody says that it is seen; empty where that is done in another way.
+        afresh: somebody ended it, so when it is there again that is news at once.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Subject:
     since_ms: int
     text: str
     ident: str = ""
+    afresh: bool = False
 
 
 def weight_of_alert(alert: Alert) -> Weight:
@@ -41,8 +43,9 @@ def subject_of_alert(alert: Alert) -> Subject:
     """An open alert."""
     about = f" {alert.symbol}" if alert.symbol and alert.symbol not in alert.text else ""
     control = f"control {alert.number} ({alert.control})" if alert.number else alert.control
-    text = f"{control}{about}: {alert.text}"
-    return Subject(alert.key, weight_of_alert(alert), alert.raised_ms, text, alert_id(alert))
+    text, weight = f"{control}{about}: {alert.text}", weight_of_alert(alert)
+    afresh = weight is Weight.ALARM and not alert.clears
+    return Subject(alert.key, weight, alert.raised_ms, text, alert_id(alert), afresh)
 
 
 def subject_of_proposal(proposal: PendingProposal) -> Subject | None:
