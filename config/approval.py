@@ -49,6 +49,7 @@ class Approval(Strict):
         ),
     ] = Field(
         default=None,
-        description="Where the dashboard is reached. Alerts of proposals then carry signed links "
-        "that approve or reject without a login; opening one asks once more.",
+        description="Where the dashboard is reached: one of `web.allowed_origins`, or an address "
+        "of this machine. Alerts of proposals then carry signed links that approve or reject "
+        "without a login; opening one asks once more.",
     )

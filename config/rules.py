@@ -1,6 +1,7 @@
 """Rules over several fields: settings that are each allowed but contradict each other."""
 
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from config.aliases import exchange_family
 from config.api import is_loopback
@@ -11,6 +12,7 @@ from config.show import value_text
 from config.sources import AccountSource
 from config.sources_freqtrade import FreqtradeSource
 from config.venue import WITH_PASSPHRASE, WITH_TESTNET, VenueSettings
+from config.web import origins
 from strategies.registry import BUILT_IN
 
 
@@ -61,6 +63,29 @@ def _servers_are_safe(s: Settings) -> Iterator[Problem]:
             )
     if s.api.enabled and s.web.enabled and s.api.port == s.web.port:
         yield Problem("web.port", value_text(s.web.port), "another port than api.port")
+
+
+def _links_lead_to_the_pages(s: Settings) -> Iterator[Problem]:
+    """A link that the dashboard would not answer is of no use in an alert."""
+    url = s.approval.link_url
+    if url is None:
+        return
+    parts = urlsplit(url.lower())
+    base = f"{parts.scheme}://{parts.netloc}"
+    usual = {"https": ":443", "http": ":80"}[parts.scheme]
+    if parts.path not in ("", "/"):
+        yield Problem(
+            "approval.link_url",
+            value_text(url),
+            "an address without a path; the dashboard is served at the root of its address",
+        )
+    elif base.removesuffix(usual) not in origins(s.web):
+        yield Problem(
+            "approval.link_url",
+            value_text(url),
+            "an address at which the dashboard answers: one of web.allowed_origins, or of this "
+            "machine with web.port",
+        )
 
 
 def _series_names_differ(s: Settings) -> Iterator[Problem]:
@@ -326,4 +351,5 @@ _RULES: tuple[Callable[[Settings], Iterator[Problem]], ...] = (
     _enough_history,
     _strategy_is_there,
     _servers_are_safe,
+    _links_lead_to_the_pages,
 )

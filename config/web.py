@@ -57,6 +57,16 @@ class Web(Strict):
     )
 
 
+def origins(web: Web) -> frozenset[str]:
+    """Every address under which browsers may reach it; the port is left out where it is usual."""
+    scheme = "http" if web.certificate_file is None else "https"
+    usual = web.port == (80 if scheme == "http" else 443)
+    port = "" if usual else f":{web.port}"
+    names = ["127.0.0.1", "localhost", "[::1]"]
+    told = [one.removesuffix(":443") for one in web.allowed_origins]
+    return frozenset([*(f"{scheme}://{name}{port}" for name in names), *told])
+
+
 def find_password_hash(web: Web, *, environment: Mapping[str, str] | None = None) -> SecretStr:
     """The hash of the password, from the environment or else from the file.
 

@@ -153,6 +153,25 @@ WRONG_VALUES = {
         'approval.link_url: "http://hedge.example:8844" — an address such as '
         "https://hedge.example:8844 (http:// only of this machine), or null (no links)",
     ),
+    "links with a path": (
+        GOOD
+        + "approval: {link_url: 'https://hedge.example/perphedge'}\n"
+        + "web: {allowed_origins: ['https://hedge.example']}",
+        'approval.link_url: "https://hedge.example/perphedge" — an address without a path; the '
+        "dashboard is served at the root of its address",
+    ),
+    "links that lead nowhere": (
+        GOOD
+        + "approval: {link_url: 'https://hedge.example:8844'}\n"
+        + "web: {allowed_origins: ['https://hedge.example']}",
+        'approval.link_url: "https://hedge.example:8844" — an address at which the dashboard '
+        "answers: one of web.allowed_origins, or of this machine with web.port",
+    ),
+    "links to another port of this machine": (
+        GOOD + "approval: {link_url: 'http://127.0.0.1:8843'}",
+        'approval.link_url: "http://127.0.0.1:8843" — an address at which the dashboard '
+        "answers: one of web.allowed_origins, or of this machine with web.port",
+    ),
     "misspelt strategy": (
         GOOD + "hedge: {strategy: baskets}",
         'hedge.strategy: "baskets" — one of: none, pair, beta, basket, sample, ledoit_wolf, '

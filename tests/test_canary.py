@@ -75,7 +75,7 @@ log: {{level: debug}}
 data: {{backfill_days: 15}}
 approval: {{link_url: "https://hedge.example:8844"}}
 alerts: {{routes: [{{name: phone, url_file: {url}, least: note}}]}}
-web: {{password_hash_file: {folder / "web.hash"}}}
+web: {{password_hash_file: {folder / "web.hash"}, allowed_origins: ["https://hedge.example:8844"]}}
 """
     config.write_text("\n".join(lines) + more)
     return config

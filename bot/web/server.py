@@ -18,7 +18,7 @@ from bot.web.live import STREAM_S
 from bot.web.password import PasswordHash, required_hash, secret_key
 from bot.web.sessions import Attempts, Sessions
 from config.settings import Settings
-from config.web import Web
+from config.web import Web, origins
 
 
 class LivePatience(PatientProtocol):
@@ -32,16 +32,6 @@ def address(web: Web) -> str:
     scheme = "http" if web.certificate_file is None else "https"
     host = f"[{web.host}]" if ":" in web.host else web.host
     return f"{scheme}://{host}:{web.port}/"
-
-
-def origins(web: Web) -> frozenset[str]:
-    """Every address under which browsers may reach it; the port is left out where it is usual."""
-    scheme = "http" if web.certificate_file is None else "https"
-    usual = web.port == (80 if scheme == "http" else 443)
-    port = "" if usual else f":{web.port}"
-    names = ["127.0.0.1", "localhost", "[::1]"]
-    told = [one.removesuffix(":443") for one in web.allowed_origins]
-    return frozenset([*(f"{scheme}://{name}{port}" for name in names), *told])
 
 
 def guarded_app(settings: Settings, password: PasswordHash, title: str) -> Door:
