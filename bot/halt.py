@@ -6,6 +6,7 @@ lifts nothing: once an engine has seen it, the halt is in the journal as well, w
 back until somebody resumes by name and with a reason.
 """
 
+import contextlib
 import errno
 from pathlib import Path
 
@@ -15,6 +16,9 @@ HALT_NAME = "HALT"
 
 _THERE = frozenset({errno.ENOLINK, errno.EISDIR, errno.ELOOP})
 """Reading fails so where something stands in its place, which counts as a switch that is on."""
+
+_ASIDE = "LIFTING"
+"""What the file is called while it is lifted."""
 
 _LONGEST = 2000  # bytes of a reason; whatever else the file holds is not read
 
@@ -44,6 +48,11 @@ class HaltSwitch:
         None where it is, or something else had switched it on before.
         """
         return self._unwritten
+
+    @property
+    def on_disk(self) -> str | None:
+        """The reason that other processes see."""
+        return self._read()
 
     def _is_there(self) -> bool:
         """Whether the file is, whatever can be read of it."""
@@ -99,11 +108,49 @@ class HaltSwitch:
     def clear_seen(self, seen: bytes | None) -> None:
         """Switch off, unless somebody has switched it on anew since its content was this.
 
+        The file is taken aside in one step and only then compared, so that whatever is written in
+        between is either what is compared or a new file, which stays.
+
         Raises:
             OSError: the file cannot be removed; the switch stays on.
         """
-        if self.content == seen:
+        if self.content != seen:
+            return
+        if not self._is_there():
             self.clear()
+            return
+        try:
+            self._folder.set_aside(HALT_NAME, _ASIDE)
+            if self._folder.read(_ASIDE, _LONGEST) != seen:
+                self.recover()
+                return
+            self._folder.remove(_ASIDE)
+        except FileNotFoundError:
+            pass  # somebody else has just removed it
+        except OSError:
+            self._stay_on()
+            raise
+        self._unwritten = None
+
+    def _stay_on(self) -> None:
+        """What was to be lifted is not, as far as the disk allows; here in any case."""
+        with contextlib.suppress(OSError):
+            self.recover()
+        if not self._is_there():
+            self._unwritten = f"{self._path} could not be removed safely"
+
+    def recover(self) -> None:
+        """Puts back a file that was being lifted when its process ended: nobody knows if it may.
+
+        Raises:
+            OSError: it cannot be put back.
+        """
+        if self._folder.read(_ASIDE, 1) is None:
+            return
+        if self._is_there():
+            self._folder.remove(_ASIDE)  # a newer halt is in its place
+        else:
+            self._folder.set_aside(_ASIDE, HALT_NAME)
 
     def clear(self) -> None:
         """Switch off.

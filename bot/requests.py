@@ -5,7 +5,7 @@ the engine takes up with its next cycle.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal, DecimalException
 from pathlib import Path
@@ -36,6 +36,18 @@ class Asked:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A resume, and the ids of the halts that were shown to whoever asks; None: of all."""
+
+    asked: Asked
+    halts: frozenset[str] | None = None
+
+    def lifts(self, halt: str) -> bool:
+        """Whether somebody had seen it."""
+        return self.halts is None or halt in self.halts
+
+
 def ask(state_dir: Path | StateFolder, name: str, asked: Asked) -> Path:
     """Leaves a request, whole or not at all.
 
@@ -57,6 +69,30 @@ def waiting(state_dir: Path | StateFolder, name: str) -> Asked | None:
     except _NOT_UNDERSTOOD:
         return None
     return Asked(by, reason) if by and reason else None
+
+
+def ask_resume(state_dir: Path | StateFolder, asked: Asked, halts: Collection[str]) -> Path:
+    """Leaves a resume of these halts and of no other, whole or not at all.
+
+    Raises:
+        DataError: it is too long to be read again.
+        OSError: it cannot be written.
+    """
+    document = {"by": asked.by, "reason": asked.reason, "halts": sorted(halts)}
+    return _put(state_dir, RESUME_NAME, document)
+
+
+def waiting_resume(state_dir: Path | StateFolder) -> Resumption | None:
+    """The resume that waits; None without one, or where it cannot be understood."""
+    asked = waiting(state_dir, RESUME_NAME)
+    if asked is None:
+        return None
+    try:
+        found = json.loads(state_folder(state_dir).read(RESUME_NAME, _LONGEST) or b"")
+        halts = found.get("halts")
+        return Resumption(asked, None if halts is None else frozenset(map(str, halts)))
+    except _NOT_UNDERSTOOD:
+        return None
 
 
 def waiting_acknowledgements(state_dir: Path | StateFolder) -> dict[str, Asked | None]:

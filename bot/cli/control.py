@@ -43,7 +43,7 @@ def halt(
         )
     asked = asked_by(by, reason)
     switch = HaltSwitch(folder)
-    switch.trip(f"{asked.reason} ({asked.by})")
+    switch.trip_again(f"{asked.reason} ({asked.by})")  # of its own: a resume may be under way
     if switch.unwritten is not None:
         raise _not_halted(folder, switch.unwritten)
     taken(folder, RESUME_NAME)  # whoever resumed did not know of this
@@ -76,9 +76,14 @@ def resume(
     json: Json = False,
 ) -> None:
     """Lift the halt of everything and of every symbol; recorded with name and reason."""
-    from bot.requests import RESUME_NAME
+    from bot.cli.journals import open_journal
+    from bot.controls.shown import halts_of
+    from bot.requests import ask_resume
 
-    _request([RESUME_NAME], folder_of(config, state), asked_by(by, reason), as_json=json)
+    folder, asked = folder_of(config, state), asked_by(by, reason)
+    with open_journal(folder) as journal:
+        halts = halts_of(journal, folder)  # one that trips from now on stays
+    _request([ask_resume(folder, asked, halts)], folder, asked, as_json=json)
 
 
 def acknowledge(
@@ -92,11 +97,12 @@ def acknowledge(
     json: Json = False,
 ) -> None:
     """Acknowledge open alerts, so that none of them halts or is escalated."""
-    from bot.requests import ACKNOWLEDGE_NAME, ACKNOWLEDGE_PREFIX
+    from bot.requests import ACKNOWLEDGE_NAME, ACKNOWLEDGE_PREFIX, ask
 
     folder, asked = folder_of(config, state), asked_by(by, reason)
     names = [ACKNOWLEDGE_PREFIX + one for one in _open_ids(folder, alert or [])]
-    _request(names or [ACKNOWLEDGE_NAME], folder, asked, as_json=json)
+    left = [ask(folder, name, asked) for name in names or [ACKNOWLEDGE_NAME]]
+    _request(left, folder, asked, as_json=json)
 
 
 def _open_ids(folder: Path, idents: list[str]) -> list[str]:
@@ -141,12 +147,10 @@ def selftest(json: Json = False) -> None:
         raise SafetyError(f"selftest: control {numbers} did not act as it must; do not trade")
 
 
-def _request(names: list[str], folder: Path, asked: "Asked", *, as_json: bool) -> None:
-    """Leaves the requests for the running engine, or carries them out where none runs."""
+def _request(paths: list[Path], folder: Path, asked: "Asked", *, as_json: bool) -> None:
+    """Leaves the requests to the running engine, or carries them out where none runs."""
     from bot.lock import lock_holder
-    from bot.requests import ask
 
-    paths = [ask(folder, name, asked) for name in names]
     running = lock_holder(folder)
     if running is None:
         _carry_out(folder)
@@ -187,12 +191,13 @@ def _carry_out(folder: Path) -> None:
         taken,
         waiting,
         waiting_acknowledgements,
+        waiting_resume,
     )
 
     clock, switch = SystemClock(), HaltSwitch(folder)
     with EngineLock(folder), Journal.open(folder / JOURNAL_NAME, clock) as journal:
         single = waiting_acknowledgements(folder)
-        acknowledged, resumed = waiting(folder, ACKNOWLEDGE_NAME), waiting(folder, RESUME_NAME)
+        acknowledged, resumed = waiting(folder, ACKNOWLEDGE_NAME), waiting_resume(folder)
         for account in list(recall_all(journal)) or [""]:
             guard = Guard(journal, clock, account, switch=switch)
             for ident, asked in single.items():
@@ -201,7 +206,7 @@ def _carry_out(folder: Path) -> None:
             if acknowledged is not None:
                 guard.acknowledge(acknowledged)
             if resumed is not None:
-                guard.resume(resumed)
+                guard.resume(resumed.asked, resumed.halts)
             guard.saw_switch()
         for ident in single:
             taken(folder, ACKNOWLEDGE_PREFIX + ident)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from bot.alerts import AlertChannel
 from bot.controls.alerting import Alerting
 from bot.controls.facts import Denied, PretradeLimits
+from bot.controls.shown import latch_text
 from bot.controls.state import Halt
 from bot.controls.table import BY_NAME, Effect, number_of
 from bot.halt import HaltSwitch
@@ -91,8 +92,7 @@ class Halting(Alerting):
         """A latched halt is seen by everybody who looks at the file."""
         latched = self._state.now.everything
         if latched is not None and self._switch is not None:
-            number = f"control {latched.number}: " if latched.number else ""
-            self._switch.trip(f"{number}{latched.reason}")
+            self._switch.trip(latch_text(latched))
 
     def saw_switch(self) -> None:
         """Latches a halt by the file.

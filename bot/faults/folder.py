@@ -42,6 +42,8 @@ class DiskDevice:
     def rename(self, path: Path, to: Path) -> None:
         """See the port."""
         names = self._changed("file.write").small.names
+        if path.name not in names:
+            raise _os_error(errno.ENOENT)
         names[to.name] = names.pop(path.name)
 
     def remove(self, path: Path) -> None:
@@ -95,6 +97,14 @@ class PromisingFolder(StateFolder):
         if name == HALT_NAME:
             self._promise.halted = False
         super().remove(name)
+
+    def set_aside(self, name: str, to: str) -> None:
+        """See the engine's own."""
+        if name == HALT_NAME:
+            self._promise.halted = False
+        super().set_aside(name, to)
+        if to == HALT_NAME:
+            self._promise.halted = True
 
 
 def operators_folder(path: Path, disk: Disk, promise: Promise) -> PromisingFolder:

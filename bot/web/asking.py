@@ -1,11 +1,13 @@
 """What people ask for on pages: decisions on proposals, halt, resume, acknowledgement."""
 
 import math
+from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from bot.approval import Action, decide
+from bot.controls.shown import halts_of
 from bot.errors import SafetyError, UsageError
 from bot.requests import Asked
 from bot.web import deeds, reading
@@ -67,8 +69,9 @@ def _control_routes(app: FastAPI, inside: Pages, show: Show) -> None:
                     text = _halt(inside, request, who)
                 case "resume":
                     _require_password(inside, request)
-                    _require_shown(inside, form.get("halts", ""))
-                    text = deeds.resume(inside.state_dir, who)
+                    halts = _listed(form.get("halts", ""))
+                    _require_shown(inside, halts)
+                    text = deeds.resume(inside.state_dir, who, halts)
                 case "acknowledge":
                     idents = _listed(form.get("alerts", ""))
                     text = deeds.acknowledge(inside.state_dir, who, idents)
@@ -92,11 +95,11 @@ def _halt(inside: Pages, request: Request, who: Asked) -> str:
     return deeds.halt(inside.state_dir, who, flatten=True)
 
 
-def _require_shown(inside: Pages, shown: str) -> None:
+def _require_shown(inside: Pages, shown: Sequence[str]) -> None:
     """Raises SafetyError where something was halted since the page was made."""
     with reading.opened(inside.state_dir) as journal:
-        now = reading.halts_of(journal, inside.state_dir)
-    if not now <= set(_listed(shown)):
+        now = halts_of(journal, inside.state_dir)
+    if not now <= set(shown):
         raise SafetyError(
             "what is halted has changed since this page was shown; nothing was lifted - "
             "look at it now, then resume"

@@ -1,13 +1,22 @@
 """What a page may ask of the engine, by the same files as the commands."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from bot.errors import SafetyError, UsageError
 from bot.halt import HaltSwitch
 from bot.lock import lock_holder_by_name
-from bot.requests import ACKNOWLEDGE_PREFIX, FLATTEN_NAME, RESUME_NAME, Asked, ask, taken, waiting
+from bot.requests import (
+    ACKNOWLEDGE_PREFIX,
+    FLATTEN_NAME,
+    RESUME_NAME,
+    Asked,
+    ask,
+    ask_resume,
+    taken,
+    waiting,
+)
 from risk.errors import PerphedgeError
 
 MOST_CHARACTERS = 500
@@ -61,15 +70,15 @@ def _failed(what: str, step: Callable[[], object]) -> list[str]:
     return []
 
 
-def resume(state_dir: Path, asked: Asked) -> str:
-    """Asks the running engine to lift every halt.
+def resume(state_dir: Path, asked: Asked, halts: Collection[str]) -> str:
+    """Asks the running engine to lift these halts, which the page showed.
 
     Raises:
         SafetyError: no engine runs that could look before it does.
         OSError: it cannot be written.
     """
     _require_engine(state_dir, "resume")
-    ask(state_dir, RESUME_NAME, asked)
+    ask_resume(state_dir, asked, halts)
     return "Asked: the engine lifts the halts with its next cycle, and records who asked and why."
 
 

@@ -1,6 +1,5 @@
 """What pages show, out of the journal; nothing is reckoned that the journal does not say."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Any
 
 from bot.alerts import alert_id
 from bot.approval import ended, pending
-from bot.controls.state import Halt, recall_all
+from bot.controls.shown import halts_of
+from bot.controls.state import recall_all
 from bot.controls.table import TABLE
 from bot.errors import UsageError
 from bot.explain.gather import told_of
@@ -269,27 +269,6 @@ def controls_page(journal: JournalReader, state_dir: Path) -> dict[str, Any]:
         "ack_waits": _acknowledged_by(state_dir),
         "unread": "",
     }
-
-
-def halts_of(journal: JournalReader, state_dir: Path) -> frozenset[str]:
-    """What is halted now, each halt by a short id: a resume lifts only what somebody has seen.
-
-    A halt by the file has the same id before and after an engine has taken it into the journal.
-    """
-    by_file = HaltSwitch(state_dir).reason
-    found = [] if by_file is None else [by_file]
-    for account, one in recall_all(journal).items():
-        halts: list[tuple[str, Halt]] = [*one.symbols.items()]
-        if one.everything is not None:
-            halts.append(("", one.everything))
-        found += [_halt_words(account, symbol, halt) for symbol, halt in halts]
-    return frozenset(hashlib.sha256(text.encode()).hexdigest()[:12] for text in found)
-
-
-def _halt_words(account: str, symbol: str, halt: Halt) -> str:
-    if halt.control == "kill_switch":
-        return halt.reason
-    return f"{account}\n{symbol}\n{halt.document()}"
 
 
 def _acknowledged_by(state_dir: Path) -> Asked | None:
