@@ -186,7 +186,7 @@ CATCH_ALL = {
     "bot/advice/publisher.py",  # nor an advice hold the hedging
     "bot/alerts.py",  # nor keep an alert from the next channel
     "bot/alerting/desk.py",  # nor end whoever tells of alerts
-    "bot/alerting/service.py",  # whatever a service did, it counts as not told
+    "bot/alerting/apart.py",  # whatever a service did, it counts as not told
     "bot/venues/streams/tap.py",  # nor a stream by one message
     "bot/venues/streams/task.py",  # nor leave it down
     "bot/selftest/run.py",  # whatever it was, the control is not proven
