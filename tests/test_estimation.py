@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bot.errors import UnreachableError
 from bot.measuring.estimation import DAY_MS, MarketModel
 from risk.correlation.clusters import cluster
 from risk.covariance.basis import FEWEST_BARS
@@ -196,6 +197,36 @@ async def test_funding_is_appended_once():
         view = await model.refresh(SYMBOLS, at(hour))
     assert set(view.funding) == {FET}
     assert np.array_equal(view.funding[FET].time_ms, market.payments[FET].time_ms)
+
+
+class _LineDown(PanelMarket):
+    """Answers for bars while ``down``, but not for funding."""
+
+    down = False
+
+    async def funding(self, *asked: Any) -> Any:
+        if self.down:
+            raise UnreachableError("funding: no answer")
+        return await super().funding(*asked)
+
+
+@pytest.mark.parametrize("first", [(FET, BTC), (BTC,), ()], ids=["an hour", "a symbol", "all"])
+async def test_a_refresh_that_fails_half_way_is_made_up_for_by_the_next(first: tuple[str, ...]):
+    market = _LineDown(closes(HOURS))
+    market.payments[FET] = payments(FET, 1e-4, HOURS)
+    model = model_of(market)
+    if first:
+        await model.refresh(first, at(HOURS - 9))
+    market.down = True
+    with pytest.raises(UnreachableError):
+        await model.refresh((FET, BTC), at(HOURS))
+    market.down = False
+    view = await model.refresh((FET, BTC), at(HOURS))
+    whole = await model_of(market).refresh((FET, BTC), at(HOURS))
+    assert np.array_equal(view.funding[FET].time_ms, whole.funding[FET].time_ms)
+    assert np.allclose(
+        view.estimate.covariance_daily, whole.estimate.covariance_daily, rtol=0, atol=1e-12
+    )
 
 
 async def test_funding_is_the_same_object_until_the_next_payment():

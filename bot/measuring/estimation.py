@@ -104,8 +104,7 @@ class MarketModel:
         symbols = tuple(sorted({*wanted, *homes.values()}))
         hour_ms = now_ms - now_ms % HOUR_MS
         if self._covariance is None or symbols != self._panel.symbols or homes != self._homes:
-            self._homes = dict(homes)
-            await self._rebuild(symbols, hour_ms)
+            await self._rebuild(symbols, hour_ms, homes)
         else:
             await self._extend(symbols, hour_ms)
         estimate = self._estimate_of()
@@ -123,12 +122,17 @@ class MarketModel:
             homes=self._paired,
         )
 
-    async def _rebuild(self, symbols: tuple[str, ...], hour_ms: int) -> None:
+    async def _rebuild(
+        self, symbols: tuple[str, ...], hour_ms: int, homes: Mapping[str, str]
+    ) -> None:
         self._on_backfill(symbols)
-        start_ms = hour_ms - self._backfill_ms
-        self._restart(await self._market.bars(symbols, start_ms, hour_ms))
+        panel = await self._market.bars(symbols, hour_ms - self._backfill_ms, hour_ms)
         funding_start_ms = hour_ms - FUNDING_DAYS * DAY_MS
-        self._funding = dict(await self._market.funding(symbols, funding_start_ms, hour_ms + 1))
+        funding = await self._market.funding(symbols, funding_start_ms, hour_ms + 1)
+        # Only now, with both: a model that is half of the new symbols would be taken for whole.
+        self._homes = dict(homes)
+        self._restart(panel)
+        self._funding = dict(funding)
         self._funding_until_ms = hour_ms + 1
 
     def _estimate_of(self, symbols: Sequence[str] | None = None) -> CovarianceEstimate:
@@ -163,6 +167,11 @@ class MarketModel:
         if hour_ms <= known_ms:
             return
         tail = await self._market.bars(symbols, known_ms - REREAD_BARS * HOUR_MS, hour_ms)
+        assert self._funding_until_ms is not None
+        funding_start_ms = self._funding_until_ms - FUNDING_OVERLAP_MS
+        funding = await self._market.funding(symbols, funding_start_ms, hour_ms + 1)
+        # Only now, with both: else the hour would count as known, its payments unread.
+        self._append_funding(funding, hour_ms)
         joined = joined_panel(self._panel, tail, keep_from_ms=hour_ms - self._backfill_ms)
         clean, faulty = without_faults(joined)
         returns = log_returns(clean)
@@ -175,7 +184,6 @@ class MarketModel:
         else:
             self._panel = joined
             self._advance(clean, returns, known_ms)
-        await self._extend_funding(symbols, hour_ms)
 
     def _more_pairs(self, symbols: Sequence[str], returns: FloatArray) -> bool:
         """Whether a contract estimated by itself has by now the bars to know its basis by."""
@@ -189,10 +197,7 @@ class MarketModel:
         for row in returns[fresh]:
             self._covariance.update(row)
 
-    async def _extend_funding(self, symbols: tuple[str, ...], hour_ms: int) -> None:
-        assert self._funding_until_ms is not None
-        start_ms = self._funding_until_ms - FUNDING_OVERLAP_MS
-        fresh = await self._market.funding(symbols, start_ms, hour_ms + 1)
+    def _append_funding(self, fresh: Mapping[str, FundingSeries], hour_ms: int) -> None:
         for symbol, series in fresh.items():
             self._funding[symbol] = _appended(self._funding.get(symbol), series)
         self._funding_until_ms = hour_ms + 1
