@@ -30,10 +30,9 @@ with the journal and the network down; where the file cannot be written it says 
 exit code 6. `--flatten` closes the hedges as well.
 
 Once seen, every halt is in the journal too, and removing the file does not lift it.
-`perphedge resume --reason TEXT` lifts every halt that stands when it is asked, of symbols as well (one
-that trips before the engine's next cycle stays), and is recorded with the name
-of who asked. A halt for position mode, margin mode or leverage ends by itself when they are again
-as they were.
+`perphedge resume --reason TEXT` lifts every halt that stands when it is asked, of symbols as well
+(one that trips before the engine's next cycle stays), and is recorded with the name of who asked. A
+halt for position mode, margin mode or leverage ends by itself when they are again as they were.
 
 The list of income, from which 28 knows what our books lack, is read of binanceusdm and of the
 simulated exchange, after a stop back to the last look (30 days at most). It is not read of bybit,
