@@ -3,7 +3,7 @@
 import numpy as np
 
 from risk.book import FloatArray
-from risk.limits.caps import check_limits
+from risk.limits.caps import LimitReport, check_limits
 from strategies.inputs import HedgeChoices, HedgeFacts
 from strategies.proposal import RiskState
 from strategies.tail import REPORTED, shortfall_usd
@@ -17,7 +17,24 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
     """
     held = facts.bot_usd + hedge_usd
     volatility = float(np.sqrt(max(float(held @ facts.covariance_daily @ held), 0.0)))
-    report = check_limits(
+    report = limit_report(facts, choices, hedge_usd)
+    return RiskState(
+        volatility_daily_usd=volatility,
+        cae_usd=volatility / facts.volatility_btc_daily,
+        hedge_gross_usd=float(np.sum(np.abs(hedge_usd))),
+        cap_use=report.cap_use,
+        breaches=report.breaches,
+        es95_usd=_shortfall(facts, held),
+    )
+
+
+def limit_report(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) -> LimitReport:
+    """The caps alone, with hedges of ``hedge_usd`` (N,), USD signed; without the tail's scenarios.
+
+    Raises:
+        DataError: as ``check_limits``.
+    """
+    return check_limits(
         choices.limits,
         symbols=facts.symbols,
         bot_usd=facts.bot_usd,
@@ -36,14 +53,6 @@ def risk_state(facts: HedgeFacts, choices: HedgeChoices, hedge_usd: FloatArray) 
         stress=facts.stress,
         bot_free_margin_usd=facts.bot_free_margin_usd,
         token=facts.token,
-    )
-    return RiskState(
-        volatility_daily_usd=volatility,
-        cae_usd=volatility / facts.volatility_btc_daily,
-        hedge_gross_usd=float(np.sum(np.abs(hedge_usd))),
-        cap_use=report.cap_use,
-        breaches=report.breaches,
-        es95_usd=_shortfall(facts, held),
     )
 
 

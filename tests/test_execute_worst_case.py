@@ -18,6 +18,7 @@ from bot.trading.styles import ExecutionStyles, Style
 from bot.trading.worst_case import moved_otherwise, worst_cap
 from bot.venues.sim.records import NewOrder, OrderType
 from risk.errors import DataError
+from strategies.state import risk_state
 from tests.cycle_scene import open_scene
 from tests.execute_scene import FET, TAO, leg, order, plan_of
 from tests.styles_scene import POST_ONLY, Street, StyleStage, open_styles
@@ -293,3 +294,31 @@ async def test_a_plan_ends_when_something_moves_that_nobody_measured(tmp_path: P
         report = await stage.run(plan_of(*legs), cap_use=measured)
         assert sent(stage) == [(FET, Side.SELL), (TAO, Side.SELL)], "TAO is of two orders"
         assert "made without it" in report.stopped
+
+
+async def test_caps_are_measured_as_the_risk_of_the_book_measures_them(tmp_path: Path) -> None:
+    async with open_scene(tmp_path) as scene:
+        look = await scene.engine.look()
+        facts = look.assessment.facts
+        hedge_usd = np.linspace(-300, 300, len(facts.symbols))
+        by_symbol = dict(zip(facts.symbols, hedge_usd.tolist(), strict=True))
+        use = cap_use_of(look)(by_symbol)
+        assert use
+        assert use == risk_state(facts, look.choices, hedge_usd).cap_use
+
+
+def test_what_was_held_before_is_asked_only_where_a_cap_would_be_exceeded() -> None:
+    """Two measures of every mixture would keep the event loop twice as long."""
+    asked: list[float] = []
+
+    def counting(hedge_usd: Mapping[str, float]) -> Mapping[str, float]:
+        asked.append(sum(hedge_usd.values()))
+        return net(hedge_usd)
+
+    selling = [replace(pending(Side.SELL, "0.5"), symbol=FET), pending(Side.SELL, "0.5")]
+    own = {(FET, "BOTH"): Decimal(-1600)}  # 200 USD net long: inside, whatever fills of them
+    assert worst_cap(order(side=Side.SELL, quantity="400"), own, [], MARKS, counting) is None
+    assert len(asked) == 1
+    asked.clear()
+    assert worst_cap(order(side=Side.SELL, quantity="1300"), own, selling, MARKS, counting)
+    assert len(asked) == 3 + 1 + 1

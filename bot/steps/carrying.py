@@ -19,7 +19,7 @@ from bot.trading.worst_case import CapUse
 from risk.errors import DataError
 from strategies.costs import cost_model
 from strategies.proposal import HedgeProposal
-from strategies.state import risk_state
+from strategies.state import limit_report, risk_state
 
 
 async def carry_out(
@@ -109,7 +109,7 @@ def cap_use_of(look: Look) -> CapUse:
         if unknown:
             raise DataError(f"{unknown[0]} moved during the plan, which was made without it")
         vector = np.array([hedge_usd.get(symbol, 0.0) for symbol in facts.symbols])
-        return risk_state(facts, look.choices, vector).cap_use
+        return limit_report(facts, look.choices, vector).cap_use
 
     return use
 
