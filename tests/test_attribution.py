@@ -14,6 +14,7 @@ from bot.attribution.course import moments_of, moves_of
 from bot.attribution.hedges import Booked, hedge_results
 from bot.attribution.income import Difference, differences
 from bot.attribution.period import Attribution, attribution_of
+from bot.controls.books import whole_income
 from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill
 from bot.trading.orders import Fill, Side
 from tests.cycle_scene import ACCOUNT, FET, LONGS, NEAR, TAO, Scene, open_scene
@@ -177,7 +178,7 @@ async def test_it_is_the_exchange_s_income_to_the_last_digit(scene: Scene) -> No
     found = attributed(scene, await a_week(scene))
     income = [
         (one.kind, one.symbol, Decimal(one.amount_usd))
-        for one in await scene.venue.inner.income(0)
+        for one in await whole_income(scene.venue.inner, 0)
         if one.kind != "TRANSFER"
     ]
     told = differences(found.hedges, income)

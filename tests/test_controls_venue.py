@@ -10,9 +10,10 @@ import pytest
 
 from bot.clock import SimulatedClock
 from bot.controls.asking import VenueQuestions, require_harmless_key
+from bot.controls.books import Income, IncomePage, whole_income
 from bot.controls.guard import Guard
 from bot.controls.permissions import KeyPermissions, require_harmless
-from bot.errors import SafetyError
+from bot.errors import SafetyError, UnreachableError
 from bot.feeds.generated import generated_tape
 from bot.feeds.tape import DAY_MS
 from bot.journal.journal import Journal
@@ -24,6 +25,7 @@ from bot.venues.loopback import client
 from bot.venues.sim.account import SimAccount
 from bot.venues.sim.exchange import SimulatedExchange
 from bot.venues.sim.records import MarginType, SelfTradePrevention
+from risk.errors import DataError
 from tests.execute_scene import ACCOUNT, order, send
 
 FET = "FET/USDT:USDT"
@@ -124,7 +126,7 @@ async def test_clock_income_and_modes_are_read(scene: Scene, tmp_path: Path) -> 
     assert await scene.venue.clock_offset_ms() == 0
     assert (await scene.venue.account()).margin_mode[FET] == "isolated"
     assert scene.venue.messages_per_second == pytest.approx(1000 / scene.raw.rateLimit)
-    [row] = await scene.venue.income(scene.clock.now_ms() - 1)
+    [row] = await whole_income(scene.venue, scene.clock.now_ms() - 1)
     assert (row.kind, Decimal(row.amount_usd)) == ("TRANSFER", Decimal(5))
     with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
         guard = Guard(journal, scene.clock, "hedge")
@@ -149,7 +151,7 @@ async def test_every_fee_and_payment_of_a_real_list_is_in_our_books(
             scene.exchange.update_market(scene.tape.quotes(scene.clock.now_ms()))
         await book_fills(journal, scene.venue, FET, scene.clock)
         await book_funding(journal, scene.venue, scene.clock)
-        rows = await scene.venue.income(0)
+        rows = await whole_income(scene.venue, 0)
         kinds = [row.kind for row in rows if row.symbol == FET]
         assert kinds.count("COMMISSION") >= 1
         assert kinds.count("FUNDING_FEE") == 3
@@ -158,7 +160,7 @@ async def test_every_fee_and_payment_of_a_real_list_is_in_our_books(
         assert guard.alerts == ()
         scene.clock.advance_to(scene.clock.now_ms() + 8 * 3_600_000)
         scene.exchange.update_market(scene.tape.quotes(scene.clock.now_ms()))
-        rows = await scene.venue.income(0)
+        rows = await whole_income(scene.venue, 0)
         guard.check_books(rows, 0, scene.clock.now_ms())
         assert guard.alerts == (), "it may still be listed late"
         journal.record_funding(ACCOUNT, [], read_ms=scene.clock.now_ms() + 8 * 3_600_000)
@@ -174,13 +176,15 @@ async def test_what_was_paid_while_the_engine_was_stopped_is_read_after_it(
         await VenueQuestions(scene.venue, Guard(journal, scene.clock, "hedge"), scene.clock).ask()
         scene.clock.advance_to(scene.clock.now_ms() + 1_800_000)
         scene.exchange.transfer(scene.account, Decimal(-7))
-        asked, income = [], scene.venue.income
+        asked, income_page = [], scene.venue.income_page
 
-        async def strange(since_ms: int) -> Any:
+        async def strange(since_ms: int) -> IncomePage:
             asked.append(since_ms)
-            return [replace(row, kind="NOBODY_KNOWS") for row in await income(since_ms)]
+            page = await income_page(since_ms)
+            rows = [replace(row, kind="NOBODY_KNOWS") for row in page.rows]
+            return replace(page, rows=rows)
 
-        scene.venue.income = strange  # type: ignore[method-assign]  # a tap on the wire
+        scene.venue.income_page = strange  # type: ignore[method-assign]  # a tap on the wire
         scene.clock.advance_to(scene.clock.now_ms() + 2 * DAY_MS)
         guard = Guard(journal, scene.clock, "hedge")
         await VenueQuestions(scene.venue, guard, scene.clock).ask()
@@ -195,8 +199,80 @@ async def test_income_is_read_page_by_page(scene: Scene) -> None:
     for _ in range(1200):
         scene.clock.advance_to(scene.clock.now_ms() + 1)
         scene.exchange.transfer(scene.account, Decimal("0.01"))
-    rows = await scene.venue.income(0)
+    rows = await whole_income(scene.venue, 0)
     assert len([row for row in rows if row.kind == "TRANSFER"]) == 1200
+
+
+def many_changes(scene: Scene, count: int) -> None:
+    for _ in range(count):
+        scene.clock.advance_to(scene.clock.now_ms() + 1)
+        scene.exchange.transfer(scene.account, Decimal("0.01"))
+
+
+async def test_a_long_list_of_income_is_read_over_several_cycles_and_then_checked(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """A page that fails in between loses nothing, holds no cycle, and is asked again."""
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        guard = Guard(journal, scene.clock, "hedge")
+        began_ms = scene.clock.now_ms()
+        await VenueQuestions(scene.venue, guard, scene.clock).ask()
+        assert guard.books_checked_ms() == began_ms
+        many_changes(scene, 3_500)
+        scene.exchange.transfer(scene.account, Decimal(-7))
+        asked, income_page = [], scene.venue.income_page
+
+        async def tapped(since_ms: int) -> IncomePage:
+            asked.append(since_ms)
+            if len(asked) == 4:
+                raise UnreachableError("income: no answer")
+            page = await income_page(since_ms)
+            return replace(page, rows=[one_unknown(row) for row in page.rows])
+
+        scene.venue.income_page = tapped  # type: ignore[method-assign]  # a tap on the wire
+        questions = VenueQuestions(scene.venue, guard, scene.clock)
+        await questions.ask()
+        assert (len(asked), guard.books_checked_ms()) == (2, began_ms)
+        await questions.ask()
+        await questions.ask()
+        assert (len(asked), guard.books_checked_ms()) == (4, began_ms), "not again at once"
+        scene.clock.advance_to(scene.clock.now_ms() + 60_000)
+        await questions.ask()
+        assert len(asked) == 5
+        assert asked[4] == asked[3], "the page that failed, not the list from its start"
+        assert [alert.control for alert in guard.alerts] == ["unknown_income"]
+        assert guard.books_checked_ms() == scene.clock.now_ms() - 60_000, "when it was begun"
+
+
+def one_unknown(row: Income) -> Income:
+    return replace(row, kind="NOBODY_KNOWS") if Decimal(row.amount_usd) == -7 else row
+
+
+async def test_a_list_of_income_that_stays_unread_is_told_after_an_hour_until_it_is_read(
+    scene: Scene, tmp_path: Path
+) -> None:
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        guard = Guard(journal, scene.clock, "hedge")
+        questions = VenueQuestions(scene.venue, guard, scene.clock)
+        income_page = scene.venue.income_page
+
+        async def silent(_: int) -> IncomePage:
+            raise DataError("income: 'x' is no list")
+
+        scene.venue.income_page = silent  # type: ignore[method-assign]  # a tap on the wire
+        for minutes in (0, 30, 29):
+            scene.clock.advance_to(scene.clock.now_ms() + minutes * 60_000)
+            await questions.ask()
+            assert guard.alerts == ()
+        scene.clock.advance_to(scene.clock.now_ms() + 60_000)
+        await questions.ask()
+        [alert] = guard.alerts
+        assert (alert.control, alert.number, alert.clears) == ("books_unchecked", 28, True)
+        assert alert.text == "income not held against our books for 60 min: income: 'x' is no list"
+        scene.venue.income_page = income_page  # type: ignore[method-assign]
+        scene.clock.advance_to(scene.clock.now_ms() + 60_000)
+        await questions.ask()
+        assert guard.alerts == ()
 
 
 @pytest.mark.parametrize("offset_ms", [-900, 499, 1200])

@@ -1,7 +1,7 @@
 """Asks the exchange what the account of the hedges received and paid."""
 
 from bot.clock import SystemClock
-from bot.controls.books import Income
+from bot.controls.books import Income, whole_income
 from bot.surroundings import Surroundings, hedge_credentials, open_client
 from bot.venues.ccxt_controlled import ControlledVenue
 from config.settings import Settings
@@ -19,6 +19,6 @@ async def ask_income(settings: Settings, since_ms: int) -> list[Income]:
     venue = ControlledVenue(client, settings.venue.account, around.clock)
     try:
         await venue.account()  # so that markets are known by their names here
-        return list(await venue.income(since_ms))
+        return await whole_income(venue, since_ms)
     finally:
         await venue.close()

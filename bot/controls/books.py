@@ -47,13 +47,69 @@ class Income:
     asset: str = "USDT"
 
 
+@dataclass(frozen=True, slots=True)
+class IncomePage:
+    """A part of the list, oldest first.
+
+    Attributes:
+        next_ms: since when to read on, what is there again in the next part included; None: the
+            list is at its end.
+    """
+
+    rows: Sequence[Income]
+    next_ms: int | None = None
+
+
 @runtime_checkable
 class IncomeReader(Protocol):
     """A venue that lists every change of the wallet with its kind."""
 
-    async def income(self, since_ms: int) -> Sequence[Income]:
-        """Since then, oldest first."""
+    async def income_page(self, since_ms: int) -> IncomePage:
+        """As many as one request tells, since then."""
         ...
+
+
+class IncomeRead:
+    """Reads the list since a time to its end, as many requests at a time as there is time for."""
+
+    def __init__(self, since_ms: int) -> None:
+        self._next_ms: int | None = since_ms
+        self._found: dict[tuple[str, str, str], Income] = {}
+
+    @property
+    def whole(self) -> bool:
+        """The end of the list was read."""
+        return self._next_ms is None
+
+    @property
+    def rows(self) -> list[Income]:
+        """What was read, each once, oldest first."""
+        return sorted(self._found.values(), key=lambda one: one.timestamp_ms)
+
+    async def read_on(self, reader: IncomeReader, pages: int) -> None:
+        """So many requests more, or to the end; one that fails loses nothing of those before.
+
+        Raises:
+            UnreachableError, VenueError, DataError: the venue does not tell.
+        """
+        for _ in range(pages):
+            if self._next_ms is None:
+                return
+            page = await reader.income_page(self._next_ms)
+            self._found |= {(one.income_id, one.kind, one.trade_id): one for one in page.rows}
+            self._next_ms = page.next_ms
+
+
+async def whole_income(reader: IncomeReader, since_ms: int) -> list[Income]:
+    """The list since then, oldest first.
+
+    Raises:
+        UnreachableError, VenueError, DataError: the venue does not tell it to its end.
+    """
+    read = IncomeRead(since_ms)
+    while not read.whole:
+        await read.read_on(reader, 1)
+    return read.rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,11 @@ The list of income, from which 28 knows what our books lack, is read of binanceu
 simulated exchange, after a stop back to the last look (30 days at most). It is not read of bybit,
 okx, bitget, gate and hyperliquid: there no kind of income is unknown to 28, because none is seen,
 and funding is booked from the exchange's own list of it without a second one to hold it against.
-Missing fees and closes by others are told there all the same. What a liquidation pays to the
-insurance fund is a payment of its own: it is told (`liquidation_fee`), and is neither in the fee of
-the close nor in the ledger.
+Missing fees and closes by others are told there all the same. Two pages are asked for in a cycle,
+so a long list is checked some cycles later. A request that fails is made again after a minute and
+holds no cycle; `books_unchecked` tells that nothing could be checked for an hour. What a
+liquidation pays to the insurance fund is a payment of its own: it is told (`liquidation_fee`), and
+is neither in the fee of the close nor in the ledger.
 
 ## Orders that only people can settle
 

@@ -105,7 +105,7 @@ TABLE: tuple[Control, ...] = (
             ("collar",), "bot.controls.review"),
     Control(28, "Fees, funding and forced closes are all known, and so is every kind of income.",
             {"unknown_income": A, "missing_fee": A, "fee_differs": A, "funding_incomplete": A,
-             "liquidation_fee": A, "closed_by_others": A}, (),
+             "liquidation_fee": A, "closed_by_others": A, "books_unchecked": A}, (),
             "bot.controls.books"),
     Control(29, "An alert reaches a channel in time; one that nobody acknowledges halts.",
             {"alert_undelivered": A, "unacknowledged": G},

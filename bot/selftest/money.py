@@ -13,7 +13,7 @@ from bot.trading.orders import Fill, Side
 
 _SECOND_MS = 1_000
 _BOOKS = ("unknown_income", "missing_fee", "fee_differs", "funding_incomplete", "liquidation_fee",
-          "closed_by_others")  # fmt: skip
+          "closed_by_others", "books_unchecked")  # fmt: skip
 
 
 async def _slippage(stage: Stage) -> str:
@@ -117,9 +117,18 @@ async def _books(stage: Stage) -> str:
     for seconds in (3, 3, 3, 7_300, 700):
         stage.world.advance(seconds * _SECOND_MS)
         await stage.engine.cycle()
+    stage.venue.income_silent = True
+    stage.world.advance(3_700 * _SECOND_MS)
+    record = await stage.engine.cycle()
+    must(record.equity_usd is not None, "a cycle was held for the list of income")
     alerts = {alert.control: alert.text for alert in stage.engine.guard.alerts}
     missing = set(_BOOKS) - alerts.keys()
     must(not missing, f"unseen: {sorted(missing)}")
+    stage.venue.income_silent = False
+    stage.world.advance(60 * _SECOND_MS)
+    await stage.engine.cycle()
+    told = {alert.control for alert in stage.engine.guard.alerts}
+    must("books_unchecked" not in told, "it is told although the books were checked")
     return alerts["funding_incomplete"]
 
 

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bot.alerts import FileChannel
-from bot.controls.books import Income
+from bot.controls.books import Income, IncomePage
 from bot.controls.facts import PretradeLimits
+from bot.errors import UnreachableError
 from bot.faults.engine import Doors, FaultEngine, build_engine, settings
 from bot.faults.world import BOT_SYMBOLS, HEDGE_SYMBOLS, World, instrument
 from bot.halt import HaltSwitch
@@ -64,6 +65,7 @@ class StageVenue(PaperVenue):
         self.bend_fills: Callable[[list[Fill]], list[Fill]] = lambda found: found
         self.bend_outcome: Callable[[OrderOutcome], OrderOutcome] = lambda outcome: outcome
         self.strange_income: tuple[Income, ...] = ()
+        self.income_silent = False
         self._deaf = False
 
     @property
@@ -100,9 +102,12 @@ class StageVenue(PaperVenue):
         """The exchange's time, less that of whoever asks."""
         return self.exchange.clock.now_ms() - self._clock.now_ms()
 
-    async def income(self, since_ms: int) -> Sequence[Income]:
-        """Every change of the wallet, and what was made up."""
-        return (*await super().income(since_ms), *self.strange_income)
+    async def income_page(self, since_ms: int) -> IncomePage:
+        """Every change of the wallet, and what was made up, unless it is silent."""
+        if self.income_silent:
+            raise UnreachableError("income: no answer")
+        page = await super().income_page(since_ms)
+        return IncomePage((*page.rows, *self.strange_income))
 
 
 class StageMarket:

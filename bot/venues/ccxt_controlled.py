@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, Final
 
-from bot.controls.books import Income
+from bot.controls.books import Income, IncomePage
 from bot.errors import UnreachableError, VenueError
 from bot.ports import VenueAccount
 from bot.trading.orders import Acknowledged, Fill, OrderRequest
@@ -136,22 +136,18 @@ class ControlledVenue(CcxtVenue):
         offset_ms = int(told) - middle_ms
         return max(0, abs(offset_ms) - slack_ms) * (1 if offset_ms >= 0 else -1)
 
-    async def income(self, since_ms: int) -> Sequence[Income]:
+    async def income_page(self, since_ms: int) -> IncomePage:
         """Changes of the wallet since then by the exchange's own kinds; Binance only."""
         if not self._wire.venue.startswith("binance"):
-            return ()
-        found: dict[tuple[str, str, str], Income] = {}
-        while True:
-            start_ms = since_ms
-            ask = partial(self._exchange.fapiprivate_get_income, _since(start_ms))
-            rows = await self._rows("income", ask)
-            told = [self._income(row) for row in rows]
-            found |= {(one.income_id, one.kind, one.trade_id): one for one in told}
-            if len(rows) < _PAGE:
-                return sorted(found.values(), key=lambda one: one.timestamp_ms)
-            since_ms = max(one.timestamp_ms for one in told)
-            if since_ms == start_ms:
-                raise DataError(f"income: more than {_PAGE} rows in a millisecond")
+            return IncomePage(())
+        ask = partial(self._exchange.fapiprivate_get_income, _since(since_ms))
+        told = [self._income(row) for row in await self._rows("income", ask)]
+        if len(told) < _PAGE:
+            return IncomePage(told)
+        next_ms = max(one.timestamp_ms for one in told)
+        if next_ms <= since_ms:
+            raise DataError(f"income: more than {_PAGE} rows in a millisecond")
+        return IncomePage(told, next_ms)
 
     def _income(self, row: Mapping[str, Any]) -> Income:
         market_id = str(row.get("symbol") or "")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from bot.controls.books import Income
+from bot.controls.books import Income, IncomePage
 from bot.controls.permissions import KeyPermissions
 from bot.errors import VenueError
 from bot.ports import Clock, Quote, VenueAccount
@@ -181,23 +181,25 @@ class PaperVenue:
         """It has the engine's own clock."""
         return 0
 
-    async def income(self, since_ms: int) -> Sequence[Income]:
+    async def income_page(self, since_ms: int) -> IncomePage:
         """Every change of the wallet since then."""
         rows = self.exchange.income(
             self._account, start_ms=since_ms, limit=max(1, len(self._account.income))
         )
-        return [
-            Income(
-                str(row.transaction_id),
-                str(row.type),
-                row.symbol,
-                str(row.amount_usd),
-                row.timestamp_ms,
-                row.trade_id,
-                row.asset,
-            )
-            for row in rows
-        ]
+        return IncomePage(
+            [
+                Income(
+                    str(row.transaction_id),
+                    str(row.type),
+                    row.symbol,
+                    str(row.amount_usd),
+                    row.timestamp_ms,
+                    row.trade_id,
+                    row.asset,
+                )
+                for row in rows
+            ]
+        )
 
     @property
     def has_dead_man(self) -> bool:
