@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,9 @@ BUSY_MS = 1_000
 its own orders may still be open after a halt."""
 PATIENCE_MS = 20_000
 """So long it waits between two cycles."""
+_RANGE = struct.Struct("hhqqi4x")
+"""Linux's struct flock: kind, whence, start, length (0: to the end), process (0 for this kind)."""
+_CAN_ASK = sys.platform == "linux"
 
 
 class EngineLock:
@@ -51,6 +56,7 @@ class EngineLock:
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
+        _mark(descriptor)
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -69,19 +75,40 @@ class EngineLock:
 
 
 def lock_holder(state_dir: Path) -> int | None:
-    """Process id of the running engine; None when none runs."""
+    """Process id of the running engine, 0 where it is not known; None when none runs.
+
+    It is that of the engine's own container, where it runs in one. To ask disturbs nobody: an
+    engine that starts in the same moment gets its lock.
+    """
     try:
         descriptor = os.open(state_dir / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if not _is_taken(descriptor):
+            return None
         text = os.read(descriptor, 32).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isdigit() else 0
     finally:
         os.close(descriptor)
-    return None
+
+
+def _mark(descriptor: int) -> None:
+    """A second lock beside the first, of a kind that can be asked for without taking it."""
+    if _CAN_ASK:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _RANGE.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
+
+
+def _is_taken(descriptor: int) -> bool:
+    if _CAN_ASK:
+        wanted = _RANGE.pack(fcntl.F_RDLCK, 0, 0, 0, 0)
+        found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, wanted)
+        return bool(_RANGE.unpack(found)[0] != fcntl.F_UNLCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 @contextmanager
@@ -133,20 +160,3 @@ async def when_free(journal: Journal, clock: Clock) -> None:
         f"journal {journal.path}: another program has kept it locked for "
         f"{PATIENCE_MS / 1000:g} s; end that program"
     )
-
-
-def lock_holder_by_name(state_dir: Path) -> int | None:
-    """As ``lock_holder``, for who asks every second: touches the lock only while it is taken.
-
-    To ask is to hold it for a moment, and an engine that starts in that moment would not come up.
-    """
-    try:
-        text = (state_dir / LOCK_NAME).read_text(encoding="ascii", errors="replace").strip()
-        if not text.isdigit():
-            return None
-        os.kill(int(text), 0)
-    except PermissionError:
-        pass  # it is there, and another user's
-    except (OSError, OverflowError):
-        return None
-    return lock_holder(state_dir)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from bot.clock import SimulatedClock
 from bot.errors import LockHeldError
 from bot.journal.journal import Journal
-from bot.lock import EngineLock, engine_state, lock_holder
+from bot.lock import LOCK_NAME, EngineLock, engine_state, lock_holder
 from bot.trading.orders import OrderState
 from tests.execute_scene import ACCOUNT, FET, NOW_MS
 
@@ -113,7 +114,38 @@ def test_a_second_engine_is_refused_and_the_first_named(tmp_path: Path) -> None:
         first.wait()
         first.stdout.close()
     assert lock_holder(state) is None
+    assert (state / LOCK_NAME).read_text() == f"{first.pid}\n", "as a killed engine leaves it"
     with engine_state(state, SimulatedClock(NOW_MS)) as journal:  # a kill gives the lock back
         assert journal.epoch == 2
         assert lock_holder(state) == os.getpid()
     assert lock_holder(state) is None
+
+
+def test_an_engine_is_seen_from_where_its_process_is_not(tmp_path: Path) -> None:
+    """The dashboard's container sees the files of the engine's, and not its processes."""
+    with EngineLock(tmp_path):
+        (tmp_path / LOCK_NAME).write_text("4194305\n")  # beyond the largest number of a process
+        assert lock_holder(tmp_path) == 4194305
+        (tmp_path / LOCK_NAME).write_text("")
+        assert lock_holder(tmp_path) == 0
+
+
+def test_asking_who_runs_keeps_no_engine_from_starting(tmp_path: Path) -> None:
+    """Each start finds the lock free, however often others ask meanwhile."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            lock_holder(tmp_path)
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for one in asking:
+        one.start()
+    try:
+        for _ in range(300):
+            with EngineLock(tmp_path):
+                assert lock_holder(tmp_path) == os.getpid()
+    finally:
+        over.set()
+        for one in asking:
+            one.join()

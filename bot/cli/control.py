@@ -64,7 +64,8 @@ def _not_halted(folder: Path, why: str) -> SafetyError:
     if HaltSwitch(folder).reason is not None:
         return SafetyError(f"halted, but it may not outlast a power cut: {why}")
     running = lock_holder(folder)
-    stop = "no engine runs there" if running is None else f"stop its engine now: kill {running}"
+    stop = "no engine runs there" if running is None else "stop its engine now"
+    stop += f": kill {running}" if running else ""
     return SafetyError(f"NOT halted: {why}; {stop}")
 
 

@@ -48,9 +48,9 @@ def _require_fresh(state_dir: Path, seconds: int) -> None:
     """
     import time
 
-    from bot.lock import lock_holder_by_name
+    from bot.lock import lock_holder
 
-    if lock_holder_by_name(state_dir) is None:
+    if lock_holder(state_dir) is None:
         raise UnreachableError(f"{state_dir}: no engine runs")
     with open_journal(state_dir) as journal:
         newest = journal.newest_cycle()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.errors import SafetyError, UsageError
 from bot.halt import HaltSwitch
-from bot.lock import lock_holder_by_name
+from bot.lock import lock_holder
 from bot.requests import (
     ACKNOWLEDGE_PREFIX,
     FLATTEN_NAME,
@@ -99,5 +99,5 @@ def acknowledge(state_dir: Path, asked: Asked, idents: Sequence[str]) -> str:
 
 
 def _require_engine(state_dir: Path, command: str) -> None:
-    if lock_holder_by_name(state_dir) is None:
+    if lock_holder(state_dir) is None:
         raise SafetyError(f"no engine runs; start one, or use perphedge {command} on its machine")

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.approval.asking import words
 from bot.halt import HaltSwitch
 from bot.journal.reader import JOURNAL_NAME, JournalReader
-from bot.lock import lock_holder_by_name
+from bot.lock import lock_holder
 from risk.errors import PerphedgeError
 
 LOOK_EVERY_S = 1.0
@@ -30,7 +30,7 @@ def mark_of(state_dir: Path) -> str:
     except (PerphedgeError, OSError):
         asked = -1
     halted = HaltSwitch(state_dir).reason is not None
-    return f"{kept}.{asked}.{int(halted)}.{int(lock_holder_by_name(state_dir) is not None)}"
+    return f"{kept}.{asked}.{int(halted)}.{int(lock_holder(state_dir) is not None)}"
 
 
 class Watch:

@@ -16,7 +16,7 @@ from bot.explain.story import headline, story_of
 from bot.halt import HaltSwitch
 from bot.journal.log_reads import FOREVER_MS, LogQuery
 from bot.journal.reader import JOURNAL_NAME, JournalReader
-from bot.lock import lock_holder_by_name
+from bot.lock import lock_holder
 from bot.records.choosing import kinds_asked, signal_weights_asked, statuses_asked
 from bot.records.event_kinds import EVENTS
 from bot.records.reading import records_asked
@@ -50,7 +50,7 @@ def opened(state_dir: Path) -> Iterator[JournalReader]:
 def shell(state_dir: Path) -> dict[str, Any]:
     """What stands on every page: whether an engine runs, and what is halted."""
     return {
-        "running": lock_holder_by_name(state_dir),
+        "running": lock_holder(state_dir),
         "halted": HaltSwitch(state_dir).reason,
     }
 
