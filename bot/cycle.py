@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from bot.approval.desk import ApprovalDesk
 from bot.controls.asking import VenueQuestions
 from bot.controls.facts import Denied
-from bot.controls.flatten import flattening, left_open
+from bot.controls.flatten import all_closed, flattening, left_open
 from bot.controls.guard import Guard
 from bot.controls.plan import check_plan
 from bot.controls.table import number_of
@@ -339,11 +339,11 @@ class Engine:
         proposal = flattening(look) if self.guard.flattens else None
         if proposal is None:
             parts = self._parts
-            held = any(look.observation.own.values())  # on both sides of a symbol, for instance
-            if not (held or parts.journal.unresolved_orders(parts.venue.account_name)):
-                self.guard.flattened()  # nothing is held, and nothing may still fill
-            elif self.guard.flattens and (left := left_open(look)):
+            if self.guard.flattens and (left := left_open(look)):
                 reason += f"; {left}"
+            unresolved = parts.journal.unresolved_orders(parts.venue.account_name)
+            if all_closed(look) and not unresolved:
+                self.guard.flattened()  # nothing can be closed, and nothing may still fill
             return ended(progress.record, look, CycleStatus.HALTED, reason)
         progress.trading = True
         return await self._carry_out(progress.record, look, proposal, closing=True)

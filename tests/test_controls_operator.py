@@ -393,6 +393,35 @@ async def test_a_long_and_a_short_of_one_size_are_closed_one_after_the_other() -
         assert not any(one.quantity for one in stage.world.hedge.positions.values())
 
 
+async def test_what_is_less_than_a_lot_ends_a_flatten_and_is_told() -> None:
+    """In hedge mode the rests of two sides: no order can close them, now or later."""
+    async with open_stage() as stage:
+        stage.world.exchange.set_position_mode(stage.world.hedge, hedge=True)
+        await stage.engine.cycle()
+        lot = stage.world.exchange.instruments[NEAR].lot
+        dust = {(NEAR, "LONG"): lot / 2, (NEAR, "SHORT"): -lot / 4}
+        own = stage.journal.own_positions
+
+        def with_dust(account: str) -> dict[tuple[str, str], Decimal]:
+            return {**own(account), **dust}
+
+        stage.journal.own_positions = with_dust  # type: ignore[method-assign]  # the books as they may be
+        stage.world.exchange.restore_account(
+            stage.venue.account_name,
+            Decimal(100_000),
+            {key: (held, Decimal(5)) for key, held in dust.items()},
+        )
+        (stage.folder / "HALT").write_text("somebody says so")
+        ask(stage.folder, FLATTEN_NAME, Asked("ann", "out of everything"))
+        sent = stage.orders_received
+        record = await stage.engine.cycle()
+        assert record.status == "halted"
+        assert f"no order can close what is held of {NEAR}" in record.reason
+        assert stage.orders_received == sent
+        assert not stage.engine.guard.flattens
+        assert len(stage.journal.events(kind="flattened")) == 1
+
+
 @pytest.mark.parametrize("broken", [False, True])
 async def test_an_engine_that_ends_leaves_nothing_resting(broken: bool) -> None:
     async with open_stage() as stage:

@@ -23,7 +23,7 @@ def flattening(look: Look) -> HedgeProposal | None:
         if long and short:
             trade_usd = -float(long if bot_usd >= 0 else short) * price
             legs.append(HedgeLeg(symbol, usd, usd + trade_usd, trade_usd, price))
-        elif usd:
+        elif usd and closable(look, symbol):
             legs.append(HedgeLeg(symbol, usd, 0.0, -usd, price))
     if not legs:
         return None
@@ -43,17 +43,28 @@ def flattening(look: Look) -> HedgeProposal | None:
     )
 
 
-def both_sides(look: Look, symbol: str) -> tuple[Decimal, Decimal]:
-    """Our long and our short in a symbol, signed base units, each 0 where no order can close it."""
+def closable(look: Look, symbol: str) -> dict[str, Decimal]:
+    """What of ours an order can close in a symbol, signed base units by position side."""
     instrument = look.observation.instruments.get(symbol)
     if instrument is None:
-        return _ZERO, _ZERO
+        return {}
+    held = {side: amount for (one, side), amount in look.observation.own.items() if one == symbol}
+    return {side: amount for side, amount in held.items() if abs(amount) >= instrument.lot}
 
-    def closable(side: str) -> Decimal:
-        held = look.observation.own.get((symbol, side), _ZERO)
-        return held if abs(held) >= instrument.lot else _ZERO
 
-    return closable("LONG"), closable("SHORT")
+def both_sides(look: Look, symbol: str) -> tuple[Decimal, Decimal]:
+    """Our long and our short in a symbol, signed base units, each 0 where no order can close it."""
+    found = closable(look, symbol)
+    return found.get("LONG", _ZERO), found.get("SHORT", _ZERO)
+
+
+def all_closed(look: Look) -> bool:
+    """Nothing is held but less than a lot, which no order closes, now or later."""
+    listed = look.observation.instruments
+    return all(
+        not amount or (symbol in listed and abs(amount) < listed[symbol].lot)
+        for (symbol, _), amount in look.observation.own.items()
+    )
 
 
 def left_open(look: Look) -> str:
