@@ -12,7 +12,7 @@ from bot.errors import JournalError
 from bot.journal.anchor import ANCHORED, anchor_path
 from bot.journal.journal import Journal
 from bot.journal.reader import JournalReader
-from tests.execute_scene import intent, order, send
+from tests.execute_scene import ACCOUNT, FET, NOW_MS, fill, intent, order, send
 
 BIG = "x" * 200_000
 
@@ -143,6 +143,21 @@ def test_what_others_write_is_noticed_and_what_was_remembered_is_read_anew(
     assert kinds(journal)[-2:] == ["tick", "tick"], "once"
     with pytest.raises(JournalError, match="row 1 of orders was changed"):
         journal.verify()
+
+
+def test_fills_told_before_are_booked_anew_by_the_very_call_that_notices_others(
+    journal: Journal, journal_path: Path
+) -> None:
+    """Somebody took a fill out of the file; what is told again must not count as booked."""
+    send(journal, order("h1mine"))
+    told = [fill("t1", client_id="h1mine")]
+    assert len(journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS)) == 1
+    assert journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS) == ()
+    with sqlite3.connect(journal_path) as other:
+        other.execute("DELETE FROM fills")
+    other.close()
+    assert journal.record_fills(ACCOUNT, FET, told, read_ms=NOW_MS + 1) == tuple(told)
+    assert len(journal.own_fills(ACCOUNT)) == 1
 
 
 def test_what_was_noticed_is_told_once_although_the_next_write_did_not_begin(

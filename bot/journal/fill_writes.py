@@ -49,10 +49,11 @@ class FillWrites(OrderWrites):
         Raises:
             DataError: a fill contradicts its order, or one already booked under its id.
         """
-        before, told = self._told.get((account, symbol), {}), dict[str, Fill]()
-        booked = []
+        told, booked = dict[str, Fill](), []
         try:
             with self._transaction(f"book fills of {symbol}") as db:
+                # Not sooner: it is forgotten where the transaction finds that others wrote.
+                before = self._told.get((account, symbol), {})
                 for fill in fills:
                     if before.get(fill.trade_id) != fill:  # most was told before
                         ours, fresh = self._book(db, account, symbol, fill)
