@@ -228,6 +228,19 @@ async def test_one_where_nothing_is_held_any_more_is_closed_and_opened_anew(
     assert [one.closed for one in opened] == [True, True]
 
 
+async def test_sockets_that_do_not_close_keep_no_cycle(
+    clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(FarFeed):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(other_venues, "CLOSE_SECONDS", 0.01)
+    venues = OtherVenues(lambda _: Hanging(TAPE, clock), clock, home="binance", readable=(BYBIT,))
+    await venues.listings({BYBIT: {FET}})
+    await asyncio.wait_for(venues.close(), 5)
+
+
 async def test_a_list_is_read_once_an_hour_or_when_it_lacks_something(
     clock: SimulatedClock, far: FarFeed
 ) -> None:

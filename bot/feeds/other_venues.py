@@ -7,7 +7,7 @@ seem flat, and never keeps a cycle waiting for longer than the limits here.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,6 +30,8 @@ HISTORY_SECONDS: Final = 120.0
 The first read of many contracts may need longer: what came by then is kept by the exchange's feed,
 and the next cycle goes on from there.
 """
+CLOSE_SECONDS: Final = 10.0
+"""How long the sockets of one exchange may take to close, wall time."""
 UNUSED_MS: Final = 3_600_000
 """An exchange where nothing is held for so long gives back its sockets and its memory."""
 
@@ -108,7 +110,7 @@ class OtherVenues:
         """They are opened anew when they are asked again."""
         async with AsyncExitStack() as stack:
             for venue in venues:
-                stack.push_async_callback(self._opened.pop(venue).feed.close)
+                stack.push_async_callback(_close_in_time, self._opened.pop(venue).feed)
 
     def _at(self, venue: str) -> _Opened:
         if venue not in self._opened:
@@ -129,6 +131,13 @@ class OtherVenues:
 def renamed(instrument: Instrument, venue: str) -> Instrument:
     """Under the name that it has here."""
     return replace(instrument, symbol=at_venue(instrument.symbol, venue), venue=venue)
+
+
+async def _close_in_time(feed: MarketData) -> None:
+    """What does not end is left to the end of the process: a cycle waits for this."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await feed.close()
 
 
 @asynccontextmanager
