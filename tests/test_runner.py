@@ -91,6 +91,14 @@ async def test_a_signal_in_a_pause_ends_it_at_once(number: signal.Signals) -> No
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+async def test_who_was_told_to_stop_before_begins_no_cycle() -> None:
+    clock, stop = SimulatedClock(NOW_MS), asyncio.Event()
+    stop.set()
+    engine: Any = Engine(clock)
+    assert [one async for one in run_cycles(engine, clock, 60_000, stop=stop)] == []
+    assert engine.started_ms == []
+
+
 async def test_a_signal_in_a_cycle_lets_it_end() -> None:
     clock = SystemClock()
     engine = Engine(clock, lambda _: 0.2)

@@ -103,6 +103,7 @@ async def _cycles(
     with quick_imports():
         import strategies.minimum_risk  # noqa: F401 - what every start needs of the strategies
         from bot.runner import run_cycles
+        from bot.stopping import stopped_by_signals
         from bot.wiring import Surroundings, open_engine
     settings, clock = order.settings, SystemClock()
     log = open_log(
@@ -114,11 +115,14 @@ async def _cycles(
         kept=settings.log.kept,
     )
     around = Surroundings(clock=clock, live_account=order.account, on_backfill=on_backfill)
-    async with open_engine(settings, around, log) as engine, _servers(order, log):
-        await load_for_cycles()
-        every_ms = settings.hedge.monitor_every_ms
-        async for record in run_cycles(engine, clock, every_ms, order.cycles):
-            yield record.document()
+    every_ms = settings.hedge.monitor_every_ms
+    async with open_engine(settings, around, log) as engine:
+        # From here on a signal must find somebody who ends the servers.
+        with stopped_by_signals() as stop:
+            async with _servers(order, log):
+                await load_for_cycles()
+                async for record in run_cycles(engine, clock, every_ms, order.cycles, stop):
+                    yield record.document()
 
 
 @asynccontextmanager

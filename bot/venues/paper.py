@@ -52,7 +52,8 @@ class PaperVenue:
     def __init__(self, exchange: SimulatedExchange, account: SimAccount) -> None:
         self.exchange = exchange
         self._account = account
-        self._fills: dict[int, Fill] = {}  # by number of the trade: most are told many times
+        self._fills: dict[str, dict[int, Fill]] = {}
+        """What was told last, by symbol and number of the trade: most are told many times."""
 
     @property
     def account_name(self) -> str:
@@ -138,13 +139,9 @@ class PaperVenue:
             trades = self.exchange.trades(self._account, symbol, start_ms=since_ms, limit=every)
         except VenueReject as refusal:
             raise VenueError(f"{symbol}: {refusal}") from refusal
-        return [self._fill(trade) for trade in trades]
-
-    def _fill(self, trade: SimTrade) -> Fill:
-        found = self._fills.get(trade.trade_id)
-        if found is None:
-            found = self._fills[trade.trade_id] = _fill(trade)
-        return found
+        told = self._fills.get(symbol, {})
+        self._fills[symbol] = {t.trade_id: told.get(t.trade_id) or _fill(t) for t in trades}
+        return list(self._fills[symbol].values())
 
     async def funding_receipts(self, since_ms: int) -> Sequence[FundingReceipt]:
         """Funding paid on all positions since then, oldest first."""
