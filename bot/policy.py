@@ -66,7 +66,7 @@ def _approval(settings: Settings) -> ApprovalRule:
     chosen = settings.approval
     return ApprovalRule(
         expires_ms=round(chosen.expires_minutes * 60_000),
-        tolerance=Tolerance(chosen.leg_growth, chosen.cost_growth),
+        tolerance=Tolerance(chosen.leg_growth, chosen.cost_growth, chosen.volatility_growth),
         asks_reductions=chosen.reductions == "ask",
         quiet_ms=settings.hedge.decide_every_ms,
     )

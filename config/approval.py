@@ -33,7 +33,13 @@ class Approval(Strict):
     )
     cost_growth: Annotated[float, Field(ge=0, le=10), Note(unit=FRACTION)] = Field(
         default=0.25,
-        description="So much more than approved may trading cost in all by then.",
+        description="So much more than approved may trading cost in all by then; and by such a "
+        "share of it, or of the funding shown if that is more, may funding have risen a day.",
+    )
+    volatility_growth: Annotated[float, Field(ge=0, le=10), Note(unit=FRACTION)] = Field(
+        default=0.25,
+        description="So much higher than shown may the daily volatility of bot and hedges together "
+        "be after the trades by then.",
     )
     reductions: Literal["auto", "ask"] = Field(
         default="auto",

@@ -162,7 +162,7 @@ class Approvals:
             log=open_log(None, self.clock, echo=None),
         )
         rule = ApprovalRule(
-            3_600_000, Tolerance(0.1, 0.25), asks_reductions=False, quiet_ms=600_000
+            3_600_000, Tolerance(0.1, 0.25, 0.25), asks_reductions=False, quiet_ms=600_000
         )
         self.approving = Approving(parts, rule)
         self.approving.start()

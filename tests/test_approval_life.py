@@ -99,7 +99,7 @@ def judge(engine: Approvals, people: People) -> None:
         used.add(sent.proposal_id)
         assert people.rejected.get(sent.proposal_id, len(engine.sent)) > number, "after a no"
         assert sent.at_ms < shown.expires_ms
-        assert exceeds(shown, now, Tolerance(0.1, 0.25)) is None
+        assert exceeds(shown, now, Tolerance(0.1, 0.25, 0.25)) is None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,7 +11,7 @@ from bot.approval import PendingProposal, ProposalState
 from bot.approval.tolerance import Tolerance, exceeds, is_rest_of, only_reduces
 from tests.approval_scene import leg, proposal, shown
 
-TEN = Tolerance(leg_growth=0.1, cost_growth=0.25)
+TEN = Tolerance(leg_growth=0.1, cost_growth=0.25, volatility_growth=0.25)
 SEEN = shown(FET=-1000.0, TAO=-500.0)
 
 
@@ -37,6 +37,48 @@ SEEN = shown(FET=-1000.0, TAO=-500.0)
 )
 def test_what_is_covered(now: PendingProposal, why: str | None) -> None:
     assert exceeds(SEEN, now, TEN) == why
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("shown_usd", "now_usd", "covered"),
+    [
+        (1.0, 3.49, True),  # trading costs 10 USD, of which a quarter is 2.50
+        (1.0, 3.52, False),
+        (-1.0, 1.49, True),
+        (-1.0, 1.52, False),
+        (40.0, 49.9, True),  # of the funding itself
+        (40.0, 50.1, False),
+        (1.0, -500.0, True),
+        (1.0, NAN, False),
+        (NAN, 1.0, False),
+    ],
+)
+def test_funding_that_is_covered(shown_usd: float, now_usd: float, covered: bool) -> None:
+    why = exceeds(
+        replace(SEEN, carry_usd_per_day=shown_usd), replace(SEEN, carry_usd_per_day=now_usd), TEN
+    )
+    assert (why is None) is covered
+    assert covered or (why or "").startswith("funding would now be ")
+
+
+@pytest.mark.parametrize(
+    ("now_usd", "why"),
+    [
+        (1000.0, None),
+        (500.0, None),
+        (
+            1000.02,
+            "the daily volatility after it would now be 1,000.02 USD, shown were 800.00 USD",
+        ),
+        (NAN, "the daily volatility after it would now be nan USD, shown were 800.00 USD"),
+    ],
+)
+def test_volatility_that_is_covered(now_usd: float, why: str | None) -> None:
+    seen = replace(SEEN, volatility_after_daily_usd=800.0)
+    assert exceeds(seen, replace(SEEN, volatility_after_daily_usd=now_usd), TEN) == why
 
 
 def test_what_was_to_close_may_not_open() -> None:
@@ -69,7 +111,7 @@ TRADES = st.dictionaries(st.sampled_from(["FET", "TAO", "WLD", "NEAR"]), USD, ma
 @given(TRADES, st.floats(0, 1))
 def test_less_of_everything_is_covered(trades: dict[str, float], share: float) -> None:
     less = shown(**{base: usd * share for base, usd in trades.items()})
-    assert exceeds(shown(**trades), less, Tolerance(0.0, 0.0)) is None
+    assert exceeds(shown(**trades), less, Tolerance(0.0, 0.0, 0.0)) is None
 
 
 @given(TRADES, TRADES)

@@ -11,17 +11,26 @@ CENT_USD = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """By how much it may have grown since, as shares: of each trade, and of the cost of all."""
+    """By how much it may have grown since, as shares of what was shown.
+
+    Attributes:
+        leg_growth: of each trade.
+        cost_growth: of the cost of all; and funding a day by this share of that cost, or of the
+            funding that was shown where that is more.
+        volatility_growth: of the daily volatility of bot and hedges after the trades.
+    """
 
     leg_growth: float
     cost_growth: float
+    volatility_growth: float
 
 
 def exceeds(approved: PendingProposal, now: PendingProposal, tolerance: Tolerance) -> str | None:
     """Why ``now`` is not covered by what was approved, one line; None where it is.
 
     Less is always covered: a trade that is smaller or gone, a cost that is lower. A trade is
-    compared in USD, in all and in the part that makes the hedge larger.
+    compared in USD, in all and in the part that makes the hedge larger. What is no number is
+    covered by nothing.
     """
     known = {leg.symbol: leg for leg in approved.legs}
     for leg in now.legs:
@@ -39,7 +48,24 @@ def exceeds(approved: PendingProposal, now: PendingProposal, tolerance: Toleranc
             return _grown(f"{leg.symbol}: what it opens", leg.opens_usd, was.opens_usd)
     if _more(now.trade_cost_usd, approved.trade_cost_usd, tolerance.cost_growth):
         return _grown("its cost", now.trade_cost_usd, approved.trade_cost_usd)
-    return None
+    return _dearer_to_hold(approved, now, tolerance.cost_growth) or _riskier(
+        approved, now, tolerance.volatility_growth
+    )
+
+
+def _dearer_to_hold(approved: PendingProposal, now: PendingProposal, growth: float) -> str | None:
+    """Funding is near 0 as a rule, so it is held against what trading costs as well."""
+    was, carry = approved.carry_usd_per_day, now.carry_usd_per_day
+    if carry - was <= growth * max(abs(was), approved.trade_cost_usd) + CENT_USD:
+        return None
+    return f"funding would now be {carry:,.2f} USD a day, shown were {was:,.2f} USD (paid positive)"
+
+
+def _riskier(approved: PendingProposal, now: PendingProposal, growth: float) -> str | None:
+    was, after = approved.volatility_after_daily_usd, now.volatility_after_daily_usd
+    if not _more(after, was, growth):
+        return None
+    return _grown("the daily volatility after it", after, was)
 
 
 def is_rest_of(
