@@ -70,6 +70,38 @@ def test_logout_ends_every_cookie_of_a_login_and_no_other_login() -> None:
     assert sessions.find(other) is not None
 
 
+def test_what_was_logged_out_beside_a_renewal_stays_logged_out() -> None:
+    clock = Hand()
+    sessions = Sessions(clock, 10_000.0, 100.0)
+    session = sessions.find(sessions.begin("ann"))
+    assert session is not None
+    sessions.end(session)
+    assert sessions.renew(session) == ""
+    assert not sessions.holds(session)
+    idle = sessions.find(sessions.begin("ben"))
+    assert idle is not None
+    clock.now_s += 101
+    assert sessions.renew(idle) == ""
+
+
+def test_renewals_beside_logouts_revive_nobody() -> None:
+    sessions = Sessions(Hand(), 10_000.0, 10_000.0)
+    was = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(300):
+                session = sessions.find(sessions.begin("ann"))
+                assert session is not None
+                renewing = pool.submit(sessions.renew, session)
+                pool.submit(sessions.end, session).result()
+                cookie = renewing.result()
+                assert sessions.find(cookie) is None
+                assert not sessions.holds(session)
+    finally:
+        sys.setswitchinterval(was)
+
+
 def test_logins_may_begin_and_end_on_several_threads() -> None:
     sessions = Sessions(Hand(), 10_000.0, 10_000.0)
 

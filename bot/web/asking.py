@@ -118,7 +118,10 @@ def _require_password(inside: Pages, request: Request) -> None:
     if not inside.admits(visit.peer, visit.form.get("password", "")):
         raise SafetyError("that is not the password")
     if visit.session is not None:
-        visit.set_cookie(inside.sessions.renew(visit.session))
+        renewed = inside.sessions.renew(visit.session)
+        visit.set_cookie(renewed)
+        if not renewed:
+            raise SafetyError("this login was ended meanwhile: log in again")
 
 
 def _name(request: Request) -> str:

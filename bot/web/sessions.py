@@ -80,8 +80,13 @@ class Sessions:
         return self._now_s() - session.renewed_s >= ROTATE_AFTER_S
 
     def renew(self, session: Session) -> str:
-        """A new cookie; those before it end at once, but for requests that are under way."""
+        """A new cookie; those before it end at once, but for requests that are under way.
+
+        Empty where the login has ended meanwhile: a logout beside it must not be undone.
+        """
         with self._turn:
+            if not self.holds(session):
+                return ""
             end_s = self._now_s() + _GRACE_S
             session.ends_s = {key: min(at_s, end_s) for key, at_s in session.ends_s.items()}
             session.renewed_s = self._now_s()
