@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 import bot.journal.fill_writes
 import bot.journal.schema
+from bot.approval.reading import ENDS, ended
 from bot.clock import SimulatedClock
+from bot.journal import cycle_reads
 from bot.journal.journal import Journal
 from bot.journal.migrations import UNRESOLVED
 from bot.journal.reader import JournalReader
 from bot.journal.rows import UNSETTLED
 from bot.journal.schema import SCHEMA_VERSION
+from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.trading.attribution import HedgeClosedExternally
 from bot.trading.orders import OrderState, Side
 from tests.execute_scene import ACCOUNT, FET, NOW_MS, TAO, acknowledged, fill, order, send
@@ -179,3 +183,47 @@ def test_an_older_journal_is_brought_up_with_all_it_holds(
         assert [row.client_id for row in journal.unresolved_orders(ACCOUNT)] == ["h2"]
         versions = journal._rows("SELECT version FROM migrations ORDER BY version")
         assert [row["version"] for row in versions] == list(range(1, SCHEMA_VERSION + 1))
+
+
+def test_the_last_ends_of_proposals_are_found_by_an_index(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this order, whatever happened in between; a page asks for them with every cycle."""
+    for number, kind in enumerate(ENDS):
+        journal.record_event(kind, {"proposal_id": str(number), "reason": ""})
+        journal.record_event("tick", {})
+    asked: list[str] = []
+    rows = JournalReader._rows
+
+    def watched(self: JournalReader, sql: str, *values: object) -> list[sqlite3.Row]:
+        asked.append(sql)
+        return rows(self, sql, *values)
+
+    monkeypatch.setattr(JournalReader, "_rows", watched)
+    assert [row.kind for row in ended(journal)] == list(ENDS)
+    assert [row.kind for row in ended(journal, 2)] == list(ENDS)[-2:]
+    for sql in asked:
+        [plan] = [str(row[3]) for row in rows(journal, f"EXPLAIN QUERY PLAN {sql}", -1)]
+        assert "USING INDEX events_proposal_ended" in plan
+
+
+def test_cycles_are_read_back_only_as_far_as_they_are_asked_for(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        at_ms = NOW_MS + number // 2  # some within the same millisecond
+        journal.record_cycle(
+            CycleRecord(f"c{number}", iso_utc(at_ms), at_ms, CycleStatus.NO_HEDGE, "")
+        )
+    parsed: list[str] = []
+    document = cycle_reads.row_document
+
+    def watched(row: sqlite3.Row) -> dict[str, Any]:
+        parsed.append(str(document(row)["cycle_id"]))
+        return document(row)
+
+    monkeypatch.setattr(cycle_reads, "row_document", watched)
+    found = next(one for one in journal.cycles_back(5) if one["cycle_id"] == "c4")
+    assert found["cycle_id"] == "c4"
+    assert parsed == ["c5", "c4"]
+    assert [one["cycle_id"] for one in journal.cycles_back(5)] == ["c5", "c4", "c3", "c2", "c1"]

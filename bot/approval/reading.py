@@ -65,11 +65,12 @@ def pending(
     )
 
 
-def ended(journal: JournalReader, since_ms: int = 0) -> tuple[EventRow, ...]:
+def ended(journal: JournalReader, limit: int | None = None) -> tuple[EventRow, ...]:
     """The ends of earlier proposals, oldest first; ``document`` has ``proposal_id``, ``reason``.
+
+    With a limit, the newest of them.
 
     Raises:
         JournalError: they cannot be read.
     """
-    found = [row for kind in ENDS for row in journal.events(since_ms, kind=kind)]
-    return tuple(sorted(found, key=lambda row: row.event_id))
+    return tuple(journal.proposal_ends(limit))

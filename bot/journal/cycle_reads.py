@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from bot.journal.migrations import PROPOSAL_ENDED
 from bot.journal.opened import OpenedJournal
 from bot.journal.rows import EventRow, event_row, row_document
 
@@ -26,6 +27,14 @@ class CycleReads(OpenedJournal):
             -1 if limit is None else limit,
         )
         return [row_document(row) for row in reversed(rows)]
+
+    def cycles_back(self, most: int) -> Iterator[dict[str, Any]]:
+        """Documents of so many cycles at most, newest first; read as far as they are asked for."""
+        # One at a time: a question that is not read to its end would keep the file's log growing.
+        by_time = "SELECT rowid AS row FROM cycles ORDER BY timestamp_ms DESC, rowid DESC LIMIT ?"
+        for found in self._rows(by_time, most):
+            for row in self._rows("SELECT document FROM cycles WHERE rowid = ?", found["row"]):
+                yield row_document(row)
 
     def newest_cycle(self, status: str | None = None) -> dict[str, Any] | None:
         """Document of the newest cycle, or of the newest that ended so."""
@@ -116,6 +125,14 @@ class CycleReads(OpenedJournal):
             "ORDER BY id DESC LIMIT ?",
             after_id,
             since_ms,
+            -1 if limit is None else limit,
+        )
+        return [event_row(row) for row in reversed(rows)]
+
+    def proposal_ends(self, limit: int | None = None) -> list[EventRow]:
+        """Ends of proposals, oldest first; with a limit, the newest of them."""
+        rows = self._rows(
+            f"SELECT * FROM events WHERE {PROPOSAL_ENDED} ORDER BY id DESC LIMIT ?",  # noqa: S608 - a constant
             -1 if limit is None else limit,
         )
         return [event_row(row) for row in reversed(rows)]

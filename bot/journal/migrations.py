@@ -11,6 +11,12 @@ EVENT_SYMBOL = "CASE WHEN json_valid(document) THEN json_extract(document, '$.sy
 
 Only these very words find the index over them."""
 
+PROPOSAL_ENDED = (
+    "kind IN ('proposal_executed', 'proposal_refused', 'proposal_rejected', 'proposal_expired', "
+    "'proposal_superseded', 'proposal_lost')"
+)
+"""Events with which a proposal ends. Only these very words find the index over them."""
+
 # Each entry brings the file from the version before to its own; entries are never changed.
 # Quantities, prices and money are decimal text: exact, and SQLite never touches them.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -97,5 +103,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What was done of one token is asked of months.
         f"CREATE INDEX events_by_symbol ON events ({EVENT_SYMBOL}) "
         f"WHERE {EVENT_SYMBOL} IS NOT NULL",
+    ),
+    (
+        # A page that shows the last of them is drawn anew with every cycle.
+        f"CREATE INDEX events_proposal_ended ON events (id) WHERE {PROPOSAL_ENDED}",
     ),
 )

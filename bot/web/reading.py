@@ -28,8 +28,8 @@ from bot.sources.health_file import as_of, read_health
 Document = Mapping[str, Any]
 LOG_SHOWN = 100
 _ENDS_SHOWN = 20
-_NEAR, _FAR = 8, 300
-"""How many cycles back figures are looked for: at first, and where those have none."""
+_FAR = 300
+"""How many cycles back figures are looked for."""
 
 
 @contextmanager
@@ -82,11 +82,7 @@ def _age_s(document: Document, now_ms: int) -> float:
 def _newest_with(
     journal: JournalReader, wanted: Callable[[Document], bool]
 ) -> dict[str, Any] | None:
-    for limit in (_NEAR, _FAR):
-        found = [one for one in journal.cycles(limit=limit) if wanted(one)]
-        if found:
-            return found[-1]
-    return None
+    return next((one for one in journal.cycles_back(_FAR) if wanted(one)), None)
 
 
 def _caps(known: Document) -> list[dict[str, Any]]:
@@ -174,7 +170,7 @@ def proposals_page(journal: JournalReader, state_dir: Path, now_ms: int) -> dict
     known = _newest_with(journal, lambda one: one.get("proposal") is not None)
     return {
         "waiting": [one.document() for one in pending(journal, state_dir, now_ms)],
-        "ended": list(reversed(ended(journal)))[:_ENDS_SHOWN],
+        "ended": list(reversed(ended(journal, _ENDS_SHOWN))),
         "known": known,
         "now_ms": now_ms,
     }
