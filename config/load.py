@@ -9,6 +9,7 @@ installation. Environment variables set secrets (config/secrets.py) and nothing 
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from config.aliases import load_aliases
@@ -35,8 +36,13 @@ def profile_path(name: str) -> Path:
     return _profiles_folder() / f"{name}.yaml"
 
 
-def load_settings(path: Path | str) -> Settings:
+def load_settings(
+    path: Path | str, over: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> Settings:
     """The settings in a YAML file.
+
+    Args:
+        over: keys by section that take the place of the file's, as plain values.
 
     Raises:
         ConfigError: one line, ``FILE: field: value — what is allowed``; of several problems the
@@ -44,6 +50,10 @@ def load_settings(path: Path | str) -> Settings:
     """
     file = Path(path)
     data = read_yaml(file)
+    for section, keys in over.items():
+        known = data.get(section) or {}
+        if isinstance(known, Mapping):  # else it is refused as it is
+            data = {**data, section: {**known, **keys}}
     inside = file.resolve().parent == _profiles_folder().resolve()
     return settings_from(data, where=str(path), base=Path() if inside else file.parent)
 

@@ -22,7 +22,7 @@ from tests.cycle_scene import open_scene
 ROOT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 FILES = ("docker-compose.yml", "deploy/compose.live.yml")
-OURS = ("perphedge", "metrics")
+OURS = ("perphedge", "web", "metrics")
 HADOLINT = Path(sys.executable).parent / "hadolint"
 
 

@@ -83,6 +83,13 @@ def written(state: Path) -> CycleRecord:
     return record
 
 
+def field(page: str, name: str) -> str:
+    """What a form on a page brings by itself."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None
+    return found[1]
+
+
 class Browser:
     """A client that sends what a browser sends, and finds the token of a form."""
 
@@ -117,9 +124,7 @@ class Browser:
 
     async def hidden(self, path: str, name: str) -> str:
         """A field that a form brings by itself."""
-        found = re.search(rf'name="{name}" value="([^"]*)"', await self.text(path))
-        assert found is not None
-        return found[1]
+        return field(await self.text(path), name)
 
     async def token(self, path: str) -> str:
         """Of the forms on a page."""
