@@ -17,8 +17,13 @@ BARS_PER_DAY = 24
 HALTED_BARS = 24
 """After so many hours without any trade a price that stands still is no longer an observation."""
 
+RETURN_BARS = HALTED_BARS + 1
+"""Bars before its own that a log return depends on at the most."""
+
 MAX_ABS_LOG_RETURN = math.log(10)
 """A larger move between two closes is taken for a change of denomination or a broken feed."""
+
+_SURELY_FINE = 9.0  # a column within this factor has no move near the tenfold, however rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,13 @@ class BarPanel:
             tuple(symbols), self.open_ms, self.close[:, columns], self.quote_volume_usd[:, columns]
         )
 
+    def last(self, bars: int) -> "BarPanel":
+        """The newest so many bars, or all there are."""
+        first = max(0, len(self.open_ms) - bars)
+        return BarPanel(
+            self.symbols, self.open_ms[first:], self.close[first:], self.quote_volume_usd[first:]
+        )
+
 
 def utc(time_ms: int) -> str:
     """UTC milliseconds as ``2025-09-30T23:00Z``, for messages."""
@@ -78,11 +90,23 @@ def faulty_closes(panel: BarPanel) -> tuple[Excluded, ...]:
     never spliced into one history. NaN is a missing bar and no fault.
     """
     found = []
-    for column, symbol in enumerate(panel.symbols):
+    for column in _doubtful(panel.close).tolist():
         fault = _first_fault(panel.open_ms, panel.close[:, column])
         if fault is not None:
-            found.append(Excluded(symbol, fault))
+            found.append(Excluded(panel.symbols[column], fault))
     return tuple(found)
+
+
+def _doubtful(close: FloatArray) -> NDArray[np.intp]:
+    """Columns that may have a fault: all but those whose highest close is not ninefold the lowest.
+
+    Two passes over all closes at once instead of a look at each move; nearly no column is left.
+    """
+    if not len(close):
+        return np.empty(0, dtype=np.intp)
+    lowest, highest = np.fmin.reduce(close, axis=0), np.fmax.reduce(close, axis=0)
+    # Infinite closes fail the last comparison, and what is all NaN, which is no fault, both.
+    return np.flatnonzero(~((lowest > 0) & (highest / _SURELY_FINE < lowest)))
 
 
 def without_faults(panel: BarPanel) -> tuple[BarPanel, tuple[Excluded, ...]]:

@@ -1,15 +1,26 @@
 """Log returns and liquidity: gaps stay gaps, and two denominations are never one history."""
 
+import itertools
 import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from risk.covariance.mean_ewma import mean_ewma_covariance
 from risk.errors import DataError, MissingDataError
 from risk.exclusion import Excluded, selection
 from risk.liquidity import average_daily_volume_usd, liquidity_filter
-from risk.returns import HOUR_MS, BarPanel, faulty_closes, log_returns, utc, without_faults
+from risk.returns import (
+    HOUR_MS,
+    RETURN_BARS,
+    BarPanel,
+    faulty_closes,
+    log_returns,
+    utc,
+    without_faults,
+)
 
 START_MS = 1_735_689_600_000  # 2025-01-01T00:00Z
 NAN = float("nan")
@@ -120,6 +131,31 @@ def test_an_unusable_close_names_symbol_and_time(closes: list[float], said: str)
 
 def test_large_but_possible_moves_and_missing_bars_are_no_fault() -> None:
     assert faulty_closes(panel({"A": [1.0, 9.9, 1.0], "B": [NAN, NAN, NAN]})) == ()
+
+
+_CLOSES = st.sampled_from([0.9, 1.0, 1.1, 8.9, 9.0, 9.1, 10.0, 10.1, NAN, NAN, np.inf, 0.0, -1.0])
+
+
+@given(closes=st.lists(_CLOSES, max_size=6))
+def test_faults_are_those_of_a_look_at_every_move(closes: list[float]) -> None:
+    there = [close for close in closes if not np.isnan(close)]
+    unusable = any(not 0 < close < np.inf for close in there)
+    moved = any(0 < 10.0001 * min(a, b) < max(a, b) for a, b in itertools.pairwise(there))
+    bars = panel({"A": closes, "B": [1.0] * len(closes)})
+    assert [one.symbol for one in faulty_closes(bars)] == ["A"] * (unusable or moved)
+
+
+def test_the_newest_returns_need_no_more_bars_than_they_depend_on() -> None:
+    bars = halted_market()
+    whole = log_returns(bars)
+    for until in range(RETURN_BARS + 2, len(bars.open_ms) + 1):
+        seen = BarPanel(
+            bars.symbols, bars.open_ms[:until], bars.close[:until], bars.quote_volume_usd[:until]
+        )
+        newest = log_returns(seen.last(1 + RETURN_BARS))[-1]
+        np.testing.assert_array_equal(newest, whole[until - 2])
+    assert bars.last(10_000).symbols == bars.symbols
+    np.testing.assert_array_equal(bars.last(10_000).open_ms, bars.open_ms)
 
 
 def test_a_panel_without_faults_is_handed_through() -> None:

@@ -16,7 +16,7 @@ from risk.covariance.estimators import DEFAULT_ESTIMATOR, new_estimator
 from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
 from risk.crowding.report import CrowdingMemory, FundingSeries
 from risk.exclusion import Excluded
-from risk.returns import HOUR_MS, BarPanel, log_returns, without_faults
+from risk.returns import HOUR_MS, RETURN_BARS, BarPanel, log_returns, without_faults
 
 DAY_MS = 24 * HOUR_MS
 REREAD_BARS = 4  # a bar that comes late is looked for this long
@@ -174,33 +174,35 @@ class MarketModel:
         self._append_funding(funding, hour_ms)
         joined = joined_panel(self._panel, tail, keep_from_ms=hour_ms - self._backfill_ms)
         clean, faulty = without_faults(joined)
-        returns = log_returns(clean)
-        if (
-            faulty != self._faulty
-            or _late_bars(self._panel, tail)
-            or self._more_pairs(clean.symbols, returns)
-        ):
+        if faulty != self._faulty or _late_bars(self._panel, tail) or self._more_pairs(clean):
             self._restart(joined)
         else:
             self._panel = joined
-            self._advance(clean, returns, known_ms)
+            self._advance(clean, known_ms)
 
-    def _more_pairs(self, symbols: Sequence[str], returns: FloatArray) -> bool:
+    def _more_pairs(self, clean: BarPanel) -> bool:
         """Whether a contract estimated by itself has by now the bars to know its basis by."""
         alone = {far: home for far, home in self._homes.items() if far not in self._paired}
-        return bool(alone and _pairs(alone, symbols, returns))
+        return bool(alone and _pairs(alone, clean.symbols, log_returns(clean)))
 
-    def _advance(self, clean: BarPanel, returns: FloatArray, known_ms: int) -> None:
+    def _advance(self, clean: BarPanel, known_ms: int) -> None:
         assert self._covariance is not None
         self._estimates.clear()
-        fresh = clean.open_ms[1:] >= known_ms
-        for row in returns[fresh]:
+        for row in _returns_since(clean, known_ms):
             self._covariance.update(row)
 
     def _append_funding(self, fresh: Mapping[str, FundingSeries], hour_ms: int) -> None:
         for symbol, series in fresh.items():
             self._funding[symbol] = _appended(self._funding.get(symbol), series)
         self._funding_until_ms = hour_ms + 1
+
+
+def _returns_since(panel: BarPanel, start_ms: int) -> FloatArray:
+    """Log returns of the bars that open then or later, from as many bars as they depend on."""
+    fresh = int((panel.open_ms[1:] >= start_ms).sum())
+    if not fresh:
+        return np.empty((0, len(panel.symbols)))
+    return log_returns(panel.last(fresh + RETURN_BARS))[-fresh:]
 
 
 def _pairs(homes: Mapping[str, str], symbols: Sequence[str], returns: FloatArray) -> dict[str, str]:

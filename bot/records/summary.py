@@ -103,7 +103,7 @@ def correlation_record(assessment: Assessment) -> dict[str, Any]:
     matrix = estimate.correlation[np.ix_(order, order)]
     return {
         "symbols": [estimate.symbols[i] for i in order],
-        "matrix": [[round(float(v), 4) for v in row] for row in matrix],
+        "matrix": [[round(v, 4) for v in row] for row in matrix.tolist()],
         "clusters": list(members.values()),
         "held": [s for s, x in zip(facts.symbols, facts.bot_usd, strict=True) if x != 0],
         "windows": windows_record(assessment.view.panel, [estimate.symbols[i] for i in order]),

@@ -13,7 +13,7 @@ import numpy as np
 
 from risk.correlation.report import LEAST_SHARE, LONG_DAYS, SHORT_DAYS
 from risk.correlation.rolling import pair_indices, window_correlation
-from risk.returns import BARS_PER_DAY, BarPanel, log_returns
+from risk.returns import BARS_PER_DAY, RETURN_BARS, BarPanel, log_returns
 
 WINDOWS_DAYS = {"30d": LONG_DAYS, "7d": SHORT_DAYS}
 Windows = dict[str, list[int | None]]
@@ -31,11 +31,7 @@ def windows_record(panel: BarPanel, symbols: Sequence[str]) -> Windows:
     """
     bars = LONG_DAYS * BARS_PER_DAY
     # What a return needs of the hours before it: log_returns looks for halts so far back.
-    recent = slice(-(bars + BARS_PER_DAY + 1), None)
-    near = BarPanel(
-        panel.symbols, panel.open_ms[recent], panel.close[recent], panel.quote_volume_usd[recent]
-    ).subset(symbols)
-    returns = log_returns(near)
+    returns = log_returns(panel.last(bars + RETURN_BARS).subset(symbols))
     one, other = pair_indices(len(symbols))
     found = {}
     for name, days in WINDOWS_DAYS.items():
