@@ -171,8 +171,9 @@ def filtered_scenarios(
     _require_settings(symbols, horizon_bars, step_bars, warm_up_bars, history_bars)
     returns = require_returns(log_returns, symbols, bars=-1)
     sigma = np.full((len(symbols), len(returns) + 1), np.nan)  # column t: known before bar t
+    filled = 1 - decay[:, np.newaxis] ** np.arange(1, len(returns) + 1)  # costly: once for all
     for i in range(len(symbols)):
-        sigma[i] = _volatility_before(returns[:, i], decay, warm_up_bars)
+        sigma[i] = _volatility_before(returns[:, i], decay, filled, warm_up_bars)
     hourly = returns.T / sigma[:, :-1]
     if len(returns) >= horizon_bars:
         windows = np.lib.stride_tricks.sliding_window_view(hourly, horizon_bars, axis=1)
@@ -215,16 +216,21 @@ class _Store:
         return kept
 
 
-def _volatility_before(returns: FloatArray, decay: FloatArray, warm_up_bars: int) -> FloatArray:
-    """(T + 1,) daily volatility of one token known before each bar, and after the last."""
+def _volatility_before(
+    returns: FloatArray, decay: FloatArray, filled: FloatArray, warm_up_bars: int
+) -> FloatArray:
+    """(T + 1,) daily volatility of one token known before each bar, and after the last.
+
+    ``filled`` is (decays, T), the sum of weights after 1, 2, … T bars that are there.
+    """
     from scipy.signal import lfilter
 
     there = ~np.isnan(returns)
     squares = returns[there] ** 2
     counts = np.arange(1, len(squares) + 1)
     mean = np.zeros(len(squares))
-    for b in decay.tolist():
-        mean += lfilter([1 - b], [1.0, -b], squares) / (1 - b**counts) / len(decay)
+    for b, weight in zip(decay.tolist(), filled[:, : len(squares)], strict=True):
+        mean += lfilter([1 - b], [1.0, -b], squares) / weight / len(decay)
     sigma = np.sqrt(BARS_PER_DAY * mean)
     sigma[(counts < warm_up_bars) | (sigma < MIN_VOLATILITY_DAILY)] = np.nan
     seen = np.concatenate([[0], np.cumsum(there)])
