@@ -228,8 +228,8 @@ class Translator:
         if (
             self.symbols is None
             or self._of is None
-            or self._of[0] is not instruments
-            or (self._of[1] != on)
+            or self._of[1] != on
+            or self._of[0] != instruments  # read anew every hour, and mostly the same
         ):
             self.symbols = SymbolMap(self._aliases, instruments, on)
             self._of = instruments, on
