@@ -197,6 +197,7 @@ def fill_row(row: sqlite3.Row) -> OwnFill:
     return OwnFill(fill, row["position_side"])
 
 
+@lru_cache(_KEPT_ROWS)
 def funding_row(row: sqlite3.Row) -> FundingReceipt:
     """A funding payment from its table row."""
     amount = Decimal(row["amount_usd"])

@@ -19,6 +19,7 @@ from bot.venues.sim.records import (
     SimOrder,
     SimTrade,
 )
+from bot.venues.sim.timeline import Timeline
 
 PRICE_STEP = Decimal("1e-12")
 """Averages are shown to this precision; what they are made of is exact."""
@@ -122,8 +123,8 @@ class SimAccount:
     orders: dict[int, SimOrder] = field(default_factory=dict, repr=False)
     ids_by_client_id: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
     open_ids: dict[int, None] = field(default_factory=dict, repr=False)
-    trades: list[SimTrade] = field(default_factory=list, repr=False)
-    income: list[IncomeEntry] = field(default_factory=list, repr=False)
+    trades: Timeline[SimTrade] = field(default_factory=Timeline, repr=False)
+    income: Timeline[IncomeEntry] = field(default_factory=Timeline, repr=False)
     countdowns: dict[str, int] = field(default_factory=dict)
     key_withdraws: bool = False
     key_transfers: bool = False

@@ -83,7 +83,8 @@ def trades(
     limit: int = 500,
 ) -> list[SimTrade]:
     """Executions, oldest first; from trade ``from_id`` on, or of the window."""
-    mine = [t for t in account.trades if t.symbol == symbol]
+    since = account.trades.from_time(start_ms if from_id is None else None)
+    mine = [t for t in since if t.symbol == symbol]
     if order_id is not None:
         mine = [t for t in mine if t.order_id == order_id]
     if from_id is not None:
@@ -103,7 +104,7 @@ def income(
     """Changes of the wallet, oldest first, of one symbol and type or all."""
     entries = [
         e
-        for e in account.income
+        for e in account.income.from_time(start_ms)
         if symbol in (None, e.symbol) and (type_ is None or e.type is type_)
     ]
     return _page(entries, lambda e: e.timestamp_ms, start_ms, end_ms, limit)
