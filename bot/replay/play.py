@@ -5,6 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from bot.venues.paper_account import open_paper_account
 from risk.book import FloatArray
 from risk.returns import HOUR_MS
 
+DURABLE_EVERY_HOURS = 24
 MARKER_NAME = ".perphedge-replay"
 OnHour = Callable[[int, CycleRecord], None]
 
@@ -89,7 +91,8 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         for hour in range(done, len(hours_ms) - 1):
             clock.advance_to(max(int(hours_ms[hour]), clock.now_ms()))
             market.move()
-            record = await engine.cycle()
+            with _durability(journal, hour):
+                record = await engine.cycle()
             if record.equity_usd is not None:
                 equity[hour] = record.equity_usd
             on_hour(hour, record)
@@ -99,6 +102,16 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         await book_funding(journal, venue, clock)
         equity[-1] = (await venue.account()).state.equity_usd
     return Played(equity, seconds, len(hours_ms) - 1 - done)
+
+
+def _durability(journal: Journal, hour: int) -> AbstractContextManager[None]:
+    """The disk is waited for once a day of the market, which makes all before it durable too.
+
+    A power cut takes the newest hours at the most, and whoever goes on plays them again: nothing
+    outside of this folder knows of them.
+    """
+    last_of_day = hour % DURABLE_EVERY_HOURS == DURABLE_EVERY_HOURS - 1
+    return nullcontext() if last_of_day else journal.durable_with_next()
 
 
 async def _opened(
