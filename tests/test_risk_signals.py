@@ -337,3 +337,45 @@ def test_listings_come_and_go() -> None:
     assert listing_signals(set(), {"A"}, NOW_MS) == ()
     with pytest.raises(DataError, match="none of the 1 symbols"):
         listing_signals({"A"}, set(), NOW_MS)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from([0.0, 0.65, 0.7, 0.75, 0.8, 0.85, math.nan]), min_size=3, max_size=3
+        ),
+        max_size=40,
+    ),
+    st.sampled_from([(0.8, 0.7), (-0.8, -0.7), (0.1, 0.75)]),
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.lists(st.integers(0, 3), min_size=40, max_size=40),
+)
+def test_a_replay_is_one_observation_after_another(
+    values: list[list[float]],
+    thresholds: tuple[float, float],
+    bars: tuple[int, int],
+    steps: list[int],
+) -> None:
+    """Whatever is unknown, and also where a bar is told twice or bars are left out."""
+    rule = SignalRule(thresholds[0], thresholds[1], *bars)
+    history = np.array(values, dtype=np.float64).reshape(-1, 3)
+    if thresholds[0] < 0:
+        history = -history
+    at = NOW_MS + HOUR_MS * np.cumsum(np.array(steps[: len(history)], dtype=np.int64))
+    state = initial_state(3)
+    for row, time_ms in zip(history, at.tolist(), strict=True):
+        state = observe(rule, state, row, time_ms)
+    found = replay(rule, history, at)
+    assert found.time_ms == state.time_ms
+    for name in ("active", "run", "run_ms", "since_ms", "armed_ms", "value"):
+        mine, plainly = getattr(found, name), getattr(state, name)
+        np.testing.assert_array_equal(mine, plainly, err_msg=name)
+        assert mine.dtype == plainly.dtype
+
+
+def test_a_replay_refuses_what_an_observation_refuses() -> None:
+    rule = SignalRule(0.8, 0.7)
+    with pytest.raises(DataError, match="infinite"):
+        replay(rule, np.array([[0.0], [math.inf]]), times(2))
+    with pytest.raises(DataError, match="after one at"):
+        replay(rule, np.zeros((2, 1)), times(2)[::-1].copy())

@@ -10,9 +10,11 @@ from bot.measuring.estimation import MarketModel, MarketView
 from bot.measuring.universe import Universe
 from bot.outlook.signal_board import SignalBoard
 from bot.outlook.signal_states import COSTLY_BARS
+from bot.outlook.signal_values import SPIKE_BARS, SPIKE_WINDOWS, Bars, spike_at
 from risk.book import AccountState, Book, FloatArray, Owner, Position
 from risk.errors import DataError
-from risk.returns import HOUR_MS
+from risk.returns import HOUR_MS, BarPanel
+from risk.signals.concentration import SpikeWindow, correlation_spike
 from risk.signals.episodes import Severity, Signal, SignalKind
 from tests.panel_market import BTC, ETH, FET, NEAR, START_MS, SYMBOLS, TAO, WLD, PanelMarket
 from tests.panel_market import payments as flat_payments
@@ -317,3 +319,27 @@ def test_infinite_values_are_an_error_of_the_rule_alone() -> None:
     memory.push(9, np.array([np.inf]))
     with pytest.raises(DataError):
         memory.state()
+
+
+def test_windows_of_the_spike_that_were_taken_before_change_nothing() -> None:
+    """Each bar takes one window more, whatever was taken before, and keeps no old one."""
+    rng = np.random.default_rng(3)
+    returns = 0.01 * rng.standard_normal((1_400, 4))
+    returns[200:230, 2] = np.nan
+    count = len(returns) + 1
+    panel = BarPanel(
+        ("BTC", "A", "B", "C"),
+        START_MS + HOUR_MS * np.arange(count, dtype=np.int64),
+        np.ones((count, 4)),
+        np.ones((count, 4)),
+    )
+    bars = Bars(panel, returns, ("A", "B", "C"), (1, 2, 3), 0)
+    taken: dict[int, SpikeWindow] = {}
+    for row in (300, 1_000, *range(1_340, count)):
+        found = spike_at(bars, row, taken)
+        window = returns[max(row - SPIKE_BARS, 0) : row]
+        assert found == correlation_spike(window[:, 1:], window[:, 0], windows=SPIKE_WINDOWS)
+    assert len(taken) <= SPIKE_BARS
+    before = dict(taken)
+    spike_at(bars, count - 1, taken)
+    assert taken == before

@@ -24,7 +24,12 @@ from bot.outlook.signal_values import (
 from bot.outlook.silence import known_tokens, silences
 from risk.book import Book, FloatArray
 from risk.correlation.regime import REGIME_RULE, CorrelationChange, regime_signals, regime_values
-from risk.correlation.rolling import rolling_correlation, unpacked
+from risk.correlation.rolling import (
+    pair_indices,
+    rolling_correlation,
+    unpacked,
+    window_correlation,
+)
 from risk.crowding.report import CrowdingReport
 from risk.quick_init import quick_replace
 from risk.signals.activity import (
@@ -39,6 +44,7 @@ from risk.signals.concentration import (
     ABSORPTION_RULE,
     SPIKE_RULE,
     CorrelationSpike,
+    SpikeWindow,
     absorption_signal,
     spike_signal,
 )
@@ -122,7 +128,9 @@ class SignalStates:
         self._funding = RuleMemory(FUNDING_RULE, n, MEMORY_BARS)
         self._spike = RuleMemory(SPIKE_RULE, 1, COSTLY_BARS)
         self._regime = RuleMemory(REGIME_RULE, 1 + pairs, COSTLY_BARS)
+        self._spike_windows: dict[int, SpikeWindow] = {}
         self._ratios: dict[int, float | None] = {}
+        self._shifted: tuple[list[int], FloatArray] | None = None  # of the ratios as they are now
         self._now_breadth: Breadth | None = None
         self._now_spike: CorrelationSpike | None = None
         self._now_regime: CorrelationChange | None = None
@@ -178,16 +186,23 @@ class SignalStates:
     def _take_pairs(self, bars: Bars, rows: range, columns: list[int]) -> None:
         if len(columns) < 2:
             return
+        if len(rows) == 1 and rows[0] > 0:  # one bar more needs no running sums
+            returns = bars.until(rows[0], PAIR_BARS)[:, columns]
+            self._see_pairs(bars, rows[0], window_correlation(returns, MIN_PAIR_BARS)[0])
+            return
         returns = bars.returns[max(rows[0] - PAIR_BARS, 0) :, columns]
         packed = rolling_correlation(returns, PAIR_BARS, MIN_PAIR_BARS)
         for row in rows:
-            if row == 0:
-                continue  # the first bar has no return
-            values = packed[row - len(bars.panel.open_ms)]
-            if self._pairs_first_ms is None and not np.isnan(values).all():
+            if row > 0:  # the first bar has no return
+                values = packed[row - len(bars.panel.open_ms)]
+                self._see_pairs(bars, row, unpacked(values, len(columns)))
+
+    def _see_pairs(self, bars: Bars, row: int, correlation: FloatArray) -> None:
+        if self._pairs_first_ms is None:
+            values = correlation[pair_indices(len(correlation))]
+            if not np.isnan(values).all():
                 self._pairs_first_ms = bars.known_ms(row)
-            matrix = unpacked(values, len(columns))
-            self._pairs = observe_pairs(self._pairs, matrix, bars.known_ms(row))
+        self._pairs = observe_pairs(self._pairs, correlation, bars.known_ms(row))
 
     def _take_breadth(self, bars: Bars, rows: range) -> None:
         for row in rows:
@@ -210,7 +225,7 @@ class SignalStates:
 
     def _take_spike(self, bars: Bars, rows: range) -> None:
         for row in rows:
-            now = self._now_spike = spike_at(bars, row)
+            now = self._now_spike = spike_at(bars, row, self._spike_windows)
             value = np.nan if now is None else now.value
             self._spike.push(bars.known_ms(row), np.array([value]))
 
@@ -229,6 +244,7 @@ class SignalStates:
             time_ms = bars.known_ms(row)
             if time_ms % DAY_MS == 0:
                 self._ratios[time_ms] = absorption_at(bars, row)
+                self._shifted = None
         for old in sorted(self._ratios)[: -(SHIFT_LONG_DAYS + ABSORPTION_DAYS)]:
             del self._ratios[old]
 
@@ -253,9 +269,11 @@ class SignalStates:
 
     def _shifts(self) -> tuple[list[int], FloatArray]:
         """Days and the shift at each of them."""
-        times = sorted(self._ratios)
-        values = shifts([self._ratios[t] for t in times], ABSORPTION_DAYS)
-        return times[len(times) - len(values) :], values
+        if self._shifted is None:
+            times = sorted(self._ratios)
+            values = shifts([self._ratios[t] for t in times], ABSORPTION_DAYS)
+            self._shifted = times[len(times) - len(values) :], values
+        return self._shifted
 
     def _breadth_signals(self) -> Iterable[Signal]:
         now = self._now_breadth

@@ -15,15 +15,18 @@ from risk.correlation.rolling import window_correlation
 from risk.covariance.mean_ewma import CovarianceEstimate
 from risk.crowding.funding import FundingSeries
 from risk.crowding.report import CrowdingReport, crowding
+from risk.errors import DataError
 from risk.returns import BARS_PER_DAY, HOUR_MS, BarPanel
 from risk.signals.activity import VOLUME_DAYS, volume_z
 from risk.signals.breadth import MEAN_BARS, Breadth, breadth
 from risk.signals.concentration import (
     WINDOW_BARS,
     CorrelationSpike,
+    SpikeWindow,
     absorption_ratio,
     absorption_shift,
-    correlation_spike,
+    spike_of,
+    spike_window,
 )
 
 PAIR_BARS = 30 * BARS_PER_DAY
@@ -89,14 +92,39 @@ def volume_at(bars: Bars, row: int) -> FloatArray:
     return volume_z(bars.panel.quote_volume_usd[start : row + 1])
 
 
-def spike_at(bars: Bars, row: int) -> CorrelationSpike | None:
-    """Correlation of the sector in its last three days against the windows before."""
+def spike_at(bars: Bars, row: int, taken: dict[int, SpikeWindow]) -> CorrelationSpike | None:
+    """Correlation of the sector in its last three days against the windows before.
+
+    Args:
+        taken: windows by when they end, of the same symbols; those that were not taken yet are
+            added, and those that will not be asked for again are dropped.
+
+    Raises:
+        DataError: a return is infinite.
+    """
     if bars.benchmark is None or len(bars.sector) < 2:
         return None
-    returns = bars.until(row, SPIKE_BARS)
-    return correlation_spike(
-        returns[:, list(bars.sector_columns)], returns[:, bars.benchmark], windows=SPIKE_WINDOWS
-    )
+    oldest = max(row - SPIKE_BARS, 0) + WINDOW_BARS
+    ends = range(row - SPIKE_WINDOWS * BARS_PER_DAY, row + 1, BARS_PER_DAY)
+    found = []
+    for end in ends:
+        if end < oldest:
+            continue
+        known_ms = bars.known_ms(end)
+        if known_ms not in taken:
+            taken[known_ms] = _spike_window(bars, end, bars.benchmark)
+        found.append(taken[known_ms])
+    for known_ms in [one for one in taken if one < bars.known_ms(max(ends[0], 0))]:
+        del taken[known_ms]
+    return spike_of(found)
+
+
+def _spike_window(bars: Bars, row: int, benchmark: int) -> SpikeWindow:
+    returns = bars.until(row, WINDOW_BARS)
+    one = returns[:, benchmark]
+    if np.isinf(one).any():
+        raise DataError("benchmark: a return is infinite; NaN means missing")
+    return spike_window(returns[:, list(bars.sector_columns)], one)
 
 
 def regime_at(

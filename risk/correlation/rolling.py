@@ -1,5 +1,7 @@
 """Rolling Pearson correlation of every pair over a whole history, at the speed of plain sums."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +19,15 @@ CONSTANT = 1e-20
 CHUNK_VALUES = 1 << 16  # half a megabyte of float64 stays in a processor's cache
 
 
+@lru_cache(maxsize=64)
 def pair_indices(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the P = n(n-1)/2 pairs i < j, in the packed order: (0,1), (0,2), …"""
-    return np.triu_indices(n, 1)
+    """Rows and columns of the P = n(n-1)/2 pairs i < j, in the packed order: (0,1), (0,2), …
+
+    The same arrays each time, which cannot be written to.
+    """
+    one, other = np.triu_indices(n, 1)
+    one.flags.writeable = other.flags.writeable = False
+    return one, other
 
 
 def rolling_correlation(

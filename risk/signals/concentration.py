@@ -120,22 +120,35 @@ def correlation_spike(
         raise DataError("benchmark: a return is infinite; NaN means missing")
     if min(window_bars, step_bars, windows) < 1:
         raise EstimationError("windows, their length and their step must be at least 1")
-    there = ~np.isnan(sector)
-    count = there.sum(axis=1)
-    index = np.where(there, sector, 0.0).sum(axis=1) / np.maximum(count, 1)
-    index = np.where(count > 0, index, np.nan)
     ends = [
         end for k in range(windows, -1, -1) if (end := len(sector) - k * step_bars) >= window_bars
     ]
-    rows = [
-        (
-            mean_correlation(sector[end - window_bars : end]),
-            _volatility(benchmark[end - window_bars : end]),
-            _volatility(index[end - window_bars : end]),
-        )
-        for end in ends
-    ]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    parts = [slice(end - window_bars, end) for end in ends]
+    return spike_of([spike_window(sector[part], benchmark[part]) for part in parts])
+
+
+SpikeWindow = tuple[float, float, float]
+"""Of one window: mean correlation of the sector, volatility of the benchmark and of the sector."""
+
+
+def spike_window(sector_returns: FloatArray, benchmark_returns: FloatArray) -> SpikeWindow:
+    """What ``correlation_spike`` compares of one window, NaN where it is unknown.
+
+    It rests on the window's (T, N) and (T,) returns alone, so it is the same whenever it is taken.
+
+    Raises:
+        DataError: as ``mean_correlation``.
+    """
+    there = ~np.isnan(sector_returns)
+    count = there.sum(axis=1)
+    index = np.where(there, sector_returns, 0.0).sum(axis=1) / np.maximum(count, 1)
+    index = np.where(count > 0, index, np.nan)
+    return mean_correlation(sector_returns), _volatility(benchmark_returns), _volatility(index)
+
+
+def spike_of(windows: Sequence[SpikeWindow]) -> CorrelationSpike | None:
+    """The last of these windows, oldest first, against those before; as ``correlation_spike``."""
+    table = np.array(windows, dtype=np.float64).reshape(-1, 3)
     if not len(table) or np.isnan(table[-1]).any():
         return None
     before = table[:-1][~np.isnan(table[:-1]).any(axis=1)]

@@ -1,7 +1,9 @@
 """Signals that a person acts on: when one begins, when it ends, and what it says."""
 
 import math
-from dataclasses import dataclass
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -213,7 +215,68 @@ def replay(rule: SignalRule, values: FloatArray, time_ms: NDArray[np.int64]) -> 
             f"signal history has shape {np.shape(values)} for {len(time_ms)} times, "
             "must be (times, things)"
         )
-    state = initial_state(np.shape(values)[1])
-    for row, time in zip(values, time_ms.tolist(), strict=True):
-        state = observe(rule, state, row, time)
+    history = np.asarray(values, dtype=np.float64)
+    times, count = time_ms.tolist(), history.shape[1]
+    plain = rule.arm is None and not np.isinf(history).any() and _rising(times)
+    if not plain or not times:
+        state = initial_state(count)
+        for row, time in zip(history, times, strict=True):
+            state = observe(rule, state, row, time)
+        return state
+    return _replayed(rule, history, times)
+
+
+def _rising(times: list[int]) -> bool:
+    return all(map(operator.lt, times, times[1:]))
+
+
+def _replayed(rule: SignalRule, history: FloatArray, times: list[int]) -> SignalState:
+    """The same, thing by thing, and only of those that were beyond at all; most never are."""
+    sign = 1.0 if rule.above else -1.0
+    known = ~np.isnan(history)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(times))[:, None], -1), axis=0)[-1]
+    columns = np.arange(history.shape[1])
+    state = replace(
+        initial_state(history.shape[1]),
+        time_ms=times[-1],
+        active=np.zeros(len(columns), dtype=np.bool_),
+        run=np.zeros(len(columns), dtype=np.int64),
+        run_ms=np.full(len(columns), NEVER_MS, dtype=np.int64),
+        since_ms=np.full(len(columns), NEVER_MS, dtype=np.int64),
+        value=np.where(last >= 0, history[last, columns], np.nan),
+    )
+    beyond = sign * (history - rule.enter) > 0
+    behind = sign * (history - rule.leave) < 0
+    for column in np.flatnonzero(beyond.any(axis=0)).tolist():
+        found = _one_replayed(
+            rule,
+            zip(
+                times,
+                known[:, column].tolist(),
+                beyond[:, column].tolist(),
+                behind[:, column].tolist(),
+                strict=True,
+            ),
+        )
+        state.active[column], state.run[column] = found[:2]
+        state.run_ms[column], state.since_ms[column] = found[2:]
     return state
+
+
+def _one_replayed(
+    rule: SignalRule, seen: Iterable[tuple[int, bool, bool, bool]]
+) -> tuple[bool, int, int, int]:
+    """Active, run, its start and since when, of one thing; as ``observe`` has them."""
+    active, run, run_ms, since_ms = False, 0, NEVER_MS, NEVER_MS
+    for time_ms, known, beyond, behind in seen:
+        if not known:
+            continue
+        if not (behind if active else beyond):
+            run, run_ms = 0, NEVER_MS
+            continue
+        run += 1
+        run_ms = time_ms if run_ms == NEVER_MS else run_ms
+        if run >= (rule.leave_bars if active else rule.enter_bars):
+            since_ms = NEVER_MS if active else run_ms
+            active, run, run_ms = not active, 0, NEVER_MS
+    return active, run, run_ms, since_ms
