@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bot.errors import UnreachableError
-from bot.measuring.estimation import DAY_MS, MarketModel
+from bot.measuring.estimation import DAY_MS, FUNDING_KEPT_MS, MarketModel
 from risk.correlation.clusters import cluster
 from risk.covariance.basis import FEWEST_BARS
 from risk.covariance.mean_ewma import mean_ewma_covariance
@@ -240,6 +240,19 @@ async def test_funding_is_the_same_object_until_the_next_payment():
     for old, new in pairwise(series):
         assert (new is old) == (len(new.time_ms) == len(old.time_ms))
     assert len({len(one.time_ms) for one in series}) == 4  # three payments in twenty hours
+
+
+async def test_a_long_run_forgets_payments_that_no_measure_looks_back_to():
+    hours = FUNDING_KEPT_MS // HOUR_MS + 200
+    market = PanelMarket(closes(HOURS))
+    market.payments[FET] = payments(FET, 1e-4, hours)
+    model = model_of(market)
+    for hour in range(HOURS - 24, hours + 1, 24):
+        view = await model.refresh(SYMBOLS, at(hour))
+    kept, paid = view.funding[FET].time_ms, market.payments[FET].until(at(hour)).time_ms
+    assert at(hour) - FUNDING_KEPT_MS <= kept[0] + 24 * HOUR_MS
+    assert len(kept) < len(paid)
+    assert np.array_equal(kept, paid[-len(kept) :])
 
 
 async def test_premiums_are_appended_with_their_payments():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.crowding.funding import (
+    CarryMemory,
     FundingSeries,
     excess_annual,
     funding_annual,
@@ -124,3 +125,12 @@ def test_unusable_payments_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=said):
         FundingSeries("A", np.array(times), np.array(rates), np.array(hours))
+
+
+def test_a_remembered_carry_is_the_one_worked_out_anew() -> None:
+    memory, paid = CarryMemory(), series([0.0001, -0.0002, 0.0003, 0.0004])
+    longer = series([0.0001, -0.0002, 0.0003, 0.0004, 0.0009])
+    for hours in (-9, -1, 0, 1, 7, 23, 24, 25, 40, 3):
+        now_ms = NOW_MS + hours * HOUR_MS
+        for one in (paid, longer, series([0.0001])):
+            assert memory.daily(one, now_ms) == funding_daily(one, now_ms)

@@ -23,7 +23,7 @@ from bot.ports import Quote
 from risk.book import FloatArray, Owner
 from risk.correlation.clusters import Beta, Clustering, beta
 from risk.covariance.mean_ewma import CovarianceEstimate
-from risk.crowding.funding import FundingDaily, FundingSeries, funding_daily
+from risk.crowding.funding import FundingDaily
 from risk.crowding.report import CrowdingReport, crowding
 from risk.errors import UnmeasurableError
 from risk.exposure.report import ExposureReport, exposure
@@ -219,7 +219,7 @@ def _facts(
     price = np.array([q.mark for q in quotes])
     btc = measured.estimate.column(measured.beta.benchmark)
     bot_usd = book.notional_usd(symbols, Owner.BOT)
-    carry = [_carry(view.funding.get(s), book.timestamp_ms) for s in symbols]
+    carry = [_carry(view, s, book.timestamp_ms) for s in symbols]
     margin = observation.account.margin_rate
     bases_of_bot = bases_of(observation.of_bots)
     known = set(universe.symbols)  # a bot may hold what is of no sector; nothing else is hedged in
@@ -277,8 +277,10 @@ def _min_trade_usd(instruments: Sequence[Instrument], price: FloatArray) -> Floa
     return smallest
 
 
-def _carry(series: FundingSeries | None, now_ms: int) -> FundingDaily:
-    return funding_daily(series, now_ms) or UNKNOWN_FUNDING
+def _carry(view: MarketView, symbol: str, now_ms: int) -> FundingDaily:
+    series = view.funding.get(symbol)
+    known = None if series is None else view.carry_memory.daily(series, now_ms)
+    return known or UNKNOWN_FUNDING
 
 
 def _open_interest_usd(quotes: Mapping[str, Quote]) -> dict[str, float]:

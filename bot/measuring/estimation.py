@@ -14,6 +14,7 @@ from risk.correlation.clusters import ClusterMemory
 from risk.covariance.basis import FEWEST_BARS, BasisCovariance
 from risk.covariance.estimators import DEFAULT_ESTIMATOR, new_estimator
 from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
+from risk.crowding.funding import CarryMemory
 from risk.crowding.report import CrowdingMemory, FundingSeries
 from risk.exclusion import Excluded
 from risk.returns import HOUR_MS, RETURN_BARS, BarPanel, log_returns, without_faults
@@ -22,6 +23,7 @@ DAY_MS = 24 * HOUR_MS
 REREAD_BARS = 4  # a bar that comes late is looked for this long
 FUNDING_OVERLAP_MS = 9 * HOUR_MS  # a payment may be published after its time
 FUNDING_DAYS = 45  # what a 30-day half-life still feels
+FUNDING_KEPT_MS = 200 * DAY_MS  # longer than any measure of funding looks back; a run may be long
 _MOST_ESTIMATES = 8  # kept at a time: what is measured changes with what is held
 _NO_HOMES: Mapping[str, str] = MappingProxyType({})
 
@@ -41,6 +43,7 @@ class MarketView:
         history: the bars of all symbols over so many days until now, read when asked for.
         revision: another number means that bars known before have changed.
         crowding_memory: what this funding told before, from one refresh to the next.
+        carry_memory: what this funding cost a day, from one refresh to the next.
         cluster_memory: the clusters of the estimate before, from one refresh to the next.
         homes: the hedge venue's contract of the same token, by a contract of another exchange that
             is estimated as that one and a basis.
@@ -55,6 +58,7 @@ class MarketView:
     history: Callable[[int], Awaitable[BarPanel]]
     revision: int = 0
     crowding_memory: CrowdingMemory = field(default_factory=CrowdingMemory)
+    carry_memory: CarryMemory = field(default_factory=CarryMemory)
     cluster_memory: ClusterMemory = field(default_factory=ClusterMemory)
     homes: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,6 +87,7 @@ class MarketModel:
         self._funding_until_ms: int | None = None
         self._revision = 0
         self._crowding_memory = CrowdingMemory()
+        self._carry_memory = CarryMemory()
         self._cluster_memory = ClusterMemory()
         self._estimates: dict[tuple[str, ...] | None, CovarianceEstimate] = {}
         self._homes: Mapping[str, str] = {}
@@ -118,6 +123,7 @@ class MarketModel:
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
             revision=self._revision,
             crowding_memory=self._crowding_memory,
+            carry_memory=self._carry_memory,
             cluster_memory=self._cluster_memory,
             homes=self._paired,
         )
@@ -231,6 +237,7 @@ def _appended(old: FundingSeries | None, new: FundingSeries) -> FundingSeries:
     later = new.time_ms > old.time_ms[-1]
     if not later.any() and old.substitute >= new.substitute:
         return old  # the same object, so that what it told is remembered
+    old = old.since(int(new.time_ms[-1]) - FUNDING_KEPT_MS)
     return FundingSeries(
         symbol=old.symbol,
         time_ms=np.concatenate([old.time_ms, new.time_ms[later]]),

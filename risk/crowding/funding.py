@@ -191,3 +191,26 @@ def funding_daily(
     mean = float(weights @ daily)
     error = float(np.sqrt(weights @ (daily - mean) ** 2))
     return FundingDaily(mean, error, series.substitute)
+
+
+class CarryMemory:
+    """What each token's payments cost a day, to be told again until there is another payment.
+
+    It holds for the same series object, from its last payment on: the weights count ages from
+    there, so ``funding_daily`` at any later moment is the same until it is too old.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._told: dict[str, tuple[FundingSeries, FundingDaily | None]] = {}
+
+    def daily(self, series: FundingSeries, now_ms: int) -> FundingDaily | None:
+        """As ``funding_daily`` with its own half-life and age."""
+        if not len(series.time_ms) or now_ms < int(series.time_ms[-1]):
+            return funding_daily(series, now_ms)
+        if staleness(series, now_ms, MAX_AGE_HOURS) is not None:
+            return None
+        told = self._told.get(series.symbol)
+        if told is None or told[0] is not series:
+            told = self._told[series.symbol] = series, funding_daily(series, now_ms)
+        return told[1]
