@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
 from risk.book import FloatArray
 from risk.correlation.clusters import beta, cluster, correlation_of
@@ -138,3 +140,19 @@ def test_the_error_of_beta_covers_the_truth_on_independent_returns() -> None:
     within = np.array(distances)
     assert 0.60 < (within < 1).mean() < 0.76
     assert (within < 2).mean() > 0.92
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 12), threshold=st.floats(-0.5, 0.95))
+def test_clusters_and_order_are_those_that_scipy_reads_off_the_tree(
+    seed: int, n: int, threshold: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    matrix = correlation_of(np.cov(rng.standard_normal((n, 30)) + rng.standard_normal(30)))
+    found = cluster(matrix, [f"T{i:02}" for i in range(n)], threshold)
+    distance = squareform(np.clip(1 - (matrix + matrix.T) / 2, 0, 2), checks=False)
+    tree = hierarchy.linkage(distance, method="average", optimal_ordering=True)
+    leaves = hierarchy.leaves_list(tree).tolist()
+    assert found.order.tolist() in (leaves, leaves[::-1])
+    groups = hierarchy.fcluster(tree, 1 - threshold + 1e-12, criterion="distance")
+    same = groups[:, None] == groups[None, :]
+    assert np.array_equal(found.labels[:, None] == found.labels[None, :], same)

@@ -102,7 +102,7 @@ def cluster(
         EstimationError: a shape does not fit, a correlation is not finite, or the threshold is
             out of range.
     """
-    from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
+    from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
     n = len(symbols)
@@ -116,11 +116,10 @@ def cluster(
     distance = np.clip(1.0 - (correlation + correlation.T) / 2, 0.0, 2.0)
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), method="average", optimal_ordering=True)
-    order = np.asarray(leaves_list(tree), dtype=np.int64)
+    # The margin lets a pair at exactly the threshold join in spite of rounding.
+    order, raw = _leaves_and_groups(tree, 1.0 - threshold + 1e-12)
     if order[0] > order[-1]:
         order = order[::-1].copy()  # a tree reads the same from both ends; always take one
-    # The margin lets a pair at exactly the threshold join in spite of rounding.
-    raw = np.asarray(fcluster(tree, 1.0 - threshold + 1e-12, criterion="distance"))
     labels = _by_first_appearance(raw)
     return Clustering(order, labels, _names(correlation, symbols, labels), threshold)
 
@@ -156,6 +155,26 @@ def beta(estimate: CovarianceEstimate, benchmark: str) -> Beta:
     error[b] = 0.0
     value[b] = 1.0
     return Beta(benchmark, value, error, rho.copy())
+
+
+def _leaves_and_groups(
+    tree: FloatArray, highest: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) leaves from left to right, and for each token a number of its group below ``highest``.
+
+    Read off the merges in one pass: with average linkage no merge is lower than one before it, so
+    what was merged up to that height is one group.
+    """
+    n = len(tree) + 1
+    under: list[list[int]] = [[i] for i in range(n)]
+    group = list(range(n))
+    for left, right, height in zip(*tree[:, :3].T.tolist(), strict=True):
+        merged = under[int(left)] + under[int(right)]
+        under.append(merged)
+        if height <= highest:
+            for i in merged:
+                group[i] = merged[0]
+    return np.array(under[-1], dtype=np.int64), np.array(group, dtype=np.int64)
 
 
 def _by_first_appearance(raw: NDArray[np.int64]) -> NDArray[np.int64]:
