@@ -170,10 +170,7 @@ def filtered_scenarios(
     decay = ewma_decay(half_lives_days)
     _require_settings(symbols, horizon_bars, step_bars, warm_up_bars, history_bars)
     returns = require_returns(log_returns, symbols, bars=-1)
-    sigma = np.full((len(symbols), len(returns) + 1), np.nan)  # column t: known before bar t
-    filled = 1 - decay[:, np.newaxis] ** np.arange(1, len(returns) + 1)  # costly: once for all
-    for i in range(len(symbols)):
-        sigma[i] = _volatility_before(returns[:, i], decay, filled, warm_up_bars)
+    sigma = _volatility_before(returns, decay, warm_up_bars)
     hourly = returns.T / sigma[:, :-1]
     if len(returns) >= horizon_bars:
         windows = np.lib.stride_tricks.sliding_window_view(hourly, horizon_bars, axis=1)
@@ -216,26 +213,38 @@ class _Store:
         return kept
 
 
-def _volatility_before(
-    returns: FloatArray, decay: FloatArray, filled: FloatArray, warm_up_bars: int
-) -> FloatArray:
-    """(T + 1,) daily volatility of one token known before each bar, and after the last.
+def _volatility_before(returns: FloatArray, decay: FloatArray, warm_up_bars: int) -> FloatArray:
+    """(N, T + 1) daily volatility known before each bar, and after the last."""
+    there = np.ascontiguousarray(~np.isnan(returns).T)
+    filled = 1 - decay[:, np.newaxis] ** np.arange(1, len(returns) + 1)  # sums of the weights
+    sigma = np.full((len(there), len(returns) + 1), np.nan)
+    # Tokens with the same bars, and that is nearly all of them, are filtered at once.
+    alike: dict[bytes, list[int]] = {}
+    for i, bars in enumerate(there):
+        alike.setdefault(bars.tobytes(), []).append(i)
+    for tokens in alike.values():
+        bars = there[tokens[0]]
+        squares = np.ascontiguousarray(returns[bars][:, tokens].T) ** 2
+        known = _filtered_volatility(squares, decay, filled, warm_up_bars)
+        seen = np.concatenate([[0], np.cumsum(bars)])
+        sigma[tokens] = np.hstack([np.full((len(tokens), 1), np.nan), known])[:, seen]
+    return sigma
 
-    ``filled`` is (decays, T), the sum of weights after 1, 2, … T bars that are there.
-    """
+
+def _filtered_volatility(
+    squares: FloatArray, decay: FloatArray, filled: FloatArray, warm_up_bars: int
+) -> FloatArray:
+    """(N, K) daily volatility after each of K squared returns without gaps."""
     from scipy.signal import lfilter
 
-    there = ~np.isnan(returns)
-    squares = returns[there] ** 2
-    counts = np.arange(1, len(squares) + 1)
-    mean = np.zeros(len(squares))
-    for b, weight in zip(decay.tolist(), filled[:, : len(squares)], strict=True):
+    bars = squares.shape[1]
+    mean = np.zeros_like(squares)
+    for b, weight in zip(decay.tolist(), filled[:, :bars], strict=True):
         mean += lfilter([1 - b], [1.0, -b], squares) / weight / len(decay)
-    sigma = np.sqrt(BARS_PER_DAY * mean)
-    sigma[(counts < warm_up_bars) | (sigma < MIN_VOLATILITY_DAILY)] = np.nan
-    seen = np.concatenate([[0], np.cumsum(there)])
-    before: FloatArray = np.concatenate([[np.nan], sigma])[seen]
-    return before
+    sigma: FloatArray = np.sqrt(BARS_PER_DAY * mean)
+    sigma[:, : warm_up_bars - 1] = np.nan
+    sigma[sigma < MIN_VOLATILITY_DAILY] = np.nan
+    return sigma
 
 
 def _require_settings(
