@@ -36,6 +36,9 @@ def told(journal: JournalReader) -> dict[str, object]:
         "setting": journal.meta("setting"),
         "epoch": journal.epoch,
         "fills wanted": journal.fills_wanted_since(ACCOUNT, FET),
+        "funding": journal.funding_receipts(ACCOUNT),
+        "funding lately": journal.funding_receipts(ACCOUNT, NOW_MS + 5_000),
+        "funding of another": journal.funding_receipts("other"),
         "funding wanted": journal.funding_wanted_since(ACCOUNT),
     }
 
@@ -169,3 +172,26 @@ def test_an_answer_rests_on_each_of_its_tables() -> None:
     assert [ask("both", "a", "b"), ask("one", "a")] == [2, 1]
     memory.forget()
     assert [ask("both", "a", "b"), ask("one", "a")] == [3, 4]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    days=st.lists(st.integers(0, 12), min_size=1, max_size=8),
+    asked=st.lists(st.integers(0, 14), min_size=1, max_size=8),
+)
+def test_payments_of_any_days_are_told_in_the_order_of_time(
+    days: list[int], asked: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clock = SimulatedClock(NOW_MS)
+    path = tmp_path_factory.mktemp("memory") / JOURNAL_NAME
+    paid = []
+    with Journal.open(path, clock) as journal:
+        for number, day in enumerate(days):
+            one = FundingReceipt(f"f{number}", FET, Decimal(number), NOW_MS + day * 86_400_000)
+            journal.record_funding(ACCOUNT, [one], read_ms=clock.now_ms())
+            paid.append(one)
+            for since in asked:
+                since_ms = NOW_MS + since * 86_400_000
+                in_time = sorted(paid, key=lambda payment: payment.timestamp_ms)
+                expected = [payment for payment in in_time if payment.timestamp_ms >= since_ms]
+                assert journal.funding_receipts(ACCOUNT, since_ms) == expected

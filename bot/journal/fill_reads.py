@@ -1,5 +1,8 @@
 """Executions, funding and closes by others out of the journal, and how far they were read."""
 
+import sqlite3
+from bisect import bisect_left, insort
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -7,9 +10,50 @@ from bot.journal.order_reads import OrderReads
 from bot.journal.rows import OrderRow, close_row, fill_row, funding_row, row_document
 from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill
 from bot.trading.orders import Fill
-from risk.returns import HOUR_MS
 
 FUNDING_WATERMARK = "funding"  # beside the symbols, for the payments of all of them
+_KEPT_MS = 3 * 86_400_000
+
+
+class _Receipts:
+    """Funding payments that were read, oldest first; payments are only ever added to a journal.
+
+    Attributes:
+        since_ms: from when on all are here; None before the first.
+        newest: number of the last row that was read.
+    """
+
+    def __init__(self) -> None:
+        self.since_ms: int | None = None
+        self.newest = 0
+        self._found: list[tuple[int, int, FundingReceipt]] = []  # time, number of the row
+
+    def begin(self, since_ms: int) -> None:
+        """Nothing is read yet from then on."""
+        self.since_ms, self.newest = since_ms, 0
+        self._found = []
+
+    def add(self, rows: Sequence[sqlite3.Row]) -> None:
+        """These were written after what is here."""
+        for row in rows:
+            self.newest = int(row["number"])
+            receipt = funding_row(row)
+            insort(self._found, (receipt.timestamp_ms, self.newest, receipt), key=_place)
+
+    def of(self, since_ms: int) -> list[FundingReceipt]:
+        """Those since then; what nobody has asked for in a while is forgotten."""
+        assert self.since_ms is not None
+        if since_ms - self.since_ms > _KEPT_MS:
+            self.since_ms = since_ms - _KEPT_MS // 2
+            self._found = self._found[self._first(self.since_ms) :]
+        return [receipt for _, _, receipt in self._found[self._first(since_ms) :]]
+
+    def _first(self, since_ms: int) -> int:
+        return bisect_left(self._found, (since_ms, 0), key=_place)
+
+
+def _place(found: tuple[int, int, FundingReceipt]) -> tuple[int, int]:
+    return found[0], found[1]
 
 
 class FillReads(OrderReads):
@@ -56,20 +100,22 @@ class FillReads(OrderReads):
 
     def funding_receipts(self, account: str, since_ms: int = 0) -> list[FundingReceipt]:
         """Funding payments since then, oldest first."""
-        # Asked around every order for those of the last day: read once an hour.
-        hour_ms = since_ms - since_ms % HOUR_MS
-
-        def read() -> list[FundingReceipt]:
-            rows = self._rows(
-                "SELECT * FROM funding WHERE account = ? AND timestamp_ms >= ? "
-                "ORDER BY timestamp_ms, rowid",
+        # Asked around every order for those of the last day, to which little was added since.
+        kept = self._recall(("funding", account), (), _Receipts)
+        if kept.since_ms is None or since_ms < kept.since_ms:
+            kept.begin(since_ms)
+        assert kept.since_ms is not None
+        number = "rowid" if kept.newest else "+rowid"  # at first by the index over times
+        kept.add(
+            self._rows(
+                f"SELECT rowid AS number, * FROM funding WHERE {number} > ? AND account = ? "  # noqa: S608 - one of two names
+                f"AND timestamp_ms >= ? ORDER BY {number}",
+                kept.newest,
                 account,
-                hour_ms,
+                kept.since_ms,
             )
-            return [funding_row(row) for row in rows]
-
-        found = self._recall(("funding", account), ("funding",), read, hour_ms)
-        return [one for one in found if one.timestamp_ms >= since_ms]
+        )
+        return kept.of(since_ms)
 
     def external_closes(self, account: str) -> list[ExternalClose]:
         """Parts of our hedges that others closed, oldest first."""
