@@ -1,14 +1,15 @@
 """The market of a replay: what a feed would have known at the clock's time, and the paper venue's
 order book beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 
 from bot.feeds.tape import Tape
 from bot.feeds.tape_feed import TapeFeed
 from bot.ports import Clock, Quote
 from bot.trading.orders import Side
 from bot.venues.paper import PaperVenue
-from bot.venues.sim.records import Depth
+from bot.venues.sim.depth import Level
 from risk.crowding.report import FundingSeries
 from risk.instrument import Instrument
 from risk.returns import BarPanel
@@ -56,7 +57,9 @@ class ReplayMarket:
         """What the venue's book holds within ``within`` of its middle."""
         if symbol not in self.move():
             return {}
-        return depth_within(self._venue.exchange.depth(symbol, _LEVELS), within)
+        exchange = self._venue.exchange
+        bids, asks = exchange.offered(symbol, Side.BUY), exchange.offered(symbol, Side.SELL)
+        return depth_within(bids, asks, within)
 
     async def funding(
         self, symbols: Sequence[str], start_ms: int, end_ms: int
@@ -68,15 +71,22 @@ class ReplayMarket:
         """Nothing is held open."""
 
 
-def depth_within(book: Depth, within: float) -> Mapping[Side, float]:
-    """Notional that an order of each side meets within a fraction of the middle, USD."""
-    if not book.bids or not book.asks:
+def depth_within(
+    bids: Iterable[Level], asks: Iterable[Level], within: float
+) -> Mapping[Side, float]:
+    """Notional that an order of each side meets within a fraction of the middle, USD.
+
+    Of (price, quantity), best first; what lies further away is not looked at.
+    """
+    bought, sold = islice(bids, _LEVELS), islice(asks, _LEVELS)
+    bid, ask = next(bought, None), next(sold, None)
+    if bid is None or ask is None:
         return {Side.BUY: 0.0, Side.SELL: 0.0}
-    middle = float(book.bids[0][0] + book.asks[0][0]) / 2
+    middle = float(bid[0] + ask[0]) / 2
     met = {}
-    for side, levels in ((Side.BUY, book.asks), (Side.SELL, book.bids)):
+    for side, best, others in ((Side.BUY, ask, sold), (Side.SELL, bid, bought)):
         usd = 0.0
-        for price, quantity in levels:
+        for price, quantity in chain((best,), others):
             if abs(float(price) - middle) > within * middle:
                 break
             usd += float(price * quantity)

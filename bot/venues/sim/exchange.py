@@ -5,7 +5,7 @@ order of arrival, so that the same calls give the same bits. Nothing is bought f
 nowhere: a wallet is its start plus the sum of its income, exactly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import ROUND_UP, Decimal
 from itertools import islice
@@ -14,6 +14,7 @@ from bot.ports import Quote
 from bot.trading.orders import Side
 from bot.venues.sim import modes
 from bot.venues.sim.account import HeldPosition, PositionState, SimAccount, restore
+from bot.venues.sim.depth import Level
 from bot.venues.sim.desk import OrderDesk
 from bot.venues.sim.events import Reason
 from bot.venues.sim.filters import SymbolFilters
@@ -212,6 +213,16 @@ class SimulatedExchange(OrderDesk):
             bids=tuple(islice(market.levels(Side.BUY, now_ms), levels)),
             asks=tuple(islice(market.levels(Side.SELL, now_ms), levels)),
         )
+
+    def offered(self, symbol: str, side: Side) -> Iterator[Level]:
+        """(price, base quantity) that orders of that side offer, best first, as far as looked at.
+
+        Raises:
+            VenueReject: unknown symbol, or not trading now.
+        """
+        market = self._markets[symbol]
+        market.require_trading()
+        return market.levels(side, self.clock.now_ms())
 
     def filters(self, symbol: str) -> SymbolFilters:
         """Order filters of the symbol."""
