@@ -129,8 +129,10 @@ def test_unusable_payments_are_refused(
 
 def test_a_remembered_carry_is_the_one_worked_out_anew() -> None:
     memory, paid = CarryMemory(), series([0.0001, -0.0002, 0.0003, 0.0004])
-    longer = series([0.0001, -0.0002, 0.0003, 0.0004, 0.0009])
+    longer = series([0.0001, -0.0002, 0.0003, 0.0004, 0.0009], symbol="B")
+    beside = series([0.0003, 0.0001, 0.0002, -0.0004, 0.0], symbol="C")  # at the times of B
+    hourly = series([0.0003, 0.0001, 0.0002, -0.0004, 0.0], hours=1.0, symbol="C")
     for hours in (-9, -1, 0, 1, 7, 23, 24, 25, 40, 3):
         now_ms = NOW_MS + hours * HOUR_MS
-        for one in (paid, longer, series([0.0001])):
+        for one in (paid, longer, beside, hourly, series([0.0001]), paid):
             assert memory.daily(one, now_ms) == funding_daily(one, now_ms)

@@ -186,8 +186,11 @@ def funding_daily(
     series = series.until(now_ms)
     if staleness(series, now_ms, max_age_hours) or len(series.time_ms) < _MIN_PAYMENTS:
         return None
+    return _daily(series, time_weights(series, half_life_hours))
+
+
+def _daily(series: FundingSeries, weights: FloatArray) -> FundingDaily:
     daily = series.rate * 24.0 / series.interval_hours
-    weights = time_weights(series, half_life_hours)
     mean = float(weights @ daily)
     error = float(np.sqrt(weights @ (daily - mean) ** 2))
     return FundingDaily(mean, error, series.substitute)
@@ -203,6 +206,7 @@ class CarryMemory:
     def __init__(self) -> None:
         """Start empty."""
         self._told: dict[str, tuple[FundingSeries, FundingDaily | None]] = {}
+        self._weighed: tuple[FundingSeries, FloatArray] | None = None
 
     def daily(self, series: FundingSeries, now_ms: int) -> FundingDaily | None:
         """As ``funding_daily`` with its own half-life and age."""
@@ -212,5 +216,19 @@ class CarryMemory:
             return None
         told = self._told.get(series.symbol)
         if told is None or told[0] is not series:
-            told = self._told[series.symbol] = series, funding_daily(series, now_ms)
+            few = len(series.time_ms) < _MIN_PAYMENTS
+            daily = None if few else _daily(series, self._weights(series))
+            told = self._told[series.symbol] = series, daily
         return told[1]
+
+    def _weights(self, series: FundingSeries) -> FloatArray:
+        """Those of the series before, where it was paid at the same times, as most tokens are."""
+        known = self._weighed
+        if (
+            known is None
+            or not np.array_equal(known[0].time_ms, series.time_ms)
+            or not np.array_equal(known[0].interval_hours, series.interval_hours)
+        ):
+            weights = time_weights(series, CARRY_HALF_LIFE_HOURS)
+            known = self._weighed = series, weights
+        return known[1]
