@@ -87,9 +87,7 @@ class LogFile:
     def msg(self, message: str) -> None:
         """Append one line; never raises."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            descriptor = os.open(self._path, flags, 0o600)
+            descriptor = self._opened()
             try:
                 os.write(descriptor, f"{message}\n".encode(errors="backslashreplace"))
                 size = os.fstat(descriptor).st_size
@@ -103,6 +101,14 @@ class LogFile:
                 with contextlib.suppress(OSError, ValueError):
                     sys.stderr.write(f"perphedge: log {self._path}: {error.strerror}\n")
             self._failed = True
+
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags, 0o600)
+        except FileNotFoundError:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._path, flags, 0o600)
 
     debug = info = warning = error = critical = exception = msg
 
