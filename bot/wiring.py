@@ -20,6 +20,7 @@ from bot.cycle import Engine
 from bot.errors import SafetyError, UsageError
 from bot.feeds.live import LiveFeed
 from bot.feeds.recorded import recorded_tape
+from bot.feeds.remarks import Tell, nobody
 from bot.feeds.router import RoutedFeed
 from bot.feeds.tape_feed import TapeFeed
 from bot.journal.copy import journal_copy
@@ -161,7 +162,13 @@ async def open_observer(
 
 @asynccontextmanager
 async def open_recorded(
-    settings: Settings, folder: Path, clock: SimulatedClock, book: BookSource, log: Logger
+    settings: Settings,
+    folder: Path,
+    clock: SimulatedClock,
+    book: BookSource,
+    log: Logger,
+    *,
+    tell: Tell = nobody,
 ) -> AsyncIterator[Engine]:
     """An engine for looking only, at recorded data as of the clock's time, at a book from a file.
 
@@ -170,7 +177,7 @@ async def open_recorded(
         UsageError: the time is not in them.
     """
     aliases = load_aliases(settings.universe.aliases_file)
-    tape = recorded_tape(folder, aliases=aliases)
+    tape = recorded_tape(folder, aliases=aliases, tell=tell)
     end_ms = tape.end_ms if tape.end_ms is not None else clock.now_ms()
     if not tape.start_ms <= clock.now_ms() <= end_ms:
         raise UsageError(

@@ -133,13 +133,14 @@ async def _past_observer(
     from config.load import load_settings, profile_path
 
     with quick_imports():
+        from bot.cli.remarks import told
         from bot.sources.book import BookSource
         from bot.wiring import open_recorded
     clock = SimulatedClock(at_ms)
     settings = load_settings(config or profile_path("paper"))
     source = BookSource(book, clock, partial=partial)
     log = stderr_log(clock, "warning")
-    async with open_recorded(settings, data, clock, source, log) as engine:
+    async with open_recorded(settings, data, clock, source, log, tell=told) as engine:
         yield engine, source
 
 

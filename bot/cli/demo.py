@@ -47,9 +47,10 @@ def _print_document(data: Path | None, cycles: int | None, seed: int, out: Path)
     from bot.cli.startup import quick_imports
 
     with quick_imports():
+        from bot.cli.remarks import told
         from bot.demo.stage import DemoOptions, run_demo
     options = DemoOptions(data, cycles, seed, out)
-    document = asyncio.run(run_demo(options, on_plan=lambda _: _load_play()))
+    document = asyncio.run(run_demo(options, on_plan=lambda _: _load_play(), tell=told))
     print(json_text.dumps(document, allow_nan=False, indent=2))
 
 
@@ -88,7 +89,9 @@ def _show(data: Path | None, cycles: int | None, seed: int, out: Path) -> None:
         pause = PAUSE_SECONDS if cycles is None else 0.0
         options = DemoOptions(data, cycles, seed, out, pause)
         try:
-            document: dict[str, Any] | None = asyncio.run(run_demo(options, live.show, tell_plan))
+            document: dict[str, Any] | None = asyncio.run(
+                run_demo(options, live.show, tell_plan, live.note)
+            )
         except KeyboardInterrupt:
             document = None
     _tell_end(console, options, document)

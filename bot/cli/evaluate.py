@@ -111,6 +111,7 @@ def _plan(
     draw: tuple[int, int, int],
     cost_bps: float,
 ) -> "Plan":
+    from bot.cli.remarks import told
     from bot.evaluate.decisions import decisions_of
     from bot.evaluate.market import evaluation_market
     from bot.evaluate.plan import HINDSIGHT, Plan
@@ -132,6 +133,7 @@ def _plan(
         end_ms=span[1],
         complete=complete,
         symbols=symbols,
+        tell=told,
     )
     hours = _decide_every_hours(settings)
     books, seed, tokens = draw

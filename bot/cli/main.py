@@ -20,6 +20,7 @@ from bot.cli import (
     attribution,
     check,
     control,
+    data,
     demo,
     evaluate,
     explain,
@@ -132,6 +133,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 for _name, _command in COMMANDS.items():
     app.command(_name, short_help=_HELP[_name])(_command)
+app.add_typer(data.app, name="data")
 
 
 def _one_blas_thread() -> None:

@@ -87,13 +87,14 @@ def _replayed(config: Path, options: "ReplayOptions", capital_usd: float | None)
     from bot.cli.startup import quick_imports
 
     with quick_imports():
+        from bot.cli.remarks import told
         from bot.journal.reader import JOURNAL_NAME, JournalReader
         from bot.replay.play import play
         from bot.replay.results import document_of
         from bot.replay.stage import name_of, set_up
         from config.load import load_settings
     settings = load_settings(config)
-    stage = set_up(settings, options)
+    stage = set_up(settings, options, told)
     with _progress(len(stage.hours_ms) - 1) as tell:
         played = play(stage, name_of(stage, options), tell)
     with JournalReader.open_reader(options.out / JOURNAL_NAME) as journal:

@@ -93,10 +93,11 @@ def _front(names: str, seed: int, clock: "Clock") -> "Between | None":
 def _tape(data: Path | None, seed: int, now_ms: int) -> "Tape":
     """Recorded prices moved to now, or a generated market that has traded for its history."""
     if data is not None:
+        from bot.cli.remarks import told
         from bot.feeds.recorded import recorded_tape
         from config.aliases import load_aliases
 
-        return recorded_tape(data, restamp_to_ms=now_ms, aliases=load_aliases())
+        return recorded_tape(data, restamp_to_ms=now_ms, aliases=load_aliases(), tell=told)
     from bot.feeds.generated import HISTORY_DAYS, generated_tape
 
     return generated_tape(seed, now_ms - HISTORY_DAYS * 86_400_000)

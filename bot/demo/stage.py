@@ -18,6 +18,7 @@ from bot.demo.piling_bot import DemoPlan, draw_plan
 from bot.errors import LockHeldError, UsageError
 from bot.feeds.generated import generated_tape
 from bot.feeds.recorded import recorded_tape
+from bot.feeds.remarks import Tell, nobody
 from bot.feeds.tape import DAY_MS, Tape
 from bot.journal.anchor import anchor_path
 from bot.journal.reader import JOURNAL_NAME
@@ -80,7 +81,10 @@ OnPlan = Callable[[DemoPlan], None]
 
 
 async def run_demo(
-    options: DemoOptions, on_cycle: OnCycle = lambda _: None, on_plan: OnPlan = lambda _: None
+    options: DemoOptions,
+    on_cycle: OnCycle = lambda _: None,
+    on_plan: OnPlan = lambda _: None,
+    tell: Tell = nobody,
 ) -> dict[str, Any]:
     """Run it; the document holds every cycle and what the exchange itself counted.
 
@@ -89,12 +93,13 @@ async def run_demo(
     Args:
         on_cycle: told each cycle's document.
         on_plan: told early what the bot is going to buy.
+        tell: told what recorded data lack.
 
     Raises:
         UsageError, DataError, ConfigError: the options or the data cannot be used.
     """
     _clear(options.out)
-    stage = _stage(options)
+    stage = _stage(options, tell)
     on_plan(stage.plan)
     # Exchange client and solver take seconds to import, so the plan is told before that.
     from bot.demo.play import play
@@ -108,14 +113,14 @@ async def run_demo(
     }
 
 
-def _stage(options: DemoOptions) -> DemoStage:
+def _stage(options: DemoOptions, tell: Tell) -> DemoStage:
     settings = load_settings(profile_path("demo"))
     if options.data is None:
         history_ms = settings.data.backfill_days * DAY_MS
         tape: Tape = generated_tape(options.seed, START_MS - history_ms)
     else:
         aliases = load_aliases(settings.universe.aliases_file)
-        tape = recorded_tape(options.data, aliases=aliases)
+        tape = recorded_tape(options.data, aliases=aliases, tell=tell)
     start_ms = _start_ms(tape, options, settings.data.backfill_days * DAY_MS)
     clock = SimulatedClock(start_ms)
     exchange = SimulatedExchange(tape.instruments.values(), clock, options.seed)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bot.errors import UsageError
 from bot.feeds.array_tape import ArrayTape
 from bot.feeds.recorded import recorded_tape
+from bot.feeds.remarks import Tell, nobody
 from bot.feeds.tape import DAY_MS
 from bot.measuring.universe import base_of, build_universe
 from config.aliases import load_aliases
@@ -80,6 +81,7 @@ def evaluation_market(
     end_ms: int | None,
     complete: bool,
     symbols: Sequence[str] | None,
+    tell: Tell = nobody,
 ) -> EvaluationMarket:
     """Read the folder and keep what is evaluated.
 
@@ -90,12 +92,13 @@ def evaluation_market(
         start_ms, end_ms: None for as early and as late as the data allow.
         complete: only tokens with every hour from 30 days before the start to the end.
         symbols: only these tokens, as bases or unified symbols; None for the whole sector.
+        tell: told what the data lack.
 
     Raises:
         DataError: the data cannot be used.
         UsageError: the span is not in the data, or a symbol is not.
     """
-    tape = recorded_tape(folder, aliases=load_aliases(settings.universe.aliases_file))
+    tape = recorded_tape(folder, aliases=load_aliases(settings.universe.aliases_file), tell=tell)
     span = _span(tape, folder, start_ms, end_ms)
     chosen = _symbols(tape, settings, sector, symbols)
     bars = (span.end_ms - tape.start_ms) // HOUR_MS

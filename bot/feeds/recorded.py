@@ -33,6 +33,7 @@ from bot.feeds.recorded_files import (
     read_instrument_rows,
     read_open_interest,
 )
+from bot.feeds.remarks import Tell, nobody
 from bot.feeds.series import FundingTrack, HourlyBars, OpenInterestSeries
 from bot.feeds.tape import BASE_RATE_8H, DAY_MS
 from config.aliases import Aliases
@@ -63,6 +64,7 @@ def recorded_tape(
     *,
     history_days: int = HISTORY_DAYS,
     aliases: Aliases | None = None,
+    tell: Tell = nobody,
 ) -> ArrayTape:
     """The tape of a folder.
 
@@ -73,16 +75,17 @@ def recorded_tape(
             on wall time. None keeps the recorded times.
         history_days: see above.
         aliases: known redenominations, on whose day a price may jump.
+        tell: told what was put in order, and which hours and payments are missing.
 
     Raises:
         DataError: a file is missing or holds something that cannot be used; one line.
     """
     if not folder.is_dir():
         raise MissingDataError(f"{folder}: no such folder")
-    rows = read_bars(folder, aliases)
-    payments = read_funding(folder)
+    rows = read_bars(folder, aliases, tell)
+    payments = read_funding(folder, tell)
     facts = read_instrument_rows(folder)
-    interest = read_open_interest(folder, list(rows))
+    interest = read_open_interest(folder, list(rows), tell)
     bars = _on_one_grid(rows)
     end_ms = bars.start_ms + bars.hours * HOUR_MS
     instruments, tracks = [], {}

@@ -18,6 +18,7 @@ from bot.feeds.quality import (
     time_faults,
     value_faults,
 )
+from bot.feeds.remarks import Tell, bar_gaps, disorder, nobody, payment_gaps
 from bot.feeds.series import OpenInterestSeries
 from bot.feeds.tape import DAY_MS
 from config.aliases import Aliases
@@ -46,8 +47,8 @@ class FundingRows:
     interval_hours: FloatArray
 
 
-def read_bars(folder: Path, aliases: Aliases | None) -> dict[str, BarRows]:
-    """``hourly.parquet`` by symbol, sorted; the order of its rows does not matter.
+def read_bars(folder: Path, aliases: Aliases | None, tell: Tell = nobody) -> dict[str, BarRows]:
+    """``hourly.parquet`` by symbol, sorted; rows out of order and missing hours are told.
 
     A move of more than ten times is a fault, unless ``aliases`` knows that the token was
     redenominated that day: then the symbol starts there, because prices are never spliced.
@@ -55,7 +56,22 @@ def read_bars(folder: Path, aliases: Aliases | None) -> dict[str, BarRows]:
     Raises:
         DataError: the first fault, with file, column, symbol and UTC time.
     """
-    path = folder / BARS_FILE
+    path, bars = folder / BARS_FILE, {}
+    for symbol, rows in bars_as_they_stand(path).items():
+        for text in disorder(path, symbol, rows.time_ms):
+            tell(text)
+        one = bars[symbol] = _checked(path, symbol, rows.sorted(), aliases)
+        for text in bar_gaps(path, symbol, one.time_ms):
+            tell(text)
+    return bars
+
+
+def bars_as_they_stand(path: Path) -> dict[str, BarRows]:
+    """Bars of a file by symbol, in the order of its rows, with whatever is wrong with them.
+
+    Raises:
+        DataError: it cannot be read, or a column or a symbol is not what it must be.
+    """
     columns = read_columns(
         path,
         {
@@ -69,17 +85,13 @@ def read_bars(folder: Path, aliases: Aliases | None) -> dict[str, BarRows]:
         },
         holes=_FIGURES,  # told below with their symbol and time
     )
-    bars = {}
-    for symbol, rows in _by_symbol(path, columns["symbol"]).items():
-        one = BarRows(
-            columns["timestamp"][rows],
-            *(columns[name][rows] for name in _FIGURES),
-        ).sorted()
-        bars[symbol] = _checked(path, symbol, one, aliases)
-    return bars
+    return {
+        symbol: BarRows(columns["timestamp"][rows], *(columns[name][rows] for name in _FIGURES))
+        for symbol, rows in _by_symbol(path, columns["symbol"]).items()
+    }
 
 
-def read_funding(folder: Path) -> list[FundingRows]:
+def read_funding(folder: Path, tell: Tell = nobody) -> list[FundingRows]:
     """``funding.parquet`` by venue and symbol; times within a minute of a full hour are put on it.
 
     Raises:
@@ -99,14 +111,20 @@ def read_funding(folder: Path) -> list[FundingRows]:
     found = []
     for venue, of_venue in rows_by_text(columns["venue"]).items():
         for symbol, rows in _by_symbol(path, columns["symbol"][of_venue]).items():
+            for text in disorder(path, f"{venue} {symbol}", columns["timestamp"][of_venue[rows]]):
+                tell(text)
             one = _funding_rows(venue, symbol, columns, of_venue[rows])
             if problem := _funding_problem(one):
                 raise DataError(f"{path}: {problem}")
+            for text in payment_gaps(path, f"{venue} {symbol}", one.time_ms, one.interval_hours):
+                tell(text)
             found.append(one)
     return found
 
 
-def read_open_interest(folder: Path, symbols: Sequence[str]) -> dict[str, OpenInterestSeries]:
+def read_open_interest(
+    folder: Path, symbols: Sequence[str], tell: Tell = nobody
+) -> dict[str, OpenInterestSeries]:
     """``open_interest.parquet`` (``timestamp``, ``symbol``, ``open_interest`` in base units), of
     the symbols asked for; empty where there is no such file.
 
@@ -120,6 +138,8 @@ def read_open_interest(folder: Path, symbols: Sequence[str]) -> dict[str, OpenIn
     found = {}
     for symbol, rows in _by_symbol(path, columns["symbol"]).items():
         time_ms, base = columns["timestamp"][rows], columns["open_interest"][rows]
+        for text in disorder(path, symbol, time_ms):
+            tell(text)
         order = np.argsort(time_ms, kind="stable")
         time_ms, base = time_ms[order], base[order]
         bad = np.flatnonzero(~(np.isfinite(base) & (base >= 0.0)))
@@ -191,6 +211,14 @@ def _by_symbol(path: Path, values: NDArray[np.object_]) -> dict[str, NDArray[np.
 
 
 def _checked(path: Path, symbol: str, rows: BarRows, aliases: Aliases | None) -> BarRows:
+    rows = since_renamed(symbol, rows, aliases)
+    if problem := first_fault(symbol, rows):
+        raise DataError(f"{path}: {problem}")
+    return rows
+
+
+def since_renamed(symbol: str, rows: BarRows, aliases: Aliases | None) -> BarRows:
+    """The rows since the token was last redenominated, as far as the aliases know of it."""
     if aliases is not None and not time_faults(rows.time_ms) and not value_faults(rows):
         days = [
             np.datetime64(day, "ms").astype(np.int64)
@@ -203,8 +231,6 @@ def _checked(path: Path, symbol: str, rows: BarRows, aliases: Aliases | None) ->
         ]
         if known:
             rows = rows.take(np.arange(known[-1], len(rows), dtype=np.int64))
-    if problem := first_fault(symbol, rows):
-        raise DataError(f"{path}: {problem}")
     return rows
 
 

@@ -13,6 +13,7 @@ from bot.clock import SimulatedClock
 from bot.errors import UsageError
 from bot.feeds.array_tape import ArrayTape
 from bot.feeds.recorded import recorded_tape
+from bot.feeds.remarks import Tell, nobody
 from bot.feeds.tape import DAY_MS
 from bot.measuring.universe import build_universe
 from bot.replay.bot_files import read_holdings
@@ -75,13 +76,14 @@ class ReplayStage:
         return self.holdings.time_ms
 
 
-def set_up(settings: Settings, options: ReplayOptions) -> ReplayStage:
-    """Read the data and find out what the bot holds when.
+def set_up(settings: Settings, options: ReplayOptions, tell: Tell = nobody) -> ReplayStage:
+    """Read the data and find out what the bot holds when; ``tell`` is told what is missing.
 
     Raises:
         DataError, UsageError, ConfigError: something cannot be used; one line.
     """
-    tape = recorded_tape(options.data, aliases=load_aliases(settings.universe.aliases_file))
+    aliases = load_aliases(settings.universe.aliases_file)
+    tape = recorded_tape(options.data, aliases=aliases, tell=tell)
     start_ms, end_ms = _span(tape, options)
     time_ms = np.arange(start_ms, end_ms + 1, HOUR_MS, dtype=np.int64)
     holdings, close = _holdings(settings, tape, options, time_ms)
