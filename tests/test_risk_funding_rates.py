@@ -136,3 +136,34 @@ def test_a_remembered_carry_is_the_one_worked_out_anew() -> None:
         now_ms = NOW_MS + hours * HOUR_MS
         for one in (paid, longer, beside, hourly, series([0.0001]), paid):
             assert memory.daily(one, now_ms) == funding_daily(one, now_ms)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5])
+@pytest.mark.parametrize("told", [(False, False), (True, False), (False, True), (True, True)])
+def test_a_series_goes_on_as_if_it_had_been_one(cut: int, told: tuple[bool, bool]) -> None:
+    whole = series([0.0001, -0.0002, 0.0003, 0.0004, 0.0, 0.0002])
+    premium = np.linspace(-1e-4, 1e-4, len(whole.rate))
+    parts = (slice(None, cut), slice(cut, None))
+    old, new = (
+        FundingSeries(
+            "A",
+            whole.time_ms[part],
+            whole.rate[part],
+            whole.interval_hours[part],
+            substitute=known,
+            premium=premium[part] if known else None,
+        )
+        for part, known in zip(parts, told, strict=True)
+    )
+    joined = old.then(new)
+    for name in ("time_ms", "rate", "interval_hours"):
+        assert np.array_equal(getattr(joined, name), getattr(whole, name))
+    assert joined.substitute is any(told)
+    for part, known in zip(parts, told, strict=True):
+        if any(told):
+            assert joined.premium is not None
+            expected = premium[part] if known else np.full(len(premium[part]), np.nan)
+            np.testing.assert_array_equal(joined.premium[part], expected)
+    assert any(told) or joined.premium is None
+    with pytest.raises(DataError, match="A: funding times must increase, at "):
+        new.then(old)

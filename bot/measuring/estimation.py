@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.feeds.panels import empty_panel, joined_panel
 from bot.ports import MarketData
@@ -234,27 +233,8 @@ def _late_bars(known: BarPanel, tail: BarPanel) -> bool:
 def _appended(old: FundingSeries | None, new: FundingSeries) -> FundingSeries:
     if old is None:
         return new
-    later = new.time_ms > old.time_ms[-1]
-    if not later.any() and old.substitute >= new.substitute:
+    last_ms = int(old.time_ms[-1])
+    if int(new.time_ms[-1]) <= last_ms and old.substitute >= new.substitute:
         return old  # the same object, so that what it told is remembered
-    old = old.since(int(new.time_ms[-1]) - FUNDING_KEPT_MS)
-    return FundingSeries(
-        symbol=old.symbol,
-        time_ms=np.concatenate([old.time_ms, new.time_ms[later]]),
-        rate=np.concatenate([old.rate, new.rate[later]]),
-        interval_hours=np.concatenate([old.interval_hours, new.interval_hours[later]]),
-        substitute=old.substitute or new.substitute,
-        premium=_joined_premium(old, new, later),
-    )
-
-
-def _joined_premium(
-    old: FundingSeries, new: FundingSeries, later: NDArray[np.bool_]
-) -> FloatArray | None:
-    if old.premium is None and new.premium is None:
-        return None
-    parts = [
-        np.full(len(one.time_ms), np.nan) if one.premium is None else one.premium
-        for one in (old, new)
-    ]
-    return np.concatenate([parts[0], parts[1][later]])
+    kept = old.since(int(new.time_ms[-1]) - FUNDING_KEPT_MS)
+    return kept.then(new.since(last_ms + 1))

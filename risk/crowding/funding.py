@@ -81,17 +81,59 @@ class FundingSeries:
         """Only the payments settled at ``start_ms`` or later."""
         return self._part(slice(int(self.time_ms.searchsorted(start_ms)), None))
 
+    def then(self, later: "FundingSeries") -> "FundingSeries":
+        """This one, followed by later payments of the same symbol; NaN for premiums not known.
+
+        Raises:
+            DataError: they are not later.
+        """
+        old_ms, new_ms = self.time_ms, later.time_ms
+        if len(old_ms) and len(new_ms) and new_ms[0] <= old_ms[-1]:
+            raise DataError(f"{self.symbol}: funding times must increase, at {utc(new_ms[0])}")
+        premium = None
+        if self.premium is not None or later.premium is not None:
+            premium = np.concatenate([_premiums(self), _premiums(later)])
+        return self._made(
+            np.concatenate([old_ms, new_ms]),
+            np.concatenate([self.rate, later.rate]),
+            np.concatenate([self.interval_hours, later.interval_hours]),
+            premium,
+            substitute=self.substitute or later.substitute,
+        )
+
     def _part(self, part: slice) -> "FundingSeries":
-        # A part of what was checked needs no check, which would take ten times as long as the cut.
-        cut = object.__new__(FundingSeries)
-        object.__setattr__(cut, "symbol", self.symbol)
-        object.__setattr__(cut, "time_ms", self.time_ms[part])
-        object.__setattr__(cut, "rate", self.rate[part])
-        object.__setattr__(cut, "interval_hours", self.interval_hours[part])
-        object.__setattr__(cut, "substitute", self.substitute)
-        premium = None if self.premium is None else self.premium[part]
-        object.__setattr__(cut, "premium", premium)
-        return cut
+        return self._made(
+            self.time_ms[part],
+            self.rate[part],
+            self.interval_hours[part],
+            None if self.premium is None else self.premium[part],
+            substitute=self.substitute,
+        )
+
+    def _made(
+        self,
+        time_ms: NDArray[np.int64],
+        rate: FloatArray,
+        interval_hours: FloatArray,
+        premium: FloatArray | None,
+        *,
+        substitute: bool,
+    ) -> "FundingSeries":
+        # Of what was checked, which needs no check: that would take ten times as long.
+        made = object.__new__(FundingSeries)
+        object.__setattr__(made, "symbol", self.symbol)
+        object.__setattr__(made, "time_ms", time_ms)
+        object.__setattr__(made, "rate", rate)
+        object.__setattr__(made, "interval_hours", interval_hours)
+        object.__setattr__(made, "substitute", substitute)
+        object.__setattr__(made, "premium", premium)
+        return made
+
+
+def _premiums(series: FundingSeries) -> FloatArray:
+    if series.premium is None:
+        return np.full(len(series.time_ms), np.nan)
+    return series.premium
 
 
 @dataclass(frozen=True, slots=True)
