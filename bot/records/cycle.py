@@ -209,7 +209,7 @@ def fields_of(value: object) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names}
 
 
-@lru_cache(64)
+@lru_cache(1024)  # signals begin at some hundred different times
 def iso_utc(timestamp_ms: int) -> str:
     """``2025-03-01T12:00:00.000Z``."""
     moment = datetime.fromtimestamp(timestamp_ms / 1000, tz=UTC)

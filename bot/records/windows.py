@@ -38,8 +38,8 @@ def windows_record(panel: BarPanel, symbols: Sequence[str]) -> Windows:
         rows = returns[-days * BARS_PER_DAY :]
         least = round(LEAST_SHARE * days * BARS_PER_DAY)
         matrix, _ = window_correlation(rows, least)
-        packed = matrix[one, other].tolist()
-        found[name] = [None if isnan(value) else round(100 * value) for value in packed]
+        hundredths = np.rint(100 * matrix[one, other])
+        found[name] = [None if isnan(value) else int(value) for value in hundredths.tolist()]
     return found
 
 
