@@ -143,9 +143,11 @@ def _halted(panel: BarPanel) -> NDArray[np.bool_]:
     """(T - 1, N) True from the 24th bar in a row with neither a trade nor a move."""
     still = (panel.quote_volume_usd[1:] == 0) & (panel.close[1:] == panel.close[:-1])
     halted: NDArray[np.bool_] = np.zeros(still.shape, dtype=np.bool_)
-    if len(still) >= HALTED_BARS and still.any():
-        runs = np.lib.stride_tricks.sliding_window_view(still, HALTED_BARS, axis=0)
-        halted[HALTED_BARS - 1 :] = runs.all(axis=2)
+    # Most tokens never stand still for so many hours, in a row or not.
+    quiet = np.flatnonzero(np.count_nonzero(still, axis=0) >= HALTED_BARS)
+    if len(quiet):
+        runs = np.lib.stride_tricks.sliding_window_view(still[:, quiet], HALTED_BARS, axis=0)
+        halted[HALTED_BARS - 1 :, quiet] = runs.all(axis=2)
     return halted
 
 

@@ -69,6 +69,15 @@ def test_a_halted_token_has_no_returns_until_it_opens_again() -> None:
     np.testing.assert_array_equal(returns[known], plain[known])
 
 
+def test_quiet_hours_that_are_not_in_a_row_are_no_halt() -> None:
+    close = 10 * np.exp(0.01 * np.arange(200.0)[:, None] * np.ones((1, 2)))
+    volume = np.ones_like(close)
+    for bar in [*range(50, 73), *range(90, 113)]:  # 23 hours in a row, twice
+        close[bar, 1], volume[bar, 1] = close[bar - 1, 1], 0.0
+    bars = BarPanel(("A", "B"), START_MS + HOUR_MS * np.arange(200), close, volume)
+    assert not np.isnan(log_returns(bars)).any()
+
+
 def test_the_volatility_of_a_halted_token_does_not_fade() -> None:
     bars = halted_market()
     part = BarPanel(bars.symbols, bars.open_ms[:160], bars.close[:160], bars.quote_volume_usd[:160])
