@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from bot.data.brought import Brought
     from bot.data.examined import Examined
 
 app = typer.Typer(
@@ -64,3 +65,59 @@ def _show(found: "Examined") -> None:
     for text in found.faults:
         console.print(f"fault: {text}", highlight=False, soft_wrap=True, markup=False)
     console.print("It cannot be used." if found.faults else "It can be used.")
+
+
+Source = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the downloaded files.")]
+Target = Annotated[Path, typer.Option("--to", help="Folder of recorded data, new or not.")]
+
+
+@app.command("import-binance", short_help="Bring in Binance's public dumps of USD-M futures.")
+def import_binance(source: Source, target: Target, json: Json = False) -> None:
+    """Bring in Binance's public dumps: hourly klines, funding rates, open interest of metrics.
+
+    Zipped or not, with or without a line of names; checksums beside them are held to. What is in
+    the folder of recorded data already stays, and of the same hour the new bar counts.
+    """
+    from bot.cli.startup import quick_imports
+
+    with quick_imports():
+        from bot.cli.remarks import told
+        from bot.data.binance_dump import read_dump
+    _stored(target, read_dump(source, told), json=json)
+
+
+@app.command("import-freqtrade", short_help="Bring in freqtrade's downloaded futures data.")
+def import_freqtrade(
+    source: Source,
+    target: Target,
+    venue: Annotated[str, typer.Option(help="The exchange of these data.")] = "binance",
+    json: Json = False,
+) -> None:
+    """Bring in freqtrade's futures data: candles of one hour and funding rates.
+
+    From feather, parquet or JSON, as user_data/data/EXCHANGE/futures has them.
+    """
+    from bot.cli.startup import quick_imports
+
+    with quick_imports():
+        from bot.cli.remarks import told
+        from bot.data.freqtrade_data import read_freqtrade
+    _stored(target, read_freqtrade(source, venue, told), json=json)
+
+
+def _stored(target: Path, brought: "Brought", *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from bot.cli.remarks import told
+    from bot.data.store import store
+
+    done = store(target, brought, told)
+    if json:
+        print(json_text.dumps({"folder": str(target), **asdict(done)}, indent=2))
+        return
+    for name, whole, new in (
+        ("bars", done.bars, done.new_bars),
+        ("payments", done.payments, done.new_payments),
+        ("open interest", done.interest, done.new_interest),
+    ):
+        print(f"{name}: {new:,} new, {whole:,} in {target}")

@@ -123,10 +123,10 @@ def read_funding(folder: Path, tell: Tell = nobody) -> list[FundingRows]:
 
 
 def read_open_interest(
-    folder: Path, symbols: Sequence[str], tell: Tell = nobody
+    folder: Path, symbols: Sequence[str] | None = None, tell: Tell = nobody
 ) -> dict[str, OpenInterestSeries]:
     """``open_interest.parquet`` (``timestamp``, ``symbol``, ``open_interest`` in base units), of
-    the symbols asked for; empty where there is no such file.
+    the symbols asked for (None: of all); empty where there is no such file.
 
     Raises:
         DataError: the first fault, with file, column, symbol and UTC time.
@@ -153,7 +153,7 @@ def read_open_interest(
             raise DataError(
                 f"{path}: timestamp of {symbol} at {iso(int(time_ms[twice[0]]))} is there twice"
             )
-        if symbol in symbols:
+        if symbols is None or symbol in symbols:
             found[symbol] = OpenInterestSeries(time_ms, base)
     return found
 
