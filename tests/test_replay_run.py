@@ -1,6 +1,7 @@
 """Whole replays of a small recorded market: what they tell; they go on, and know no future."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,6 +167,29 @@ def test_what_was_interrupted_goes_on_where_it_was(
     assert nothing.hours == 0
     assert nothing.equity_usd.tolist() == pytest.approx(result.equity_usd.tolist(), abs=1e-6)
     assert again.hours_ms.tolist() == stage.hours_ms.tolist()
+
+
+def test_a_kill_in_the_middle_of_a_day_takes_no_hour(
+    data: Path, book: Path, tmp_path: Path, kept: Kept
+) -> None:
+    """The disk is not waited for within it, yet all that was written is in the files."""
+    chosen = options(data, tmp_path / "out", book=book)
+    left = options(data, tmp_path / "left", book=book)
+    stage = set_up(load_settings(DEMO), chosen)
+
+    def on_hour(hour: int, _record: object) -> None:
+        if hour == 10:
+            shutil.copytree(chosen.out, left.out)  # what a kill now would leave
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play(stage, name_of(stage, chosen), on_hour)
+    assert cycles_of(left.out) == cycles_of(kept.out)[:11]
+    with JournalReader.open_reader(left.out / JOURNAL_NAME) as journal:
+        assert journal.verify().number > 0
+    _, result = played(left)
+    assert result.hours == HOURS - 11
+    assert len(cycles_of(left.out)) == HOURS
 
 
 def test_a_changed_future_changes_no_decision_before_it(data: Path, tmp_path: Path) -> None:
