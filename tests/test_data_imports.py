@@ -78,7 +78,7 @@ def dump(folder: Path) -> Path:
 
 def test_a_binance_dump_becomes_recorded_data(tmp_path: Path) -> None:
     done = called(
-        "data", "import-binance", str(dump(tmp_path / "dump")), "--to", str(tmp_path / "data"),
+        "data", "import-binance", str(dump(tmp_path / "dump")), "--into", str(tmp_path / "data"),
         "--json",
     )  # fmt: skip
     assert done.code == 0, done.err
@@ -105,7 +105,7 @@ def test_a_binance_dump_becomes_recorded_data(tmp_path: Path) -> None:
     assert (interest.time_ms.tolist(), interest.base.tolist()) == ([START + HOUR_MS], [1234.5])
     assert recorded_tape(tmp_path / "data").quote(FET, START + 50 * HOUR_MS).mark > 0
     again = called(
-        "data", "import-binance", str(tmp_path / "dump"), "--to", str(tmp_path / "data"), "--json"
+        "data", "import-binance", str(tmp_path / "dump"), "--into", str(tmp_path / "data"), "--json"
     )
     assert again.document["new_bars"] == again.document["new_payments"] == 0
 
@@ -188,7 +188,8 @@ BROKEN = {
 def test_a_damaged_file_is_named_and_nothing_is_written(tmp_path: Path, how: str) -> None:
     spoil, says = BROKEN[how]
     spoil(dump(tmp_path / "dump"))
-    done = called("data", "import-binance", str(tmp_path / "dump"), "--to", str(tmp_path / "data"))
+    target = tmp_path / "data"
+    done = called("data", "import-binance", str(tmp_path / "dump"), "--into", str(target))
     assert done.code == 2
     assert f"{says}\n" in done.err
     assert not (tmp_path / "data").exists()
@@ -235,9 +236,8 @@ def freqtrade_folder(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", ["feather", "parquet", "json", "json.gz"])
 def test_freqtrades_folder_becomes_recorded_data(tmp_path: Path, kind: str) -> None:
     source = freqtrade_folder(tmp_path / "futures", kind)
-    done = called(
-        "data", "import-freqtrade", str(source), "--to", str(tmp_path / "data"), "--venue", "bybit"
-    )
+    into = ("--into", str(tmp_path / "data"))
+    done = called("data", "import-freqtrade", str(source), *into, "--venue", "bybit")
     assert done.code == 0, done.err
     assert "bars: 96 new, 96 in " in done.out
     assert "1 files are of other kinds" in done.err
@@ -266,7 +266,7 @@ def test_a_damaged_freqtrade_file_is_named(
     tmp_path: Path, name: str, data: bytes, says: str
 ) -> None:
     (tmp_path / name).write_bytes(data)
-    done = called("data", "import-freqtrade", str(tmp_path), "--to", str(tmp_path / "out"))
+    done = called("data", "import-freqtrade", str(tmp_path), "--into", str(tmp_path / "out"))
     assert done.code == 2
     assert f"{tmp_path / name}: " in done.err
     assert says in done.err
@@ -277,7 +277,7 @@ def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
     frame = bars_of().rename(columns={"timestamp": "date"})
     path = tmp_path / "FET_USDT_USDT-1h-futures.feather"
     frame.assign(date=frame.date.dt.tz_localize(None)).to_feather(path)
-    done = called("data", "import-freqtrade", str(tmp_path), "--to", str(tmp_path / "out"))
+    done = called("data", "import-freqtrade", str(tmp_path), "--into", str(tmp_path / "out"))
     assert done.code == 2
     assert "column date is timestamp" in done.err
     assert "must be a timestamp with time zone" in done.err

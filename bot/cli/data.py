@@ -1,6 +1,9 @@
 """``perphedge data``: recorded market data, looked at and brought in."""
 
 import json as json_text
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from bot.data.brought import Brought
     from bot.data.examined import Examined
+    from bot.data.store import Stored
+    from bot.feeds.live_bars import Progress
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Recorded market data: check and bring in."
@@ -68,7 +73,7 @@ def _show(found: "Examined") -> None:
 
 
 Source = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the downloaded files.")]
-Target = Annotated[Path, typer.Option("--to", help="Folder of recorded data, new or not.")]
+Target = Annotated[Path, typer.Option("--into", help="Folder of recorded data, new or not.")]
 
 
 @app.command("import-binance", short_help="Bring in Binance's public dumps of USD-M futures.")
@@ -105,13 +110,74 @@ def import_freqtrade(
     _stored(target, read_freqtrade(source, venue, told), json=json)
 
 
-def _stored(target: Path, brought: "Brought", *, json: bool) -> None:
-    from dataclasses import asdict
+@app.command("pull", short_help="Fetch bars, funding and open interest of an exchange.")
+def pull(
+    target: Target,
+    config: Annotated[Path, typer.Option("-c", "--config", help="Exchange, sector, benchmarks.")],
+    start: Annotated[str, typer.Option("--from", help="First hour, UTC day or time.")],
+    end: Annotated[
+        str | None, typer.Option("--to", help="End, UTC; now, where it is left out.")
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="FET,TAO or unified symbols; otherwise all of the sector.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fetch closed hourly bars, settled funding and open interest into a folder of recorded data.
 
+    Only what the folder lacks is asked for: run it again to go on, or to add what came since.
+    Hours that the exchange does not show are asked for twice, then told; nothing is filled in.
+    Exchanges show open interest of the last month only. No key is needed.
+    """
+    import asyncio
+
+    from bot.cli.startup import quick_imports
+    from bot.cli.times import hour_ms
+
+    first_ms = hour_ms("--from", start, whole_day=False)
+    assert first_ms is not None
+    last_ms = hour_ms("--to", end, whole_day=True)
+    with quick_imports():
+        from bot.cli.remarks import told
+        from bot.data.pulled import PullOptions, pulled
+        from config.load import load_settings
+    settings = load_settings(config)
+    chosen = None if symbols is None else tuple(one for one in symbols.split(",") if one)
+    with _bar() as on_progress:
+        options = PullOptions(target, chosen, first_ms, last_ms)
+        done = asyncio.run(pulled(settings, options, told, on_progress))
+    _show_stored(target, done, json=json)
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[Progress], None]]":
+    """A bar on stderr where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("asking", total=None)
+
+        def tell(one: "Progress") -> None:
+            bar.update(
+                task, completed=one.done_hours, total=one.total_hours, description=one.symbol
+            )
+
+        yield tell
+
+
+def _stored(target: Path, brought: "Brought", *, json: bool) -> None:
     from bot.cli.remarks import told
     from bot.data.store import store
 
-    done = store(target, brought, told)
+    _show_stored(target, store(target, brought, told), json=json)
+
+
+def _show_stored(target: Path, done: "Stored", *, json: bool) -> None:
+    from dataclasses import asdict
+
     if json:
         print(json_text.dumps({"folder": str(target), **asdict(done)}, indent=2))
         return

@@ -8,12 +8,11 @@ Bars that cannot be right are dropped, with one log event each, and count as mis
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.feeds.bar_cache import BarCache
 from bot.feeds.quality import BarRows, Fault, good_rows, iso, missing_hours, runs_of_hours
 from bot.logs import Logger
 from bot.ports import Clock
@@ -41,6 +40,22 @@ class Progress:
     total_hours: int
 
 
+class BarStore(Protocol):
+    """Where closed bars are kept across runs."""
+
+    def load(self, symbol: str) -> BarRows | None:
+        """Bars of a symbol, oldest first; None where there are none."""
+        ...
+
+    def save(self, symbol: str, rows: BarRows) -> None:
+        """In place of those that were there."""
+        ...
+
+    def set_aside(self, symbol: str, reason: str) -> None:
+        """They are of another market."""
+        ...
+
+
 class BarLoader:
     """The bars of one exchange, in memory and in the cache."""
 
@@ -48,7 +63,7 @@ class BarLoader:
         self,
         exchange: Any,
         clock: Clock,
-        cache: BarCache | None,
+        cache: BarStore | None,
         log: Logger,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
