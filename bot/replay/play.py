@@ -25,6 +25,7 @@ from bot.records.cycle import CycleRecord
 from bot.replay.market import ReplayMarket
 from bot.replay.source import HoldingsSource
 from bot.replay.stage import ReplayStage
+from bot.replay.tally import decided
 from bot.surroundings import Surroundings
 from bot.trading.reconcile import book_funding
 from bot.venues.paper import PaperVenue
@@ -46,11 +47,13 @@ class Played:
             NaN where it was not read.
         seconds: wall time of the hours that were played now.
         hours: how many those were.
+        decisions: in how many of them the strategy was asked.
     """
 
     equity_usd: FloatArray
     seconds: float
     hours: int
+    decisions: int
 
 
 class _WholeTape(TapeFeed):
@@ -87,7 +90,7 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         if done:
             clock.advance_to(int(hours_ms[done - 1]) + 1)
         engine, market, venue = await _opened(stage, journal, log)
-        began = time.perf_counter()
+        began, decisions = time.perf_counter(), 0
         for hour in range(done, len(hours_ms) - 1):
             clock.advance_to(max(int(hours_ms[hour]), clock.now_ms()))
             market.move()
@@ -95,13 +98,14 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
                 record = await engine.cycle()
             if record.equity_usd is not None:
                 equity[hour] = record.equity_usd
+            decisions += decided(record.latency_ms)
             on_hour(hour, record)
         seconds = time.perf_counter() - began
         clock.advance_to(max(int(hours_ms[-1]), clock.now_ms()))
         market.move()
         await book_funding(journal, venue, clock)
         equity[-1] = (await venue.account()).state.equity_usd
-    return Played(equity, seconds, len(hours_ms) - 1 - done)
+    return Played(equity, seconds, len(hours_ms) - 1 - done, decisions)
 
 
 def _durability(journal: Journal, hour: int) -> AbstractContextManager[None]:

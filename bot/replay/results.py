@@ -47,7 +47,7 @@ def document_of(
         "capital_usd": capital_usd,
         "statuses": dict(sorted(tally.statuses.items())),
         "decisions": tally.decisions,
-        "decisions_per_second": played.hours / played.seconds if played.hours else None,
+        "decisions_per_second": played.decisions / played.seconds if played.hours else None,
         "seconds": played.seconds,
         "unhedged": asdict(result_of(alone, capital_usd)),
         "hedged": asdict(result_of(alone + hedges, capital_usd)),

@@ -5,6 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
+def decided(latency_ms: Mapping[str, float] | None) -> bool:
+    """Whether the strategy was asked in a cycle that took this long in its parts."""
+    return "deciding" in (latency_ms or {})
+
+
 class Tally:
     """What the cycles added up to.
 
@@ -26,7 +31,7 @@ class Tally:
 
     def _add(self, document: Mapping[str, Any]) -> None:
         self.statuses[str(document["status"])] += 1
-        self.decisions += "deciding" in (document.get("latency_ms") or {})
+        self.decisions += decided(document.get("latency_ms"))
         for key, when in (("breaches_before", "found"), ("breaches_after", "left")):
             for cap in dict.fromkeys(str(b["cap"]) for b in document.get(key) or ()):
                 self.breaches.setdefault(cap, {"found": 0, "left": 0})[when] += 1
