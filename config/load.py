@@ -54,8 +54,13 @@ def load_settings(
         known = data.get(section) or {}
         if isinstance(known, Mapping):  # else it is refused as it is
             data = {**data, section: {**known, **keys}}
+    return settings_from(data, where=str(path), base=profile_base(file))
+
+
+def profile_base(file: Path) -> Path:
+    """Folder from which relative paths of a configuration file count."""
     inside = file.resolve().parent == _profiles_folder().resolve()
-    return settings_from(data, where=str(path), base=Path() if inside else file.parent)
+    return Path() if inside else file.parent
 
 
 def settings_from(data: Mapping[str, Any], *, where: str, base: Path) -> Settings:

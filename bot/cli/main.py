@@ -32,6 +32,7 @@ from bot.cli import (
     run,
     settle,
     status,
+    sweep,
     venue,
     web,
 )
@@ -98,6 +99,7 @@ _HELP = {
     "web": "The dashboard: pages for a browser, with a login.",
     "web-password": "Set the password of the dashboard.",
     "replay": "Your bot and the engine over recorded months.",
+    "sweep": "Which settings were worth it, on recorded months.",
     "evaluate": "How good hedges are on data they were not made from.",
     "venue": "A simulated exchange on this machine.",
     "faults": "Prove the engine against an exchange that goes wrong.",
@@ -127,6 +129,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "web": web.web,
     "web-password": web.web_password,
     "replay": replay.replay,
+    "sweep": sweep.sweep,
     "evaluate": evaluate.evaluate,
     "venue": venue.venue,
     "faults": faults.faults,

@@ -1,0 +1,100 @@
+"""A sweep as it was asked for, with every setting looked at before anything is played."""
+
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from bot.errors import UsageError
+from bot.feeds.recorded_files import (
+    BARS_FILE,
+    FUNDING_FILE,
+    INSTRUMENTS_FILE,
+    OPEN_INTEREST_FILE,
+)
+from bot.sweep.choices import Choice, axis_of, drawn, grid
+from bot.sweep.runs import Bot, Run, settings_of
+from bot.sweep.search import Objective, Sweep
+from bot.sweep.windows import Part, Window, walk_forward
+from config.load import profile_base
+from config.yaml_file import read_yaml
+from risk.errors import MissingDataError
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """As typed; times UTC milliseconds, the end not among them."""
+
+    data: Path
+    settings: tuple[str, ...]
+    random: int | None
+    seed: int
+    start_ms: int
+    end_ms: int
+    train_days: int | None
+    test_days: int | None
+    bot: Bot
+
+
+def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
+    """The sweep.
+
+    Raises:
+        UsageError, ConfigError: an option, or a setting that is tried, cannot be used; one line.
+        MissingDataError: there is no such data.
+    """
+    walk = _walk(options)
+    axes = [axis_of(text) for text in options.settings]
+    paths = [axis.path for axis in axes]
+    if twice := [path for path in paths if paths.count(path) > 1]:
+        raise UsageError(f"--set {twice[0]}: is there twice")
+    choices = grid(axes) if options.random is None else drawn(axes, options.random, options.seed)
+    window = walk[0][0] if walk else Window(0, Part.WHOLE, options.start_ms, options.end_ms)
+    first = Run(
+        choice=choices[0],
+        window=window,
+        config=read_yaml(config),
+        base=profile_base(config).absolute(),
+        data=options.data.absolute(),
+        bot=_absolute(options.bot),
+        stamp=_stamp(options.data),
+    )
+    _require_settings(first, choices)
+    return Sweep(first, choices, walk, objective)
+
+
+def _walk(options: SweepOptions) -> list[tuple[Window, Window]]:
+    if options.train_days is None and options.test_days is None:
+        if options.end_ms <= options.start_ms:
+            raise UsageError("--from, --to: the end must lie after the start")
+        return []
+    if options.train_days is None or options.test_days is None:
+        raise UsageError("--train and --test: name both or none")
+    return walk_forward(options.start_ms, options.end_ms, options.train_days, options.test_days)
+
+
+def _require_settings(first: Run, choices: list[Choice]) -> None:
+    """A mistake must not show after an hour of replays."""
+    for choice in choices:
+        settings_of(replace(first, choice=choice))
+
+
+def _absolute(bot: Bot) -> Bot:
+    """Workers stand in folders of their own."""
+    return replace(
+        bot,
+        book=None if bot.book is None else bot.book.absolute(),
+        positions=None if bot.positions is None else bot.positions.absolute(),
+    )
+
+
+def _stamp(data: Path) -> str:
+    """Version of the program, and size and time of the data's files."""
+    if not (data / BARS_FILE).is_file():
+        raise MissingDataError(f"{data}: no {BARS_FILE}")
+    told = [version("perphedge")]
+    for name in (BARS_FILE, FUNDING_FILE, INSTRUMENTS_FILE, OPEN_INTEREST_FILE):
+        path = data / name
+        if path.is_file():
+            state = path.stat()
+            told.append(f"{name} {state.st_size} {state.st_mtime_ns}")
+    return "; ".join(told)

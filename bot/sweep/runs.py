@@ -1,0 +1,135 @@
+"""One run of a sweep: a replay of one choice in one window, wherever it is played."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bot.sweep.choices import Choice, applied
+from bot.sweep.windows import Window
+from risk.errors import PerphedgeError
+
+Row = dict[str, Any]
+"""What is known of a run, with dots in its names: ``hedged.pnl_usd``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """What the bot does, as ``perphedge replay`` is told it."""
+
+    book: Path | None
+    positions: Path | None
+    seed: int
+    gross_usd: float
+    capital_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything a worker must know.
+
+    Attributes:
+        config: the configuration's keys, before the choice.
+        base: folder from which its relative paths count.
+        data: folder of recorded data, the same for every worker.
+        stamp: names the data and the program, so that old results are not taken for new ones.
+    """
+
+    choice: Choice
+    window: Window
+    config: Mapping[str, Any]
+    base: Path
+    data: Path
+    bot: Bot
+    stamp: str
+
+    @property
+    def key(self) -> str:
+        """Names the run: the same key, the same result."""
+        told = {
+            "choice": dict(self.choice),
+            "window": [self.window.start_ms, self.window.end_ms],
+            "config": self.config,
+            "data": str(self.data),
+            "bot": {name: str(value) for name, value in asdict(self.bot).items()},
+            "stamp": self.stamp,
+        }
+        text = json.dumps(told, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def played(run: Run) -> Row:
+    """The row of a run; ``error`` in it where it could not be played, which is a result as well."""
+    try:
+        return {**failed(run, None), **_flat(_document(run))}
+    except PerphedgeError as error:
+        return failed(run, " ".join(str(error).split()))
+
+
+def failed(run: Run, why: str | None, *, lost: bool = False) -> Row:
+    """The row of a run without figures; ``lost``: nothing is known of it yet."""
+    row: Row = {"key": run.key, **window_of(run.window), **dict(run.choice)}
+    return {**row, "error": why, "lost": lost}
+
+
+def settings_of(run: Run) -> Any:
+    """The run's settings.
+
+    Raises:
+        ConfigError: the choice does not fit.
+    """
+    from config.load import settings_from
+
+    return settings_from(applied(run.config, run.choice), where="sweep", base=run.base)
+
+
+def _document(run: Run) -> Mapping[str, Any]:
+    from bot.journal.reader import JOURNAL_NAME, JournalReader
+    from bot.replay.holdings import RandomBot
+    from bot.replay.play import play
+    from bot.replay.results import document_of
+    from bot.replay.stage import ReplayOptions, name_of, set_up
+
+    settings = settings_of(run)
+    with tempfile.TemporaryDirectory(prefix="perphedge-sweep-") as folder:
+        options = ReplayOptions(
+            data=run.data,
+            start_ms=run.window.start_ms,
+            end_ms=run.window.end_ms,
+            out=Path(folder),
+            book=run.bot.book,
+            positions=run.bot.positions,
+            random=replace(RandomBot(seed=run.bot.seed), gross_usd=run.bot.gross_usd),
+        )
+        stage = set_up(settings, options)
+        done = play(stage, name_of(stage, options))
+        capital_usd = run.bot.capital_usd or settings.venue.paper_wallet_usd
+        with JournalReader.open_reader(Path(folder) / JOURNAL_NAME) as journal:
+            return document_of(stage, done, journal, capital_usd)
+
+
+def window_of(window: Window) -> Row:
+    """What a row says of its window."""
+    return {
+        "window": window.number,
+        "part": window.part.value,
+        "start_ms": window.start_ms,
+        "end_ms": window.end_ms,
+    }
+
+
+def _flat(document: Mapping[str, Any], before: str = "") -> Row:
+    """Numbers alone, sections by dots; of breaches, in how many cycles, over all caps."""
+    row: Row = {}
+    for name, value in document.items():
+        if name == "breaches":
+            row["breaches_found"] = sum(one["found"] for one in value.values())
+            row["breaches_left"] = sum(one["left"] for one in value.values())
+        elif isinstance(value, Mapping):
+            row |= _flat(value, f"{before}{name}.")
+        elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            row[before + name] = value
+    return row
