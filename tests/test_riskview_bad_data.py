@@ -1,6 +1,7 @@
 """Bad data: never a traceback, never a silent zero."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,9 @@ def test_a_gap_is_not_spread_over(run: Run, tmp_path: Path) -> None:
     bars = hourly()
     gap = (bars.timestamp >= BAD_HOUR) & (bars.timestamp < BAD_HOUR + pd.Timedelta(hours=30))
     seen = run(write(tmp_path / "data", bars[~((bars.symbol == FET) & gap)]), None, "--json")
-    sound(seen)
+    told = f"hourly.parquet: {FET} has no bar from 2025-03-02T00:00Z to 2025-03-03T06:00Z (30 h)\n"
+    assert seen.err == f"perphedge: {tmp_path}/data/{told}"
+    sound(replace(seen, err=""))
     symbols = seen.document["correlation"]["30d"]["symbols"]
     row = seen.document["correlation"]["30d"]["matrix"][symbols.index(FET)]
     assert all(0.3 < value <= 1 for value in row)

@@ -82,10 +82,13 @@ def recorded_tape(
     """
     if not folder.is_dir():
         raise MissingDataError(f"{folder}: no such folder")
-    rows = read_bars(folder, aliases, tell)
-    payments = read_funding(folder, tell)
+    remarks: list[str] = []
+    rows = read_bars(folder, aliases, remarks.append)
+    payments = read_funding(folder, remarks.append)
     facts = read_instrument_rows(folder)
-    interest = read_open_interest(folder, list(rows), tell)
+    interest = read_open_interest(folder, list(rows), remarks.append)
+    for text in remarks:  # not before: what cannot be used gets one line
+        tell(text)
     bars = _on_one_grid(rows)
     end_ms = bars.start_ms + bars.hours * HOUR_MS
     instruments, tracks = [], {}
