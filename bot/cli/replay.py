@@ -89,8 +89,9 @@ def _replayed(config: Path, options: "ReplayOptions", capital_usd: float | None)
     with quick_imports():
         from bot.cli.remarks import told
         from bot.journal.reader import JOURNAL_NAME, JournalReader
+        from bot.replay.curves import write_curves
         from bot.replay.play import play
-        from bot.replay.results import document_of
+        from bot.replay.results import bot_gains_usd, document_of, hedge_gains_usd
         from bot.replay.stage import name_of, set_up
         from config.load import load_settings
     settings = load_settings(config)
@@ -98,7 +99,12 @@ def _replayed(config: Path, options: "ReplayOptions", capital_usd: float | None)
     with _progress(len(stage.hours_ms) - 1) as tell:
         played = play(stage, name_of(stage, options), tell)
     with JournalReader.open_reader(options.out / JOURNAL_NAME) as journal:
-        return document_of(stage, played, journal, capital_usd or settings.venue.paper_wallet_usd)
+        found = document_of(stage, played, journal, capital_usd or settings.venue.paper_wallet_usd)
+    alone, hedges = bot_gains_usd(stage), hedge_gains_usd(played.equity_usd)
+    try:
+        return found | write_curves(stage.hours_ms, alone, hedges, options.out)
+    except OSError as error:
+        raise UsageError(f"--out {options.out}: {error.strerror}") from error
 
 
 @contextmanager
@@ -129,4 +135,5 @@ def _show(document: dict[str, Any], out: Path) -> None:
     console = Console()
     for part in replay_tables(document):
         console.print(part)
+    console.print(f"Equity: {document['curves']}, {document['picture']}", soft_wrap=True)
     console.print(f"Journal and log: {out}; {command_name()} report --state {out} --out FILE.html")
