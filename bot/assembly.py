@@ -1,14 +1,13 @@
 """Assembles an engine's organs from settings and the doors that they look through."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bot.advice.publisher import BookPublisher
 from bot.alerts import alert_channels
 from bot.controls.guard import Guard
 from bot.cycle import EngineParts
-from bot.feeds.other_venues import OtherVenues
+from bot.doors import Doors
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
 from bot.logs import Logger
@@ -17,14 +16,11 @@ from bot.measuring.monitor import Ages, Monitor
 from bot.measuring.ownership import EXCLUSIVE, LEGS_APART
 from bot.outlook.outlook import outlook_of
 from bot.policy import agreement_rule, execution_styles, impact_refit, pretrade_limits
-from bot.ports import MarketData, PositionSource, Venue
-from bot.sources.freqtrade.source import FreqtradeSource
 from bot.sources.health import SourcesHealth
 from bot.sources.health_file import HealthFile
 from bot.sources.translating import Translator
 from bot.surroundings import Surroundings
 from bot.trading.execution import Executor, OrderObserver
-from bot.venues.streams.desk import StreamDesk
 from config.aliases import load_aliases
 from config.settings import Settings
 from config.strategy import new_strategy
@@ -32,17 +28,6 @@ from config.webhook import find_webhook
 from strategies.base import estimator_of
 
 _TROUBLE = ("order_denied", "order_rejected", "order_unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """Where the engine meets the world."""
-
-    market: MarketData
-    venue: Venue
-    sources: list[PositionSource]
-    streams: StreamDesk | None = None
-    other_venues: OtherVenues | None = None
 
 
 def engine_parts(
@@ -68,7 +53,7 @@ def engine_parts(
             same_token_elsewhere=settings.hedge.same_token_elsewhere,
         ),
         other_venues=doors.other_venues,
-        agreement=agreement_rule(settings, simulated=around.simulated),
+        agreement=agreement_rule(settings, simulated=around.stands_still),
         exclusive=settings.venue.ownership == EXCLUSIVE,
         legs_apart=settings.venue.ownership == LEGS_APART,
         health=SourcesHealth(doors.sources, journal, around.clock, log),
@@ -90,7 +75,11 @@ def engine_parts(
             venue.account_name,
             pretrade_limits(settings),
             switch=halt,
-            channels=alert_channels(log, settings.state_dir, find_webhook(controls)),
+            channels=alert_channels(
+                log,
+                settings.state_dir,
+                None if around.simulated else find_webhook(controls),
+            ),
             venue_per_second=getattr(venue, "messages_per_second", None),
         ),
     )
@@ -117,9 +106,8 @@ def engine_parts(
         if around.simulated
         else BookPublisher(settings.state_dir, log, journal).publish,
         publish_sources=None if around.simulated else HealthFile(settings.state_dir, log).write,
-        lockers=tuple(
-            one.locks for one in doors.sources if isinstance(one, FreqtradeSource) and one.locks
-        ),
+        lockers=doors.lockers,
+        session=around.recorder,
     )
 
 

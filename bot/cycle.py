@@ -26,6 +26,7 @@ from bot.ports import PositionSource, Venue
 from bot.records.cycle import CycleRecord, CycleStatus, iso_utc
 from bot.records.ending import Look, cycle_id, described, ended, headline, quantities
 from bot.records.news import News
+from bot.session.clocks import hearing
 from bot.steps.aftermath import answer
 from bot.steps.approving import approving
 from bot.steps.carrying import carry_out
@@ -165,6 +166,17 @@ class Engine:
         Raises:
             JournalError: the journal failed; the engine must stop.
         """
+        session = self._parts.session
+        if session is None:
+            return await self._streamed()
+        session.cycle_begins()
+        with hearing():
+            record = await self._streamed()
+        session.cycle_ended(record)
+        return record
+
+    async def _streamed(self) -> CycleRecord:
+        """A cycle whose streams know that REST is asked now."""
         streams = self.streams
         if streams is None:
             return await self._recorded()

@@ -118,10 +118,12 @@ def engine_state(
     *,
     install_key: bytes | None = None,
     opener: Opener = open_file,
+    same_epoch: bool = False,
 ) -> Iterator[Journal]:
     """The journal of a state directory, held by this process alone, with one more epoch counted.
 
-    ``opener`` stands in for the journal's file where the disk is not a real one.
+    ``opener`` stands in for the journal's file where the disk is not a real one. ``same_epoch``
+    counts none: what is played again is the engine that wrote the last lines.
 
     Raises:
         LockHeldError: another engine has it.
@@ -134,7 +136,8 @@ def engine_state(
         ) as journal,
     ):
         journal.wait_at_most(BUSY_MS)
-        journal.start_epoch()
+        if not same_epoch:
+            journal.start_epoch()
         yield journal
 
 

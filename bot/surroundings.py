@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from bot.feeds.live import LiveFeed
 from bot.feeds.other_venues import OtherVenues
@@ -30,6 +30,10 @@ from config.sources_hummingbot import HummingbotSource as HummingbotSettings
 from config.sources_pushed import PushedSource as PushedSettings
 from config.venue import Exchange
 
+if TYPE_CHECKING:
+    from bot.session.playing import PlayedWorld
+    from bot.session.recorder import SessionRecorder
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -42,6 +46,8 @@ class Surroundings:
         live_account: what was typed after ``--live --account``; None without ``--live``.
         install_key: of a new journal, where it must not be random.
         on_backfill: told of progress while history is fetched.
+        recorder: writes down what the doors tell.
+        played: tells what another engine's doors told, in place of the world.
     """
 
     clock: Clock
@@ -50,6 +56,13 @@ class Surroundings:
     live_account: str | None = None
     install_key: bytes | None = None
     on_backfill: Callable[[Any], None] | None = None
+    recorder: "SessionRecorder | None" = None
+    played: "PlayedWorld | None" = None
+
+    @property
+    def stands_still(self) -> bool:
+        """Time does not pass within a cycle: a simulated clock that follows no recorded one."""
+        return self.simulated and self.played is None
 
 
 def open_client(settings: Settings, around: Surroundings, credentials: Credentials | None) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import Any
 
 from bot.alerting.opening import alerting
 from bot.approval.desk import retire
-from bot.assembly import Doors, engine_parts
+from bot.assembly import engine_parts
 from bot.clock import SimulatedClock
 from bot.controls.asking import require_harmless_key
 from bot.controls.raised import limits_of
 from bot.controls.table import number_of
 from bot.cycle import Engine
+from bot.doors import Doors
 from bot.errors import SafetyError, UsageError
 from bot.feeds.live import LiveFeed
 from bot.feeds.recorded import recorded_tape
@@ -33,6 +34,7 @@ from bot.measuring.ownership import require_ownership
 from bot.policy import policy_of
 from bot.ports import MarketData, Venue
 from bot.records.cycle import iso_utc
+from bot.session.clocks import hearing
 from bot.sources.book import BookSource
 from bot.sources.freqtrade.source import FreqtradeSource, require_futures
 from bot.sources.symbols import SymbolMap
@@ -78,10 +80,21 @@ async def open_engine(
         raise
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(
-            engine_state(settings.state_dir, around.clock, install_key=around.install_key)
+            engine_state(
+                settings.state_dir,
+                around.clock,
+                install_key=around.install_key,
+                same_epoch=around.played is not None,
+            )
         )
         streams = _streams(settings, around, journal, log)
-        engine = await _engine(settings, around, journal, log, stack, streams=streams)
+        doors = await _doors(settings, around, journal, log, stack, streams=streams)
+        if around.recorder is not None:
+            doors = around.recorder.begin(doors, journal)
+            stack.callback(around.recorder.end)
+        heard = stack.enter_context(ExitStack())
+        heard.enter_context(hearing())
+        engine = _engine(settings, around, journal, doors, log)
         if settings.mode != "paper":
             untold = await require_harmless_key(engine.venue, journal)
             if untold:
@@ -91,11 +104,12 @@ async def open_engine(
             retire(journal, f"the engine runs with autonomy {settings.autonomy} now")
         await engine.start()
         if settings.mode != "paper":
-            pause_s = 0.0 if around.simulated else settings.ownership.reread_seconds
+            pause_s = 0.0 if around.stands_still else settings.ownership.reread_seconds
             await require_ownership(
                 settings.venue.ownership, engine.venue, journal, around.clock, pause_s=pause_s
             )
         await engine.require_room()
+        heard.close()
         if not around.simulated:  # simulated trouble is nobody's
             telling = alerting(settings, engine.guard, journal, around.clock, log)
             await stack.enter_async_context(telling)
@@ -157,7 +171,8 @@ async def open_observer(
     _refuse_lone_demo(settings)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(journal_copy(settings.state_dir, around.clock))
-        yield await _engine(settings, around, journal, log, stack)
+        doors = await _doors(settings, around, journal, log, stack)
+        yield _engine(settings, around, journal, doors, log)
 
 
 @asynccontextmanager
@@ -196,10 +211,16 @@ async def open_recorded(
     book.price_with(tape.quotes(clock.now_ms()), SymbolMap(aliases, tape.instruments, on))
     with journal_copy(None, clock) as journal:
         doors = Doors(PaperMarket(market, venue), venue, [book])
-        yield Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
+        yield _engine(settings, around, journal, doors, log)
 
 
-async def _engine(
+def _engine(
+    settings: Settings, around: Surroundings, journal: Journal, doors: Doors, log: Logger
+) -> Engine:
+    return Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
+
+
+async def _doors(
     settings: Settings,
     around: Surroundings,
     journal: Journal,
@@ -207,7 +228,9 @@ async def _engine(
     stack: AsyncExitStack,
     *,
     streams: StreamBuilder | None = None,
-) -> Engine:
+) -> Doors:
+    if around.played is not None:
+        return around.played.doors()
     market, venue = await _market_and_venue(settings, around, journal, log, stack, streams=streams)
 
     def tell(event: str, facts: Mapping[str, Any]) -> None:
@@ -225,8 +248,8 @@ async def _engine(
         stack.push_async_callback(others.close)
         market = RoutedFeed(market, others)
     desk = None if streams is None else streams.desk
-    doors = Doors(market, venue, sources, desk, others)
-    return Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
+    lockers = tuple(one.locks for one in sources if isinstance(one, FreqtradeSource) and one.locks)
+    return Doors(market, venue, sources, desk, others, lockers)
 
 
 def _require_consent(settings: Settings, around: Surroundings) -> None:

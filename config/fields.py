@@ -114,7 +114,7 @@ def _parse_path(value: object, info: ValidationInfo) -> object:
 FilePath = Annotated[Path, BeforeValidator(_parse_path), Note("the path of a file or folder")]
 SecretPath = Annotated[
     Path | None,
-    BeforeValidator(_parse_path),
+    BeforeValidator(lambda value, info: None if value is None else _parse_path(value, info)),
     Note("the path of a file that its owner alone may read", null="not used", private=True),
 ]
 

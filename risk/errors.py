@@ -12,6 +12,8 @@
     ├── ConfigError               config/errors.py: a field, its value, what is allowed  (exit 2)
     ├── VenueReject               bot/venues/sim/errors.py: the simulated exchange's refusal, an
     │                             answer to its client rather than an error of ours  (exit 1)
+    ├── EngineDefectError         bot/session/codec.py: what a door raised when it was recorded and
+    │                             is none of these  (exit 1)
     └── bot/errors.py
         ├── UsageError            wrong arguments on the command line  (exit 2)
         ├── LockHeldError         another engine holds the state directory  (exit 3)

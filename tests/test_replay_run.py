@@ -138,7 +138,9 @@ def test_it_hedges_and_every_hour_is_a_decision(
     ]
     for cap, counts in document["breaches"].items():
         found = sum(any(b["cap"] == cap for b in one["breaches_before"]) for one in documents)
-        assert counts == {"found": found, "left": 0}
+        alone = sum(any(b["cap"] == cap for b in one["breaches_unhedged"]) for one in documents)
+        assert counts == {"alone": alone, "found": found, "left": 0, "avoided": alone}
+        assert alone == len(documents)  # the book is kept, and far above every cap
     alone = bot_gains_usd(stage)
     both = alone + hedge_gains_usd(equity_usd)
     assert np.var(both) < 0.5 * np.var(alone)  # these tokens share two factors

@@ -11,7 +11,7 @@ from bot.approval.proposal import Action
 from bot.requests import Asked, ask, taken, waiting
 from bot.state_files import StateFolder, state_folder
 
-_PREFIXES = {Action.REJECT: "REJECT-", Action.APPROVE: "APPROVE-"}
+PREFIXES = {Action.REJECT: "REJECT-", Action.APPROVE: "APPROVE-"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def words(state_dir: Path | StateFolder) -> tuple[Word, ...]:
     """
     folder = state_folder(state_dir)
     found = []
-    for action, prefix in _PREFIXES.items():
+    for action, prefix in PREFIXES.items():
         for name in folder.names(prefix):
             asked = waiting(folder, name)
             found.append(Word(name.removeprefix(prefix), action, asked))
@@ -59,4 +59,4 @@ def word_taken(state_dir: Path | StateFolder, word: Word) -> None:
 
 
 def _name(word: Word) -> str:
-    return _PREFIXES[word.action] + word.proposal_id
+    return PREFIXES[word.action] + word.proposal_id

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.cli.replay_session import replay_session
 from bot.cli.times import hour_ms
 from bot.errors import UsageError
 
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 
 
 def replay(
-    data: Annotated[Path, typer.Option(help="Folder of recorded data.")],
-    config: Annotated[Path, typer.Option("-c", "--config", help="Caps, hedges, universe.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of recorded data.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", help="Caps, hedges, universe.")
+    ] = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(help="In place of both: what perphedge run --record kept, decided anew."),
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", help="First hour, UTC day or time.")
     ] = None,
@@ -59,9 +66,19 @@ def replay(
     The bot is a book that is kept, a file of positions over time, or random bets. Fills come from
     the simulated exchange: its spread, depth, fees, funding and filters. What is written into the
     folder is read by log, explain and report as after a live run.
+
+    With --session the engine is told once more what a recorded one was told, and every cycle is
+    held against the recorded; ends with 1 at the first that differs.
     """
     from bot.cli.startup import quick_imports
 
+    if session is not None:
+        if any(one is not None for one in (data, config, start, end, book, positions)):
+            raise UsageError("--session: brings its settings and data; give only --out and --json")
+        replay_session(session, out, json=json)
+        return
+    if data is None or config is None:
+        raise UsageError("replay: needs --data DIR and -c CONFIG, or --session DIR")
     if book is not None and positions is not None:
         raise UsageError("--book and --positions: name one of them")
     with quick_imports():

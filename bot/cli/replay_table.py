@@ -9,6 +9,8 @@ from rich.text import Text
 from bot.cli.tables import plain_table
 from bot.report import words
 
+BREACHES = {"bot alone": "alone", "found": "found", "left": "left", "avoided": "avoided"}
+
 
 def replay_tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     """The comparison, what it cost, and the caps."""
@@ -60,10 +62,10 @@ def _costs(document: Mapping[str, Any]) -> RenderableType:
 def _breaches(document: Mapping[str, Any]) -> RenderableType:
     table = plain_table()
     table.add_column("Cap exceeded, hours")
-    for title in ("found", "left"):
+    for title in BREACHES:
         table.add_column(title, justify="right")
     for cap, counts in document["breaches"].items():
-        table.add_row(cap, f"{counts['found']:,}", f"{counts['left']:,}")
+        table.add_row(cap, *(f"{counts[key]:,}" for key in BREACHES.values()))
     return table
 
 

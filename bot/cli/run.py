@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from bot.feeds.live_bars import Progress
     from bot.logs import Logger
+    from bot.ports import Clock
+    from bot.session.recorder import SessionRecorder
     from config.settings import Settings
 
 
@@ -26,6 +28,10 @@ def run(
     cycles: Annotated[int | None, typer.Option(min=1, help="Stop after that many cycles.")] = None,
     web: Annotated[
         bool, typer.Option("--web", help="Serve the dashboard too, as web.enabled does.")
+    ] = False,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Keep all that the engine is told, for replay --session."),
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document of the cycles at the end.")
@@ -42,7 +48,7 @@ def run(
     settings = engine_settings(config)
     if live and settings.mode != "live":
         raise UsageError(f"--live: mode is {settings.mode} in {config}; set mode: live there first")
-    order = _Order(settings, config, account, cycles, web or settings.web.enabled)
+    order = _Order(settings, config, account, cycles, web or settings.web.enabled, record)
     if not json:
         asyncio.run(_watch(order, config))
         return
@@ -59,6 +65,7 @@ class _Order:
     account: str | None
     cycles: int | None
     web: bool
+    record: bool
 
 
 async def _collect(order: _Order) -> list[dict[str, Any]]:
@@ -114,7 +121,13 @@ async def _cycles(
         max_bytes=round(settings.log.max_mb * 1e6),
         kept=settings.log.kept,
     )
-    around = Surroundings(clock=clock, live_account=order.account, on_backfill=on_backfill)
+    recorder = _recorder(settings, clock, log) if order.record else None
+    around = Surroundings(
+        clock=clock if recorder is None else recorder.clock,
+        live_account=order.account,
+        on_backfill=on_backfill,
+        recorder=recorder,
+    )
     every_ms = settings.hedge.monitor_every_ms
     async with open_engine(settings, around, log) as engine:
         # From here on a signal must find somebody who ends the servers.
@@ -123,6 +136,12 @@ async def _cycles(
                 await load_for_cycles()
                 async for record in run_cycles(engine, clock, every_ms, order.cycles, stop):
                     yield record.document()
+
+
+def _recorder(settings: "Settings", clock: "Clock", log: "Logger") -> "SessionRecorder":
+    from bot.session.recorder import SessionRecorder
+
+    return SessionRecorder(settings, clock, log)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ after that there is no quote. A missing bar is left out of averages and never co
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -82,6 +82,12 @@ class ArrayTape:
     def end_ms(self) -> int | None:
         """End of the last bar."""
         return self._bars.start_ms + self._bars.hours * HOUR_MS
+
+    def with_funding(self, changed: Callable[[FundingTrack], FundingTrack]) -> "ArrayTape":
+        """The same market with other payments."""
+        funding = {symbol: changed(track) for symbol, track in self._funding.items()}
+        listed = list(self._instruments.values())
+        return ArrayTape(listed, self._bars, funding, self._open_interest)
 
     def quote(self, symbol: str, now_ms: int) -> Quote | None:
         """As in Tape."""

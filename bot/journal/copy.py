@@ -27,14 +27,24 @@ def journal_copy(state_dir: Path | None, clock: Clock) -> Iterator[Journal]:
         path = Path(folder) / JOURNAL_NAME
         source = None if state_dir is None else state_dir / JOURNAL_NAME
         if source is not None and source.exists():
-            with JournalReader.open_reader(source) as reader:
-                reader.require_anchor()
-            copy_anchor(source, path)  # first: an engine may be writing on
-            with (
-                one_line_errors(source, "be copied"),
-                closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
-                closing(sqlite3.connect(path)) as new,
-            ):
-                old.backup(new)
+            copy_journal(source, path)
         with Journal.open(path, clock) as journal:
             yield journal
+
+
+def copy_journal(source: Path, to: Path) -> None:
+    """The journal as it is now, with its anchor; an engine may be writing to it.
+
+    Raises:
+        JournalError: it cannot be read or written.
+        SafetyError: a newer perphedge wrote it.
+    """
+    with JournalReader.open_reader(source) as reader:
+        reader.require_anchor()
+    copy_anchor(source, to)  # first: an engine may be writing on
+    with (
+        one_line_errors(source, "be copied"),
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
+        closing(sqlite3.connect(to)) as new,
+    ):
+        old.backup(new)

@@ -153,6 +153,7 @@ class CycleRecord:
     cap_use_before: dict[str, float] = field(default_factory=dict)
     cap_use_after: dict[str, float] = field(default_factory=dict)
     limits: dict[str, float | None] = field(default_factory=dict)
+    breaches_unhedged: tuple[LimitBreach, ...] = ()
     breaches_before: tuple[LimitBreach, ...] = ()
     breaches_after: tuple[LimitBreach, ...] = ()
     exposure: ExposureRecord | None = None

@@ -80,6 +80,7 @@ def described(
         cae_before_usd=usd(before.cae_usd),
         cap_use_before=shares(before.cap_use),
         limits=limits_record(look.choices.limits),
+        breaches_unhedged=look.unhedged.breaches,
         breaches_before=before.breaches,
         exposure=exposure_record(assessment),
         crowding=crowding_record(assessment),

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bot.assembly import Doors, engine_parts
+from bot.assembly import engine_parts
 from bot.cycle import Engine
+from bot.doors import Doors
 from bot.errors import UsageError
 from bot.feeds.tape_feed import TapeFeed
 from bot.journal.journal import Journal
@@ -26,6 +27,7 @@ from bot.replay.market import ReplayMarket
 from bot.replay.source import HoldingsSource
 from bot.replay.stage import ReplayStage
 from bot.replay.tally import decided
+from bot.requests import Asked
 from bot.surroundings import Surroundings
 from bot.trading.reconcile import book_funding
 from bot.venues.paper import PaperVenue
@@ -35,6 +37,8 @@ from risk.returns import HOUR_MS
 
 DURABLE_EVERY_HOURS = 24
 MARKER_NAME = ".perphedge-replay"
+_END_USD = "replay_end_usd"
+"""What the journal of a whole replay knows of the hedge account at its end."""
 OnHour = Callable[[int, CycleRecord], None]
 
 
@@ -87,6 +91,10 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
     equity = np.full(len(hours_ms), np.nan)
     with engine_state(stage.settings.state_dir, clock, install_key=key) as journal:
         done = _played_before(journal, stage, equity)
+        over = journal.meta(_END_USD)
+        if over is not None:  # the last payments are booked, and would be again
+            equity[-1] = float(over)
+            return Played(equity, 0.0, 0, 0)
         if done:
             clock.advance_to(int(hours_ms[done - 1]) + 1)
         engine, market, venue = await _opened(stage, journal, log)
@@ -94,6 +102,8 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         for hour in range(done, len(hours_ms) - 1):
             clock.advance_to(max(int(hours_ms[hour]), clock.now_ms()))
             market.move()
+            stage.trouble.blow(venue, clock.now_ms(), stage.struck_ms)
+            _acknowledge(engine)
             with _durability(journal, hour):
                 record = await engine.cycle()
             if record.equity_usd is not None:
@@ -105,7 +115,16 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         market.move()
         await book_funding(journal, venue, clock)
         equity[-1] = (await venue.account()).state.equity_usd
+        journal.set_meta(_END_USD, repr(float(equity[-1])))
     return Played(equity, seconds, len(hours_ms) - 1 - done, decisions)
+
+
+def _acknowledge(engine: Engine) -> None:
+    """Somebody sees every alert within the hour, as beside a bot; else the first would halt all
+    that follows."""
+    guard = engine.guard
+    if any(not alert.clears for alert in guard.alerts):
+        guard.acknowledge(Asked("replay", "seen within the hour"))
 
 
 def _durability(journal: Journal, hour: int) -> AbstractContextManager[None]:
@@ -129,6 +148,7 @@ async def _opened(
     market = ReplayMarket(stage.tape, clock, venue)
     around = Surroundings(clock=clock, simulated=True)
     doors = Doors(market, venue, [HoldingsSource(stage.holdings, clock)])
+    doors = stage.trouble.doors(doors, clock, stage.struck_ms)
     engine = Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))
     market.move()
     await engine.start()

@@ -23,6 +23,7 @@ from bot.replay.holdings import (
     bet_at_random,
     bought_and_held,
 )
+from bot.replay.troubles import CALM, Trouble
 from bot.sources.book import notionals
 from config.aliases import load_aliases
 from config.sectors import load_sectors
@@ -45,6 +46,8 @@ class ReplayOptions:
         book: signed notionals that are bought at the first hour and kept.
         positions: what the bot held over time, from a file.
         random: bets of a random bot, where neither is given.
+        trouble: what is made up beside the recorded market.
+        struck_ms: when that strikes, UTC milliseconds.
     """
 
     data: Path
@@ -54,6 +57,8 @@ class ReplayOptions:
     book: Path | None = None
     positions: Path | None = None
     random: RandomBot = field(default_factory=RandomBot)
+    trouble: Trouble = CALM
+    struck_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class ReplayStage:
 
     Attributes:
         close: (T + 1, N) prices at the hours of the holdings, NaN where there is none.
+        trouble, struck_ms: as in the options.
     """
 
     settings: Settings
@@ -69,6 +75,8 @@ class ReplayStage:
     clock: SimulatedClock
     holdings: Holdings
     close: FloatArray
+    trouble: Trouble = CALM
+    struck_ms: int = 0
 
     @property
     def hours_ms(self) -> NDArray[np.int64]:
@@ -79,12 +87,23 @@ class ReplayStage:
 def set_up(settings: Settings, options: ReplayOptions, tell: Tell = nobody) -> ReplayStage:
     """Read the data and find out what the bot holds when; ``tell`` is told what is missing.
 
+    ``staged`` does the same with data that are read already.
+
     Raises:
         DataError, UsageError, ConfigError: something cannot be used; one line.
     """
     aliases = load_aliases(settings.universe.aliases_file)
-    tape = recorded_tape(options.data, aliases=aliases, tell=tell)
-    start_ms, end_ms = _span(tape, options)
+    return staged(settings, options, recorded_tape(options.data, aliases=aliases, tell=tell))
+
+
+def staged(settings: Settings, options: ReplayOptions, recorded: ArrayTape) -> ReplayStage:
+    """As ``set_up``, over this market.
+
+    Raises:
+        DataError, UsageError, ConfigError: something cannot be used; one line.
+    """
+    start_ms, end_ms = _span(recorded, options)
+    tape = options.trouble.tape(recorded, options.struck_ms)
     time_ms = np.arange(start_ms, end_ms + 1, HOUR_MS, dtype=np.int64)
     holdings, close = _holdings(settings, tape, options, time_ms)
     fitted = settings.model_copy(
@@ -97,7 +116,8 @@ def set_up(settings: Settings, options: ReplayOptions, tell: Tell = nobody) -> R
             ),
         }
     )
-    return ReplayStage(fitted, tape, SimulatedClock(start_ms), holdings, close)
+    clock = SimulatedClock(start_ms)
+    return ReplayStage(fitted, tape, clock, holdings, close, options.trouble, options.struck_ms)
 
 
 def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
@@ -107,7 +127,8 @@ def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
     held = hashlib.sha256(repr(holdings.symbols).encode())
     held.update(holdings.time_ms.tobytes() + holdings.quantity_base.tobytes())
     held.update(stage.close.tobytes())
-    return {
+    trouble = stage.trouble.sentence
+    return ({} if not trouble else {"trouble": trouble, "struck_ms": stage.struck_ms}) | {
         "data": str(options.data.resolve()),
         "from_ms": int(stage.hours_ms[0]),
         "to_ms": int(stage.hours_ms[-1]),
@@ -150,7 +171,7 @@ def _holdings(
         close = prices_at(tape, symbols, time_ms)
         wanted = np.array([float(usd) for usd in targets.values()])
         return bought_and_held(symbols, time_ms, close, wanted), close
-    symbols = _sector(settings, tape)
+    symbols = sector_of(settings, tape)
     close = prices_at(tape, symbols, time_ms)
     liquid = _liquid(tape, symbols, time_ms) & np.isfinite(close)
     return bet_at_random(symbols, time_ms, close, liquid, options.random), close
@@ -162,7 +183,8 @@ def _require_known(path: Path, targets: Mapping[str, object], tape: ArrayTape) -
             raise UsageError(f"--book {path}: {symbol}: not in the data")
 
 
-def _sector(settings: Settings, tape: ArrayTape) -> tuple[str, ...]:
+def sector_of(settings: Settings, tape: ArrayTape) -> tuple[str, ...]:
+    """The sector's symbols that the data hold, in order."""
     sector = load_sectors(settings.universe.sectors_file)[settings.universe.sector]
     universe = build_universe(
         sector.subsector_of,

@@ -4,6 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_BREACHES = {
+    "breaches_unhedged": "alone",
+    "breaches_before": "found",
+    "breaches_after": "left",
+}
+_COUNTS = ("alone", "found", "left", "avoided")
+
 
 def decided(latency_ms: Mapping[str, float] | None) -> bool:
     """Whether the strategy was asked in a cycle that took this long in its parts."""
@@ -18,7 +25,8 @@ class Tally:
         decisions: cycles in which the strategy was asked.
         slippage_usd: what all orders cost against the price of their decision, fees aside; None
             as soon as one order's is not known.
-        breaches: by cap, cycles that found it exceeded and cycles that left it so.
+        breaches: by cap, cycles in which the bot alone exceeds it, that found it exceeded, that
+            left it so, and in which hedges kept what the bot alone exceeds.
     """
 
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
@@ -32,12 +40,19 @@ class Tally:
     def _add(self, document: Mapping[str, Any]) -> None:
         self.statuses[str(document["status"])] += 1
         self.decisions += decided(document.get("latency_ms"))
-        for key, when in (("breaches_before", "found"), ("breaches_after", "left")):
-            for cap in dict.fromkeys(str(b["cap"]) for b in document.get(key) or ()):
-                self.breaches.setdefault(cap, {"found": 0, "left": 0})[when] += 1
+        exceeded = {when: _caps(document, key) for key, when in _BREACHES.items()}
+        if document.get("volatility_after_daily_usd") is not None:  # else nobody knows the end
+            exceeded["avoided"] = exceeded["alone"] - exceeded["left"]
+        for when, caps in exceeded.items():
+            for cap in caps:
+                self.breaches.setdefault(cap, dict.fromkeys(_COUNTS, 0))[when] += 1
         for order in document.get("costs") or ():
             usd = order.get("shortfall_usd")
             if usd is None or self.slippage_usd is None:
                 self.slippage_usd = None
             else:
                 self.slippage_usd += float(usd)
+
+
+def _caps(document: Mapping[str, Any], key: str) -> set[str]:
+    return {str(breach["cap"]) for breach in document.get(key) or ()}

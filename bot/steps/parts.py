@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bot.approval.desk import ApprovalRule
 from bot.halt import HaltSwitch
@@ -55,6 +55,18 @@ class Policy:
     approval: ApprovalRule | None = None
 
 
+class CycleWatch(Protocol):
+    """Told when cycles begin and end."""
+
+    def cycle_begins(self) -> None:
+        """Before anything is asked."""
+        ...
+
+    def cycle_ended(self, record: CycleRecord) -> None:
+        """After everything is done and told."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EngineParts:
     """The engine's organs.
@@ -64,6 +76,7 @@ class EngineParts:
         publish: told of every good look; None: nobody is.
         publish_sources: told at every cycle how the sources are; None: nobody is.
         lockers: keep bots from entering what is over its cap.
+        session: writes down what the cycles are told; None: nobody does.
     """
 
     monitor: Monitor
@@ -81,6 +94,7 @@ class EngineParts:
     publish: Callable[[Look], None] | None = None
     publish_sources: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
     lockers: tuple[EntryLocker, ...] = ()
+    session: CycleWatch | None = None
 
 
 @dataclass(slots=True)

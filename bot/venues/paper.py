@@ -71,6 +71,11 @@ class PaperVenue:
         listed = self.exchange.instruments
         self.exchange.update_market({s: q for s, q in quotes.items() if s in listed})
 
+    def deleverage(self, share: Decimal) -> None:
+        """The exchange closes a share of every position, as for somebody else's liquidation."""
+        for symbol in sorted({one.symbol for one in self._account.positions.values()}):
+            self.exchange.deleverage(self._account, symbol, share)
+
     async def account(self) -> VenueAccount:
         """Positions and money now.
 
