@@ -32,6 +32,7 @@ from bot.cli import (
     run,
     settle,
     status,
+    stress,
     sweep,
     venue,
     web,
@@ -137,6 +138,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for _name, _command in COMMANDS.items():
     app.command(_name, short_help=_HELP[_name])(_command)
 app.add_typer(data.app, name="data")
+app.add_typer(stress.app, name="stress")
 
 
 def _one_blas_thread() -> None:

@@ -1,6 +1,7 @@
 """``perphedge report``: one HTML file of what an engine saw and did."""
 
 import json as json_text
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,9 @@ def report(
     since: Annotated[
         str | None, typer.Option(help="UTC time, or an age like 90m, 24h or 7d; all by default.")
     ] = None,
+    stress: Annotated[
+        Path | None, typer.Option(help="The stress.json of perphedge stress run, shown as well.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Exposure against caps, hedges and their cost, attribution and controls, in one HTML file.
@@ -34,6 +38,8 @@ def report(
     if not cycles:
         when = "" if since is None else f" since {_utc(since_ms)}"
         raise UsageError(f"{state_dir}: no cycle is recorded{when}; there is nothing to report")
+    if stress is not None:
+        beside = replace(beside, stress=_stress_rows(stress))
     write_report(cycles, out, title=f"perphedge, {_utc(cycles[0]['timestamp_ms'])}", beside=beside)
     document: dict[str, Any] = {
         "file": str(out),
@@ -46,6 +52,18 @@ def report(
         print(json_text.dumps(document, allow_nan=False, indent=2))
         return
     print(f"{out}: {beside.cycles_total:,} cycles, {document['from']} to {document['to']}")
+
+
+def _stress_rows(path: Path) -> list[dict[str, str]]:
+    from bot.report.stress import stress_rows
+    from risk.errors import DataError
+
+    try:
+        return stress_rows(json_text.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"--stress {path}: {error.strerror}") from error
+    except (ValueError, DataError) as error:
+        raise UsageError(f"--stress {path}: is no table of perphedge stress run") from error
 
 
 def _utc(at_ms: int) -> str:

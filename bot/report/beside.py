@@ -25,12 +25,14 @@ class Beside:
         events: those named in ``TRIPS``, oldest first, as ``perphedge log`` has them.
         attribution: None where no cycle could measure the book, or nobody asked.
         pairs: correlations over time of the pairs that matter most.
+        stress: episodes that were played, in the words of ``stress_rows``.
     """
 
     cycles_total: int | None = None
     events: Sequence[Document] = ()
     attribution: Attribution | None = None
     pairs: PairHistory = field(default_factory=PairHistory)
+    stress: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

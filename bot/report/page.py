@@ -167,6 +167,7 @@ def _beside_facts(cycles: Sequence[Mapping[str, Any]], told: Beside) -> dict[str
         "results": [] if found is None else result_rows(found),
         "result_facts": [] if found is None else result_facts(found),
         "trips": trip_rows(told.events),
+        "stress": told.stress,
         "signals": signal_rows(history.with_figures(cycles)),
         "cycles_total": len(cycles) if told.cycles_total is None else told.cycles_total,
     }

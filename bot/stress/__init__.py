@@ -1,0 +1,1 @@
+"""Stresses: the worst hours of recorded data, and trouble made up, with and without hedges."""
