@@ -14,6 +14,7 @@ from benchmarks import (
     journal,
     log,
     order,
+    replay,
     restart,
     riskupdate,
     rolling,
@@ -34,9 +35,10 @@ BENCHMARKS: dict[str, Callable[[Effort], Iterable[Line]]] = {
     "entrycheck": entrycheck.run,
     "flood": flood.run,
     "restart": restart.run,
+    "replay": replay.run,
     "startup": startup.run,
     "journal": journal.run,
     "log": log.run,
 }
-SLOW = frozenset({"crowd", "flood", "log", "restart"})
+SLOW = frozenset({"crowd", "flood", "log", "replay", "restart"})
 """Even a few rounds take a minute: a venue is served, or many processes are started."""

@@ -98,7 +98,7 @@ def engine_parts(
         clock=around.clock,
         log=log,
         halt=halt,
-        outlook=outlook_of(settings, around.clock, journal),
+        outlook=outlook_of(settings, around.clock, journal, signals=around.signals),
         refit=impact_refit(settings, journal),
         streams=doors.streams,
         # In simulated time nobody asks between two cycles.

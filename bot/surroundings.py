@@ -47,6 +47,7 @@ class Surroundings:
         install_key: of a new journal, where it must not be random.
         on_backfill: told of progress while history is fetched.
         recorder: writes down what the doors tell.
+        signals: signals of the market are looked for; they inform and decide nothing.
         played: tells what another engine's doors told, in place of the world.
     """
 
@@ -56,6 +57,7 @@ class Surroundings:
     live_account: str | None = None
     install_key: bytes | None = None
     on_backfill: Callable[[Any], None] | None = None
+    signals: bool = True
     recorder: "SessionRecorder | None" = None
     played: "PlayedWorld | None" = None
 

@@ -272,3 +272,24 @@ def test_the_command_tells_all_of_it(data: Path, book: Path, tmp_path: Path) -> 
     assert latest.code == 0
     early = called(*base[:5], "--from", "2025-01-10", "--out", out)
     assert "30 days of history come first" in one_line(early, 2)
+
+
+def test_signals_decide_nothing(data: Path, book: Path, tmp_path: Path, kept: Kept) -> None:
+    chosen = options(data, tmp_path / "out", book=book, signals=False)
+    stage, result = played(chosen)
+    assert name_of(stage, chosen) != name_of(
+        kept.stage, options(data, tmp_path / "kept", book=book)
+    )
+    assert result.equity_usd.tolist() == kept.equity_usd.tolist()
+    documents, with_signals = cycles_of(chosen.out), cycles_of(kept.out)
+    assert any(one["signals"] for one in with_signals)
+    # Orders are named after the replay, so their ids are others.
+    beside = {"signals", "latency_ms", "orders", "fills", "costs"}
+    for one, other in zip(documents, with_signals, strict=True):
+        assert not one["signals"]
+        assert {k: v for k, v in one.items() if k not in beside} == {
+            k: v for k, v in other.items() if k not in beside
+        }
+        assert [(o["symbol"], o["side"], o["quantity"]) for o in one["orders"]] == [
+            (o["symbol"], o["side"], o["quantity"]) for o in other["orders"]
+        ]

@@ -124,14 +124,17 @@ def test_a_paper_session_is_decided_the_same(paper: Path, tmp_path: Path) -> Non
     first, killed, halted = document["runs"]
     assert document["same"]
     assert (first["cycles"], halted["cycles"]) == (2, 1)
-    assert killed["cycles"] >= 2
-    documents = cycles_of(paper)
-    assert document["cycles"] == len(documents)
-    assert documents[0]["status"] == "hedged"
-    assert documents[-1]["status"] == "halted"
+    assert killed["cycles"] >= 1
+    documents = {one["cycle_id"]: one for one in cycles_of(paper)}
+    # A kill between the journal and the recording takes a cycle from the recording.
+    assert 0 <= len(documents) - document["cycles"] <= 1
+    statuses = [one["status"] for one in documents.values()]
+    assert (statuses[0], statuses[-1]) == ("hedged", "halted")
     # To the last digit, orders and fills included; only how long things took is left out.
     again = [one for run in document["runs"] for one in again_of(tmp_path / "out", run)]
-    assert [without_times(one) for one in again] == [without_times(one) for one in documents]
+    assert len(again) == document["cycles"]
+    for one in again:
+        assert without_times(one) == without_times(documents[one["cycle_id"]])
 
 
 def again_of(out: Path, run: dict[str, Any]) -> list[dict[str, Any]]:

@@ -56,6 +56,10 @@ def replay(
             "--capital", help="What volatility is a fraction of; the hedge wallet.", min=1
         ),
     ] = None,
+    signals: Annotated[
+        bool,
+        typer.Option(help="Look for signals of the market, which decide nothing, a third slower."),
+    ] = True,
     out: Annotated[
         Path, typer.Option(help="Folder for journal and log; goes on where it was left.")
     ] = Path("replay-out"),
@@ -92,6 +96,7 @@ def replay(
         book=book,
         positions=positions,
         random=RandomBot(slots=tokens, gross_usd=gross_usd, short_share=short_share, seed=seed),
+        signals=signals,
     )
     document = _replayed(config, options, capital_usd)
     if json:

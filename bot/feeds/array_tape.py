@@ -62,6 +62,7 @@ class ArrayTape:
         self._bars = bars
         self._funding = dict(funding or {})
         self._open_interest = dict(open_interest or {})
+        self._told: dict[str, tuple[FundingTrack, tuple[int, ...], FundingSeries | None]] = {}
         self._trailing_hour = -1
         self._trailing: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 
@@ -187,17 +188,17 @@ class ArrayTape:
 
     def funding_series(self, symbol: str, start_ms: int, end_ms: int) -> FundingSeries | None:
         """As in Tape; flagged as substitute where any of its payments is one."""
-        track = self._track(symbol, start_ms, end_ms)
+        self._reach(end_ms)
+        track = self._funding.get(symbol)
         if track is None:
             return None
-        return FundingSeries(
-            symbol,
-            track.time_ms,
-            track.rate,
-            track.interval_hours,
-            bool(track.substitute.any()),
-            None if np.isnan(track.premiums).all() else track.premiums,
-        )
+        chosen = tuple(np.searchsorted(track.time_ms, [start_ms, end_ms]).tolist())
+        before = self._told.get(symbol)
+        # Between two payments the same are asked for again and again.
+        if before is None or before[0] is not track or before[1] != chosen:
+            before = track, chosen, _series_of(symbol, track, *chosen)
+            self._told[symbol] = before
+        return before[2]
 
     def premium(self, symbol: str, at_ms: int, now_ms: int) -> float | None:
         """As in Tape."""
@@ -303,6 +304,21 @@ class ArrayTape:
         self._trailing_hour = hour
         self._trailing = daily, np.where(count >= 24, volatility, np.nan)
         return self._trailing
+
+
+def _series_of(symbol: str, track: FundingTrack, low: int, high: int) -> FundingSeries | None:
+    """Those payments; None for none."""
+    if low >= high:
+        return None
+    part = track.take(slice(low, high))
+    return FundingSeries(
+        symbol,
+        part.time_ms,
+        part.rate,
+        part.interval_hours,
+        bool(part.substitute.any()),
+        None if np.isnan(part.premiums).all() else part.premiums,
+    )
 
 
 def _due_ms(track: FundingTrack, number: int) -> int | None:

@@ -27,8 +27,14 @@ class Outlook:
         macro: Sequence[MacroWatch] = (),
         calendar: CalendarWatch | None = None,
         memory: "ListingMemory | None" = None,
+        *,
+        signals: bool = True,
     ) -> None:
-        """By default nothing from outside the market, and nothing that outlasts this run."""
+        """By default nothing from outside the market, and nothing that outlasts this run.
+
+        Without ``signals`` those of the market are not looked for, which takes a third of a cycle.
+        """
+        self._looks = signals
         self.board = board or SignalBoard()
         self._memory = memory
         self._remembered = "" if memory is None else memory.read()
@@ -51,6 +57,8 @@ class Outlook:
         The market has each token once: what is held on another exchange counts as the hedge
         venue's contract of the same token, where there is one.
         """
+        if not self._looks:
+            return ()
         if view.homes:
             here = [symbol for symbol in view.estimate.symbols if symbol not in view.homes]
             book = _brought_home(book, view.homes)
@@ -91,7 +99,9 @@ class ListingMemory:
         self.journal.set_meta(f"listing:{self.exchange}", text)
 
 
-def outlook_of(settings: Settings, clock: Clock, journal: Journal) -> Outlook:
+def outlook_of(
+    settings: Settings, clock: Clock, journal: Journal, *, signals: bool = True
+) -> Outlook:
     """As the owner has set it; the journal knows what the last run has seen.
 
     Raises:
@@ -103,4 +113,5 @@ def outlook_of(settings: Settings, clock: Clock, journal: Journal) -> Outlook:
         macro_watches(settings.macro, clock),
         CalendarWatch(settings.calendar),
         ListingMemory(journal, settings.venue.exchange),
+        signals=signals,
     )

@@ -146,7 +146,7 @@ async def _opened(
     )
     assert isinstance(venue, PaperVenue)
     market = ReplayMarket(stage.tape, clock, venue)
-    around = Surroundings(clock=clock, simulated=True)
+    around = Surroundings(clock=clock, simulated=True, signals=stage.signals)
     doors = Doors(market, venue, [HoldingsSource(stage.holdings, clock)])
     doors = stage.trouble.doors(doors, clock, stage.struck_ms)
     engine = Engine(engine_parts(settings, around, journal, doors, log), policy_of(settings))

@@ -46,6 +46,7 @@ class ReplayOptions:
         book: signed notionals that are bought at the first hour and kept.
         positions: what the bot held over time, from a file.
         random: bets of a random bot, where neither is given.
+        signals: signals of the market are looked for, for log and report; they decide nothing.
         trouble: what is made up beside the recorded market.
         struck_ms: when that strikes, UTC milliseconds.
     """
@@ -57,6 +58,7 @@ class ReplayOptions:
     book: Path | None = None
     positions: Path | None = None
     random: RandomBot = field(default_factory=RandomBot)
+    signals: bool = True
     trouble: Trouble = CALM
     struck_ms: int = 0
 
@@ -67,7 +69,7 @@ class ReplayStage:
 
     Attributes:
         close: (T + 1, N) prices at the hours of the holdings, NaN where there is none.
-        trouble, struck_ms: as in the options.
+        signals, trouble, struck_ms: as in the options.
     """
 
     settings: Settings
@@ -75,6 +77,7 @@ class ReplayStage:
     clock: SimulatedClock
     holdings: Holdings
     close: FloatArray
+    signals: bool = True
     trouble: Trouble = CALM
     struck_ms: int = 0
 
@@ -117,7 +120,16 @@ def staged(settings: Settings, options: ReplayOptions, recorded: ArrayTape) -> R
         }
     )
     clock = SimulatedClock(start_ms)
-    return ReplayStage(fitted, tape, clock, holdings, close, options.trouble, options.struck_ms)
+    return ReplayStage(
+        fitted,
+        tape,
+        clock,
+        holdings,
+        close,
+        signals=options.signals,
+        trouble=options.trouble,
+        struck_ms=options.struck_ms,
+    )
 
 
 def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
@@ -128,7 +140,9 @@ def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
     held.update(holdings.time_ms.tobytes() + holdings.quantity_base.tobytes())
     held.update(stage.close.tobytes())
     trouble = stage.trouble.sentence
-    return ({} if not trouble else {"trouble": trouble, "struck_ms": stage.struck_ms}) | {
+    beside: dict[str, Any] = {} if stage.signals else {"signals": False}
+    beside |= {"trouble": trouble, "struck_ms": stage.struck_ms} if trouble else {}
+    return beside | {
         "data": str(options.data.resolve()),
         "from_ms": int(stage.hours_ms[0]),
         "to_ms": int(stage.hours_ms[-1]),

@@ -103,6 +103,7 @@ def _document(run: Run) -> Mapping[str, Any]:
             book=run.bot.book,
             positions=run.bot.positions,
             random=replace(RandomBot(seed=run.bot.seed), gross_usd=run.bot.gross_usd),
+            signals=False,  # they decide nothing, and nobody reads them here
         )
         stage = set_up(settings, options)
         done = play(stage, name_of(stage, options))
