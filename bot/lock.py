@@ -54,9 +54,13 @@ class EngineLock:
                 f"another engine (process {holder}) runs on {self._path.parent}; "
                 "stop it, or give this one its own state_dir"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        _mark(descriptor)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+            _mark(descriptor)
+        except OSError as error:  # a full disk, or one that cannot lock
+            os.close(descriptor)
+            raise JournalError(f"lock {self._path}: {error.strerror}; check state_dir") from error
         self._descriptor = descriptor
 
     def release(self) -> None:

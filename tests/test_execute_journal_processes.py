@@ -1,5 +1,6 @@
 """The journal and processes: a kill at any point leaves the truth; a second engine is refused."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.clock import SimulatedClock
-from bot.errors import LockHeldError
+from bot.errors import JournalError, LockHeldError
 from bot.journal.journal import Journal
 from bot.lock import LOCK_NAME, EngineLock, engine_state, lock_holder
 from bot.trading.orders import OrderState
@@ -149,3 +150,17 @@ def test_asking_who_runs_keeps_no_engine_from_starting(tmp_path: Path) -> None:
         over.set()
         for one in asking:
             one.join()
+
+
+def test_a_disk_that_cannot_lock_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("bot.lock._mark", refuse)
+    with pytest.raises(JournalError, match="Invalid argument; check state_dir"):
+        EngineLock(tmp_path).acquire()
+    monkeypatch.undo()
+    with EngineLock(tmp_path):  # nothing of the failed one is left
+        assert lock_holder(tmp_path) == os.getpid()
