@@ -16,10 +16,15 @@ from typing import Any
 
 import pytest
 
+from bot.clock import SystemClock
+from bot.doors import Doors
 from bot.journal.reader import JOURNAL_NAME, JournalReader
-from bot.session.recorder import FOLDER, LINES_NAME
+from bot.lock import engine_state
+from bot.logs import open_log
+from bot.session.recorder import FOLDER, LINES_NAME, SessionRecorder
 from bot.trading.orders import Side
 from bot.venues.sim.records import NewOrder, OrderType
+from config.load import load_settings, profile_path
 from tests.e2e_scene import (
     AUTO,
     LONGS,
@@ -243,13 +248,65 @@ def test_usage(paper: Path, tmp_path: Path) -> None:
     assert "name another folder" in line
 
 
-def test_recording_never_stands_in_the_way(served: ServedExchange, tmp_path: Path) -> None:
-    config = paper_config(tmp_path, served.host, AUTO)
-    write_positions(tmp_path / "positions.json", LONGS)
-    (tmp_path / "state").mkdir(mode=0o700)
-    (tmp_path / "state" / FOLDER).write_text("in the way", encoding="utf-8")
-    finished = perphedge("run", "-c", str(config), "--record", "--cycles", "1", "--json")
-    assert finished.code == 0
-    assert finished.document["cycles"][0]["status"] == "hedged"
-    told = [one for one in finished.events if one["event"] == "session_not_recorded"]
-    assert len(told) == 1
+class _Market:
+    """A door with one question."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def quotes(self, symbols: list[str]) -> dict[str, float]:
+        """Another answer each time."""
+        self.asked += 1
+        return dict.fromkeys(symbols, float(self.asked))
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+class _Venue:
+    """A door with a fact and what no recording can hold."""
+
+    account_name = "hedge"
+
+    async def account(self) -> object:
+        """An object of nobody's."""
+        return object()
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def recorder_at(state: Path) -> tuple[SessionRecorder, Any, Path]:
+    settings = load_settings(profile_path("paper")).model_copy(update={"state_dir": state})
+    clock = SystemClock()
+    with engine_state(state, clock) as journal:
+        recorder = SessionRecorder(settings, clock, open_log(state / "log.jsonl", clock))
+        doors: Any = Doors(_Market(), _Venue(), [])  # type: ignore[arg-type]  # little of each
+        return recorder, recorder.begin(doors, journal), state / "log.jsonl"
+
+
+def told_once(log: Path) -> str:
+    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    (one,) = [event for event in events if event["event"] == "session_not_recorded"]
+    return str(one["reason"])
+
+
+async def test_a_folder_that_cannot_be_made_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / FOLDER).write_text("in the way", encoding="utf-8")
+    recorder, doors, log = recorder_at(state)
+    recorder.cycle_begins()
+    assert [await doors.market.quotes(["FET"]) for _ in range(2)] == [{"FET": 1.0}, {"FET": 2.0}]
+    recorder.end()
+    assert "Not a directory" in told_once(log)
+
+
+async def test_what_cannot_be_recorded_ends_the_recording_alone(tmp_path: Path) -> None:
+    recorder, doors, log = recorder_at(tmp_path / "state")
+    recorder.cycle_begins()
+    for _ in range(3):
+        assert await doors.venue.account() is not None
+    assert await doors.market.quotes(["FET"]) == {"FET": 1.0}
+    recorder.end()
+    assert "cannot be recorded" in told_once(log)
