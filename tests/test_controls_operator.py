@@ -14,6 +14,7 @@ import pytest
 
 from bot.cli.main import _run
 from bot.clock import SystemClock
+from bot.controls.flatten import flattening
 from bot.controls.guard import Guard
 from bot.halt import HaltSwitch
 from bot.journal.journal import Journal
@@ -420,6 +421,23 @@ async def test_what_is_less_than_a_lot_ends_a_flatten_and_is_told() -> None:
         assert stage.orders_received == sent
         assert not stage.engine.guard.flattens
         assert len(stage.journal.events(kind="flattened")) == 1
+
+
+async def test_a_rest_on_the_other_side_keeps_no_lot_from_being_closed() -> None:
+    """In hedge mode, after the exchange has made its lots larger."""
+    async with open_stage() as stage:
+        stage.world.exchange.set_position_mode(stage.world.hedge, hedge=True)
+        await stage.engine.cycle()
+        lot = stage.world.exchange.instruments[NEAR].lot
+        held = {(NEAR, "LONG"): lot, (NEAR, "SHORT"): -lot / 2}
+        stage.journal.own_positions = lambda _account: held  # type: ignore[method-assign]  # the books as they may be
+        stage.world.exchange.restore_account(
+            stage.venue.account_name,
+            Decimal(100_000),
+            {key: (one, Decimal(5)) for key, one in held.items()},
+        )
+        (leg,) = [one for one in flattening(await stage.engine.look()).legs if one.symbol == NEAR]
+        assert leg.trade_usd == pytest.approx(-float(lot) * leg.price_usd)
 
 
 @pytest.mark.parametrize("broken", [False, True])

@@ -275,6 +275,36 @@ async def test_a_list_of_income_that_stays_unread_is_told_after_an_hour_until_it
         assert guard.alerts == ()
 
 
+async def test_an_engine_that_starts_anew_remembers_how_long_income_is_unread(
+    scene: Scene, tmp_path: Path
+) -> None:
+    with Journal.open(tmp_path / "journal.sqlite", scene.clock) as journal:
+        await VenueQuestions(scene.venue, Guard(journal, scene.clock, "hedge"), scene.clock).ask()
+
+        async def silent(_: int) -> IncomePage:
+            raise DataError("income: 'x' is no list")
+
+        scene.venue.income_page = silent  # type: ignore[method-assign]  # a tap on the wire
+        for restarts in range(4):
+            scene.clock.advance_to(scene.clock.now_ms() + 20 * 60_000)
+            guard = Guard(journal, scene.clock, "hedge")
+            await VenueQuestions(scene.venue, guard, scene.clock).ask()
+            assert bool(guard.alerts) == (restarts >= 2)
+
+
+@pytest.mark.parametrize("time", [None, "soon", ...])
+async def test_income_without_a_time_is_no_income_of_1970(scene: Scene, time: Any) -> None:
+    row = {"tranId": "7", "incomeType": "FUNDING_FEE", "income": "1", "asset": "USDT"}
+    row |= {} if time is ... else {"time": time}
+
+    async def rows(*_: object) -> list[dict[str, Any]]:
+        return [row]
+
+    scene.venue._rows = rows  # type: ignore[method-assign]  # as an exchange may answer
+    with pytest.raises(DataError, match="income: 7: has no time"):
+        await scene.venue.income_page(0)
+
+
 @pytest.mark.parametrize("offset_ms", [-900, 499, 1200])
 async def test_a_clock_that_is_off_is_told(scene: Scene, offset_ms: int) -> None:
     true = scene.raw.fetch_time

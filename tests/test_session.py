@@ -21,7 +21,7 @@ from bot.doors import Doors
 from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.lock import engine_state
 from bot.logs import open_log
-from bot.session.recorder import FOLDER, LINES_NAME, SessionRecorder
+from bot.session.recorder import FOLDER, LEAST_FREE_BYTES, LINES_NAME, SessionRecorder
 from bot.trading.orders import Side
 from bot.venues.sim.records import NewOrder, OrderType
 from config.load import load_settings, profile_path
@@ -300,6 +300,21 @@ async def test_a_folder_that_cannot_be_made_stands_in_nobody_s_way(tmp_path: Pat
     assert [await doors.market.quotes(["FET"]) for _ in range(2)] == [{"FET": 1.0}, {"FET": 2.0}]
     recorder.end()
     assert "Not a directory" in told_once(log)
+
+
+async def test_the_journal_s_disk_is_not_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder, doors, log = recorder_at(tmp_path / "state")
+    (run,) = runs_of(tmp_path / "state")
+    recorder.cycle_begins()
+    usage = shutil.disk_usage(tmp_path)._replace(free=LEAST_FREE_BYTES - 1)
+    monkeypatch.setattr("bot.session.recorder.shutil.disk_usage", lambda _: usage)
+    recorder.cycle_begins()
+    await doors.market.quotes(["FET"])
+    recorder.end()
+    assert [list(line) for line in lines_of(run)][1:] == [["cycle_ms", "files"]]
+    assert "kept free for the journal" in told_once(log)
 
 
 async def test_what_cannot_be_recorded_ends_the_recording_alone(tmp_path: Path) -> None:

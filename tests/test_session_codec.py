@@ -112,9 +112,9 @@ def test_errors_come_back_as_they_were(error: Exception) -> None:
 
 
 def test_a_foreign_error_comes_back_as_a_defect() -> None:
-    found = there_and_back(ZeroDivisionError("by zero"))
+    found = there_and_back(ZeroDivisionError("signature=abc"))
     assert isinstance(found, EngineDefectError)
-    assert "by zero" in str(found)
+    assert str(found) == "ZeroDivisionError"  # its text may quote a key
 
 
 @pytest.mark.parametrize(

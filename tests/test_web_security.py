@@ -285,7 +285,10 @@ async def test_hedges_are_closed_only_with_the_password_and_the_halt_needs_none(
     assert HaltSwitch(state).reason == "x (ann (dashboard))"
     assert waiting(state, FLATTEN_NAME) is None
     told = await browser.told("/controls", {**form, "password": PASSWORD})
-    assert "It closes our own hedges." in told
+    assert "One that starts there closes our own hedges." in told
+    with EngineLock(state):
+        told = await browser.told("/controls", {**form, "password": PASSWORD})
+    assert "the running engine cancels its open orders. It closes our own hedges." in told
     assert waiting(state, FLATTEN_NAME) == Asked("ann (dashboard)", "x")
 
 
@@ -294,7 +297,11 @@ async def test_a_halt_tells_of_each_step_that_failed_and_takes_the_others(tmp_pa
     (tmp_path / RESUME_NAME).mkdir()
     with pytest.raises(SafetyError) as told:
         deeds.halt(tmp_path, Asked("ann", "x"), flatten=True)
-    for words in ("hedges are not closed: ", "a resume still waits: ", "Halted. Nothing more"):
+    for words in (
+        "hedges are not closed: ",
+        "a resume still waits: ",
+        "Halted. But no engine runs",
+    ):
         assert words in str(told.value)
     assert HaltSwitch(tmp_path).reason == "x (ann)"
 
@@ -364,8 +371,10 @@ async def test_the_switch_works_without_a_journal(tmp_path: Path) -> None:
     assert (await browser.get("/")).status_code == 404
     token = await browser.token("/controls")
     form = {"form_token": token, "action": "halt", "reason": "by hand"}
-    assert "Halted." in await browser.told("/controls", form)
+    told = await browser.told("/controls", form)
+    assert "Halted. But no engine runs in the state directory empty" in told
     assert HaltSwitch(state).reason == "by hand (ann (dashboard))"
+    assert "No engine runs." in await browser.text("/controls"), "beside that it is halted"
 
 
 @pytest.mark.parametrize("damage", ["key", "folder"])

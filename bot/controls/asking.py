@@ -75,13 +75,16 @@ class IncomeQuestion:
             await read.read_on(self._reader, INCOME_PAGES)
         except (UnreachableError, VenueError, DataError) as error:
             self._failed_ms = now_ms
-            self._tell(now_ms, str(error))
+            before_ms = self._checked_ms or self._guard.books_checked_ms() or self._began_ms
+            self._tell(now_ms, min(now_ms, before_ms), str(error))
             return
         self._failed_ms = None
         if read.whole:
             self._check(read, since_ms, read_ms)
         else:
-            self._tell(now_ms, "the list is long and still being read")
+            # After a long stop that is no news before it has taken long.
+            last_ms = self._checked_ms or self._began_ms
+            self._tell(now_ms, last_ms, "the list is long and still being read")
 
     def _since_ms(self, now_ms: int) -> int:
         before_ms = min(self._guard.books_checked_ms() or now_ms, now_ms)
@@ -93,8 +96,7 @@ class IncomeQuestion:
         self._checked_ms, self._reading = read_ms, None
         self._guard.clear(f"{_UNCHECKED}:")
 
-    def _tell(self, now_ms: int, why: str) -> None:
-        last_ms = self._checked_ms or self._began_ms
+    def _tell(self, now_ms: int, last_ms: int, why: str) -> None:
         minutes = (now_ms - last_ms) // 60_000
         if now_ms - last_ms >= INCOME_LATE_MS:
             text = f"income not held against our books for {minutes} min: {why}"

@@ -23,8 +23,10 @@ def flattening(look: Look) -> HedgeProposal | None:
         if long and short:
             trade_usd = -float(long if bot_usd >= 0 else short) * price
             legs.append(HedgeLeg(symbol, usd, usd + trade_usd, trade_usd, price))
-        elif usd and closable(look, symbol):
-            legs.append(HedgeLeg(symbol, usd, 0.0, -usd, price))
+        elif usd and (parts := closable(look, symbol)):
+            # Less than a lot on the other side stays; it must not make this one too small to close.
+            trade_usd = -usd if len(parts) != 1 else -float(next(iter(parts.values()))) * price
+            legs.append(HedgeLeg(symbol, usd, usd + trade_usd, trade_usd, price))
     if not legs:
         return None
     return HedgeProposal(

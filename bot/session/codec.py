@@ -104,8 +104,14 @@ def _pack_array(value: np.ndarray[Any, Any]) -> Any:
 
 
 def _pack_error(value: BaseException) -> Any:
+    """Of what is not ours the name alone: its text may quote what must not be written down."""
     if not isinstance(value, PerphedgeError):
-        return {_TAG: "error", "of": _name(EngineDefectError), "with": [repr(value)], "is": {}}
+        return {
+            _TAG: "error",
+            "of": _name(EngineDefectError),
+            "with": [type(value).__name__],
+            "is": {},
+        }
     return {
         _TAG: "error",
         "of": _name(type(value)),

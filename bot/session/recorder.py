@@ -4,8 +4,10 @@ One folder for each start: the journal as the last engine left it, and one compr
 lines. Recording never stands in the engine's way: where it fails it ends, and this is told.
 """
 
+import errno
 import gzip
 import json
+import shutil
 import zlib
 from contextlib import ExitStack
 from hashlib import blake2b
@@ -30,6 +32,8 @@ from risk.errors import PerphedgeError
 FOLDER = "session"
 LINES_NAME = "answers.jsonl.gz"
 FORMAT = 1
+LEAST_FREE_BYTES = 1_000_000_000
+"""Left to the journal on the same disk, whatever happens here."""
 _FAST = 3  # of gzip's levels
 
 
@@ -58,6 +62,7 @@ class SessionRecorder:
         name = iso_utc(begun_ms).replace("-", "").replace(":", "")
         folder = self._settings.state_dir / FOLDER / name
         try:
+            self._require_room(2 * journal.path.stat().st_size)
             folder.mkdir(mode=0o700, parents=True)
             copy_journal(journal.path, folder / JOURNAL_NAME)
             file = self._closing.enter_context((folder / LINES_NAME).open("xb"))
@@ -67,12 +72,17 @@ class SessionRecorder:
         except (OSError, PerphedgeError) as error:
             self._give_up(error)
         offered = {name: offers(door) for name, door in doors.named().items()}
+        try:
+            settings = packed(self._settings.model_dump())
+        except PerphedgeError as error:
+            self._give_up(error)
+            settings = None
         self._line(
             {
                 "session": FORMAT,
                 "version": version("perphedge"),
                 "begun_ms": begun_ms,
-                "settings": packed(self._settings.model_dump()),
+                "settings": settings,
                 "files": self._left(),
                 "doors": {
                     name: {method: kind.value for method, kind in one.items()}
@@ -87,6 +97,11 @@ class SessionRecorder:
     def cycle_begins(self) -> None:
         """From here on answers belong to the next cycle."""
         self._times()
+        if self._file is not None:
+            try:
+                self._require_room()
+            except OSError as error:
+                self._give_up(error)
         self._line({"cycle_ms": self._clock.now_ms(), "files": self._left()})
 
     def cycle_ended(self, record: CycleRecord) -> None:
@@ -125,6 +140,18 @@ class SessionRecorder:
         kind = "error" if raised else "is"
         content = "" if again else f',"args":{asked},"{kind}":{told}'
         self._write(f"{head}{content}}}\n")
+
+    def _require_room(self, besides_bytes: int = 0) -> None:
+        """The journal stands on the same disk, and an engine without one must stop.
+
+        Raises:
+            OSError: too little is left, or it cannot be told.
+        """
+        free = shutil.disk_usage(self._settings.state_dir).free
+        least = LEAST_FREE_BYTES + besides_bytes
+        if free < least:
+            told = f"{free / 1e9:.2f} GB left, {least / 1e9:.2f} GB are kept free for the journal"
+            raise OSError(errno.ENOSPC, told)
 
     def _times(self) -> None:
         """What the clock told since the last time, one after another as differences."""

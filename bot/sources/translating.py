@@ -232,7 +232,7 @@ class Translator:
             or self._of[0] != instruments  # read anew every hour, and mostly the same
         ):
             self.symbols = SymbolMap(self._aliases, instruments, on)
-            self._of = instruments, on
+        self._of = instruments, on  # the newest: the same object is compared at once
         return self.symbols
 
     def _left_out(self, told: SourceSnapshot, position: ReportedPosition, why: Unmapped) -> LeftOut:

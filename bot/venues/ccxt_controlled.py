@@ -152,12 +152,16 @@ class ControlledVenue(CcxtVenue):
     def _income(self, row: Mapping[str, Any]) -> Income:
         market_id = str(row.get("symbol") or "")
         symbol = self._exchange.safe_symbol(market_id, None, None, "swap") if market_id else ""
+        try:
+            timestamp_ms = int(row["time"])
+        except (KeyError, TypeError, ValueError):
+            raise DataError(f"income: {row.get('tranId')}: has no time that can be read") from None
         return Income(
             income_id=str(row.get("tranId")),
             kind=str(row.get("incomeType")),
             symbol=str(symbol),
             amount_usd=str(row.get("income")),
-            timestamp_ms=int(row.get("time") or 0),
+            timestamp_ms=timestamp_ms,
             trade_id=str(row.get("tradeId") or ""),
             asset=str(row.get("asset") or ""),
         )

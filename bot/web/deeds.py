@@ -37,6 +37,13 @@ def asked_by(name: str, reason: str) -> Asked:
     return Asked(f"{name} (dashboard)", reason)
 
 
+_HALTED = "Halted. Nothing more is sent; the running engine cancels its open orders."
+_HALTED_NOBODY = (
+    "Halted. But no engine runs in the state directory {folder}: one with another state directory "
+    "trades on."
+)
+
+
 def halt(state_dir: Path, asked: Asked, *, flatten: bool) -> str:
     """Throws the kill switch; needs neither journal nor engine. No step keeps the next from it.
 
@@ -55,10 +62,13 @@ def halt(state_dir: Path, asked: Asked, *, flatten: bool) -> str:
     if flatten and not wrong and waiting(state_dir, FLATTEN_NAME) is None:
         # A resume that was just taken up took it away; once all is closed it does nothing.
         wrong += _failed("hedges are not closed", lambda: ask(state_dir, FLATTEN_NAME, asked))
-    done = "Halted. Nothing more is sent; a running engine cancels its open orders."
+    runs = lock_holder(state_dir) is not None
+    done = _HALTED if runs else _HALTED_NOBODY.format(folder=state_dir.name)
     if wrong:
         raise SafetyError(". ".join([*wrong, *([done] if switch.unwritten is None else [])]))
-    return f"{done} It closes our own hedges." if flatten else done
+    if not flatten:
+        return done
+    return f"{done} {'It' if runs else 'One that starts there'} closes our own hedges."
 
 
 def _failed(what: str, step: Callable[[], object]) -> list[str]:
