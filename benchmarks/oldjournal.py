@@ -79,7 +79,8 @@ def write_old_journal(path: Path, rows: int, until_ms: int) -> int:
         last = {table: _last_row(journal, table) for table in _REPEATED}
         for number in range(1, rounds):
             _repeat(journal, last, number, span_ms)
-            journal.own_positions(HEDGER)  # as every order does, so that it is noted
+            journal.own_positions(HEDGER)  # as every order does
+            journal.note_positions(HEDGER)  # as every booked fill does
         journal.flush()
         return _count(journal)
 

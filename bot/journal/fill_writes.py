@@ -67,7 +67,7 @@ class FillWrites(OrderWrites):
             self.record_event("fill_contradiction", document)
             raise
         self._told[account, symbol] = told
-        self._note_positions(account)
+        self.note_positions(account)
         return tuple(booked)
 
     def _undone(self, error: BaseException) -> None:
@@ -78,7 +78,7 @@ class FillWrites(OrderWrites):
         super()._others_wrote()
         self._told.clear()
 
-    def _note_positions(self, account: str) -> None:
+    def note_positions(self, account: str) -> None:
         """Writes down what all fills add up to, now and then: a start begins there."""
         known = self._positions.get(account)
         if known is None:

@@ -307,6 +307,7 @@ async def recover(journal: Journal, venue: Venue, clock: Clock) -> Recovery:
         "proof": _proof(attribution, account),
     }
     journal.record_event("recovered", document)
+    journal.note_positions(account_name)
     return Recovery(interrupted, resolution, attribution)
 
 
