@@ -6,7 +6,15 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.trading.ledger import ExternalClose, FundingReceipt, OwnFill, replay
+from bot.trading.ledger import (
+    ExternalClose,
+    FundingReceipt,
+    Holding,
+    OwnFill,
+    PositionKey,
+    follow,
+    replay,
+)
 from bot.trading.orders import Side
 from tests.execute_scene import FET, NOW_MS, TAO, fill, own_fill
 
@@ -143,3 +151,54 @@ def test_a_close_by_others_takes_cost_along_and_realises_nothing() -> None:
     position = ledger.positions[FET, "BOTH"]
     assert (position.base_quantity, position.entry_price) == (Decimal(-6), Decimal(2))
     assert (position.realised_pnl_usd, position.closed_unpriced) == (Decimal(0), Decimal(4))
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> list[OwnFill | ExternalClose]:
+    """Fills and closes in two symbols, as they were read, some of them late."""
+    rows = st.tuples(
+        st.booleans(),
+        st.sampled_from([FET, TAO]),
+        st.sampled_from(list(Side)),
+        quantities,
+        st.integers(0, 12),
+    )
+    found: list[OwnFill | ExternalClose] = []
+    for number, (ours, symbol, side, quantity, at) in enumerate(draw(st.lists(rows, max_size=20))):
+        one = fill(f"t{number}", symbol=symbol, side=side, quantity=str(quantity), at=at)
+        theirs = ExternalClose(symbol, "BOTH", side.sign * quantity, at)
+        found.append(own_fill(one) if ours else theirs)
+    return found
+
+
+@given(moves(), st.lists(st.integers(1, 5), min_size=20, max_size=20))
+def test_following_is_replaying_or_says_that_it_cannot(
+    told: list[OwnFill | ExternalClose], portions: list[int]
+) -> None:
+    holdings: dict[PositionKey, Holding] = {}
+    taken: list[OwnFill | ExternalClose] = []
+    rest = list(told)
+    for portion in portions:
+        new, rest = rest[:portion], rest[portion:]
+        taken += new
+        fills = [one for one in new if isinstance(one, OwnFill)]
+        closes = [one for one in new if isinstance(one, ExternalClose)]
+        all_fills = [one for one in taken if isinstance(one, OwnFill)]
+        all_closes = [one for one in taken if isinstance(one, ExternalClose)]
+        if not follow(holdings, fills, closes):  # then everything is read anew
+            assert any(_late(one, taken[: -len(new)]) for one in new)
+            holdings = {}
+            assert follow(holdings, all_fills, all_closes)
+        expected = replay(all_fills, closes=all_closes).positions
+        assert {key: one.base_quantity for key, one in holdings.items()} == {
+            key: one.base_quantity for key, one in expected.items()
+        }
+
+
+def _late(one: OwnFill | ExternalClose, before: list[OwnFill | ExternalClose]) -> bool:
+    """Whether something of the same position that is in already is not older."""
+    return any(other.key == one.key and _at(other) >= _at(one) for other in before)
+
+
+def _at(one: OwnFill | ExternalClose) -> int:
+    return one.fill.timestamp_ms if isinstance(one, OwnFill) else one.timestamp_ms

@@ -117,12 +117,14 @@ class FillReads(OrderReads):
         )
         return kept.of(since_ms)
 
-    def external_closes(self, account: str) -> list[ExternalClose]:
-        """Parts of our hedges that others closed, oldest first."""
+    def external_closes(self, account: str, *, after: int = 0) -> list[ExternalClose]:
+        """Parts of our hedges that others closed, in rows after this one, oldest first."""
         rows = self._rows(
             "SELECT external_closes.*, kind, price, fee_usd, realised_pnl_usd FROM external_closes "
-            "LEFT JOIN venue_closes ON close_id = id WHERE external_closes.account = ? ORDER BY id",
+            "LEFT JOIN venue_closes ON close_id = id WHERE external_closes.account = ? AND id > ? "
+            "ORDER BY id",
             account,
+            after,
         )
         return [close_row(row) for row in rows]
 

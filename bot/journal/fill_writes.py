@@ -73,6 +73,7 @@ class FillWrites(OrderWrites):
     def _undone(self, error: BaseException) -> None:
         super()._undone(error)
         self._told.clear()
+        self._positions.clear()
 
     def _others_wrote(self) -> None:
         super()._others_wrote()

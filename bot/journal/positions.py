@@ -10,9 +10,10 @@ from typing import Any, Self
 
 from bot.journal.fill_reads import FillReads
 from bot.journal.rows import fill_row
-from bot.trading.ledger import Ledger, PositionKey, add_quantities, replay
+from bot.trading.ledger import Holding, Ledger, PositionKey, follow, replay
 
 POSITIONS = "positions:"  # settings, by account: what its first fills add up to
+_FIELDS = 5  # of one position in them
 
 
 @dataclass(slots=True)
@@ -21,25 +22,31 @@ class _Positions:
 
     Attributes:
         fill, close: newest row of each table that was looked at.
-        closed_ms: time of the latest close by others; -1 without any.
-        quantity: signed base units, flat ones too.
+        held: flat ones too.
     """
 
     fill: int
     close: int
-    closed_ms: int
-    quantity: dict[PositionKey, Decimal]
+    held: dict[PositionKey, Holding]
 
     def document(self) -> dict[str, Any]:
         """In plain JSON types."""
-        held = [[*key, str(quantity)] for key, quantity in self.quantity.items()]
-        return {"fill": self.fill, "close": self.close, "closed_ms": self.closed_ms, "held": held}
+        held = [
+            [*key, str(one.base_quantity), one.filled_ms, one.closed_ms]
+            for key, one in self.held.items()
+        ]
+        return {"fill": self.fill, "close": self.close, "held": held}
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:
-        """Out of its document."""
-        held = {(symbol, side): Decimal(text) for symbol, side, text in document["held"]}
-        return cls(document["fill"], document["close"], document["closed_ms"], held)
+    def read(cls, document: Mapping[str, Any]) -> Self | None:
+        """Out of its document; None for one of an earlier kind, which knew no times."""
+        if any(len(row) != _FIELDS for row in document["held"]):
+            return None
+        held = {
+            (symbol, side): Holding(Decimal(text), filled_ms, closed_ms)
+            for symbol, side, text, filled_ms, closed_ms in document["held"]
+        }
+        return cls(document["fill"], document["close"], held)
 
 
 class PositionReads(FillReads):
@@ -67,11 +74,11 @@ class PositionReads(FillReads):
             "(SELECT coalesce(max(id), 0) FROM external_closes) AS close"
         )[0]
         fill, close = int(newest["fill"]), int(newest["close"])
-        known = self._positions.get(account) or self._noted(account)
-        if known is None or known.close != close or not self._follow(account, known, fill):
+        known = self._positions.pop(account, None) or self._noted(account)
+        if known is None or not self._follow(account, known, fill, close):
             known = self._replayed(account, fill, close)
         self._positions[account] = known
-        return {key: quantity for key, quantity in known.quantity.items() if quantity}
+        return {key: one.base_quantity for key, one in known.held.items() if one.base_quantity}
 
     def _noted(self, account: str) -> _Positions | None:
         """What a writer noted once, so that not all fills since the first must be read."""
@@ -79,17 +86,14 @@ class PositionReads(FillReads):
         return None if text is None else _Positions.read(json.loads(text))
 
     def _replayed(self, account: str, fill: int, close: int) -> _Positions:
-        closed_ms = max((one.timestamp_ms for one in self.external_closes(account)), default=-1)
-        positions = self.ledger(account).positions
-        quantity = {key: position.base_quantity for key, position in positions.items()}
-        return _Positions(fill, close, closed_ms, quantity)
+        held: dict[PositionKey, Holding] = {}
+        # All at once go in order of their times, so there is none that it could not take.
+        follow(held, self.own_fills(account), self.external_closes(account))
+        return _Positions(fill, close, held)
 
-    def _follow(self, account: str, known: _Positions, fill: int) -> bool:
-        """Adds the fills up to row ``fill`` that are new; False where all must be replayed.
-
-        A close by others takes what was held at its time, so a fill from before it changes it.
-        """
-        if fill == known.fill:
+    def _follow(self, account: str, known: _Positions, fill: int, close: int) -> bool:
+        """Adds fills and closes up to these rows that are new; False where all must be replayed."""
+        if (fill, close) == (known.fill, known.close):
             return True
         # The plus keeps SQLite from reading all fills of the account, by its index.
         rows = self._rows(
@@ -98,9 +102,8 @@ class PositionReads(FillReads):
             fill,
             account,
         )
-        fresh = [fill_row(row) for row in rows]
-        if any(own.fill.timestamp_ms <= known.closed_ms for own in fresh):
+        closes = self.external_closes(account, after=known.close)
+        if not follow(known.held, [fill_row(row) for row in rows], closes):
             return False
-        add_quantities(known.quantity, fresh)
-        known.fill = fill
+        known.fill, known.close = fill, close
         return True

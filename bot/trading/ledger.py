@@ -56,6 +56,11 @@ class ExternalClose:
     fee_usd: Decimal | None = None
     realised_pnl_usd: Decimal | None = None
 
+    @property
+    def key(self) -> PositionKey:
+        """Symbol and position side."""
+        return self.symbol, self.position_side
+
 
 @dataclass(frozen=True, slots=True)
 class FundingReceipt:
@@ -153,21 +158,54 @@ def replay(
     moves: list[OwnFill | ExternalClose] = sorted((*fills, *closes), key=_time_ms)
     with localcontext(_EXACT):
         for move in moves:
-            if isinstance(move, OwnFill):
-                before = positions.get(move.key, LedgerPosition())
-                positions[move.key] = after_fill(before, move)
-            else:
-                key = move.symbol, move.position_side
-                before = positions.get(key, LedgerPosition())
-                positions[key] = _after_external_close(before, move)
+            before = positions.get(move.key, LedgerPosition())
+            positions[move.key] = (
+                after_fill(before, move)
+                if isinstance(move, OwnFill)
+                else _after_external_close(before, move)
+            )
     return Ledger(positions, _sum(receipt.amount_usd for receipt in funding))
 
 
-def add_quantities(quantity: dict[PositionKey, Decimal], fills: Iterable[OwnFill]) -> None:
-    """Add what ``fills`` moved to signed base units by position."""
+@dataclass(slots=True)
+class Holding:
+    """One position by its quantity alone, and when it was last moved.
+
+    Attributes:
+        base_quantity: signed base units.
+        filled_ms, closed_ms: time of its latest fill and of its latest close by others; -1 without.
+    """
+
+    base_quantity: Decimal = _ZERO
+    filled_ms: int = -1
+    closed_ms: int = -1
+
+
+def follow(
+    holdings: dict[PositionKey, Holding],
+    fills: Iterable[OwnFill],
+    closes: Iterable[ExternalClose] = (),
+) -> bool:
+    """Moves what is held on by these; False where one of them belongs before what is in already.
+
+    Fills add up in any order, but a close takes what was held at its time. After False the holdings
+    are spoilt, and ``replay`` of everything tells what is held.
+    """
+    moves: list[OwnFill | ExternalClose] = sorted((*fills, *closes), key=_time_ms)
     with localcontext(_EXACT):
-        for own in fills:
-            quantity[own.key] = quantity.get(own.key, _ZERO) + own.signed_quantity
+        for move in moves:
+            held, time_ms = holdings.setdefault(move.key, Holding()), _time_ms(move)
+            if isinstance(move, OwnFill):
+                if time_ms <= held.closed_ms:
+                    return False
+                held.base_quantity += move.signed_quantity
+                held.filled_ms = max(held.filled_ms, time_ms)
+            else:
+                if time_ms < max(held.filled_ms, held.closed_ms):
+                    return False
+                held.base_quantity += _opposing(held.base_quantity, move.quantity_change)
+                held.closed_ms = time_ms
+    return True
 
 
 def after_fill(position: LedgerPosition, own: OwnFill) -> LedgerPosition:
