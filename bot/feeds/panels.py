@@ -36,9 +36,11 @@ def joined_panel(old: BarPanel, new: BarPanel, *, keep_from_ms: int) -> BarPanel
 
 
 def _lay(part: BarPanel, start_ms: int, close: FloatArray, volume: FloatArray) -> None:
-    rows = (part.open_ms - start_ms) // HOUR_MS
-    inside = rows >= 0
-    target = rows[inside]
-    known = ~np.isnan(part.close[inside])
-    close[target] = np.where(known, part.close[inside], close[target])
-    volume[target] = np.where(known, part.quote_volume_usd[inside], volume[target])
+    if not len(part.open_ms):
+        return
+    first = (int(part.open_ms[0]) - start_ms) // HOUR_MS  # a panel's hours follow one another
+    skipped = max(0, -first)
+    target = slice(max(0, first), max(0, first + len(part.open_ms)))
+    known = ~np.isnan(part.close[skipped:])
+    np.copyto(close[target], part.close[skipped:], where=known)
+    np.copyto(volume[target], part.quote_volume_usd[skipped:], where=known)

@@ -105,11 +105,12 @@ class FillReads(OrderReads):
         if kept.since_ms is None or since_ms < kept.since_ms:
             kept.begin(since_ms)
         assert kept.since_ms is not None
-        number = "rowid" if kept.newest else "+rowid"  # at first by the index over times
+        # At first by the index over times, then by the number alone: few are new.
+        number, other = ("rowid", "+") if kept.newest else ("+rowid", "")
         kept.add(
             self._rows(
-                f"SELECT rowid AS number, * FROM funding WHERE {number} > ? AND account = ? "  # noqa: S608 - one of two names
-                f"AND timestamp_ms >= ? ORDER BY {number}",
+                f"SELECT rowid AS number, * FROM funding WHERE {number} > ? "  # noqa: S608 - fixed names
+                f"AND {other}account = ? AND {other}timestamp_ms >= ? ORDER BY {number}",
                 kept.newest,
                 account,
                 kept.since_ms,

@@ -82,6 +82,8 @@ def price_history(panel: BarPanel, estimate: CovarianceEstimate) -> PriceHistory
 def _fill_by_regression(returns: FloatArray, covariance: FloatArray) -> None:
     """Fill NaN in (T - 1, N) returns in place, one regression for each pattern of what is there."""
     there = ~np.isnan(returns)
+    if there.all():
+        return
     patterns, which = np.unique(there, axis=0, return_inverse=True)
     for k, pattern in enumerate(patterns):
         if pattern.all() or not pattern.any():

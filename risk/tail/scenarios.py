@@ -226,8 +226,12 @@ def _volatility_before(returns: FloatArray, decay: FloatArray, warm_up_bars: int
         bars = there[tokens[0]]
         squares = np.ascontiguousarray(returns[bars][:, tokens].T) ** 2
         known = _filtered_volatility(squares, decay, filled, warm_up_bars)
-        seen = np.concatenate([[0], np.cumsum(bars)])
-        sigma[tokens] = np.hstack([np.full((len(tokens), 1), np.nan), known])[:, seen]
+        if bars.all():
+            sigma[tokens, 1:] = known
+            continue
+        seen = np.cumsum(bars)
+        after = np.flatnonzero(seen) + 1  # before the first of them nothing is known
+        sigma[np.ix_(np.array(tokens), after)] = known[:, seen[after - 1] - 1]
     return sigma
 
 
@@ -240,8 +244,11 @@ def _filtered_volatility(
     bars = squares.shape[1]
     mean = np.zeros_like(squares)
     for b, weight in zip(decay.tolist(), filled[:, :bars], strict=True):
-        mean += lfilter([1 - b], [1.0, -b], squares) / weight / len(decay)
-    sigma: FloatArray = np.sqrt(BARS_PER_DAY * mean)
+        part = lfilter([1 - b], [1.0, -b], squares)
+        part /= weight
+        mean += part
+    mean *= BARS_PER_DAY / len(decay)
+    sigma: FloatArray = np.sqrt(mean, out=mean)
     sigma[:, : warm_up_bars - 1] = np.nan
     sigma[sigma < MIN_VOLATILITY_DAILY] = np.nan
     return sigma
