@@ -139,11 +139,13 @@ async def test_signs_of_markup_arrive_as_they_are(
         rules = Rules([Route(name) for name in addresses])
         desk = desk_of(journal, clock, guard, addresses, rules)
         await turns(desk, lambda: len(receiver.taken) == 3)
-    texts = [taken["message"] for taken in receiver.taken]
+    texts = [taken["message"] for taken in receiver.taken]  # in no order of their own
     [hyper] = [text for text in texts if "&lt;" in text]
-    plain = next(text for text in texts if "&lt;" not in text)
+    [marked] = [text for text in texts if "\\_" in text]
+    [plain] = [text for text in texts if text not in (hyper, marked)]
     assert "a_b *c* <d> & [e](f)" in plain
     assert "&lt;d&gt;" in hyper
+    assert "a\\_b \\*c\\* <d\\>" in marked
 
 
 async def test_alerts_in_memory_leave_without_a_journal_which_is_told_too(
