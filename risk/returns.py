@@ -139,6 +139,30 @@ def log_returns(panel: BarPanel) -> FloatArray:
     return returns
 
 
+class ReturnsMemory:
+    """Log returns of the panel asked about last: several measures of a bar rest on them."""
+
+    def __init__(self) -> None:
+        self._last: tuple[BarPanel, dict[str, int], FloatArray] | None = None
+
+    def of(self, panel: BarPanel, symbols: Sequence[str]) -> FloatArray:
+        """(T - 1, N) as ``log_returns`` of the panel's subset, in the order of ``symbols``.
+
+        Raises:
+            MissingDataError: a symbol that is not in the panel.
+            DataError: a close that cannot be used.
+        """
+        last = self._last  # read once: another thread may ask about another panel
+        if last is None or last[0] is not panel:
+            clean, _ = without_faults(panel)
+            columns = {symbol: k for k, symbol in enumerate(clean.symbols)}
+            last = self._last = (panel, columns, log_returns(clean))
+        _, columns, returns = last
+        if not columns.keys() >= set(symbols):
+            return log_returns(panel.subset(symbols))  # says which symbol has what fault
+        return returns[:, [columns[symbol] for symbol in symbols]]
+
+
 def _halted(panel: BarPanel) -> NDArray[np.bool_]:
     """(T - 1, N) True from the 24th bar in a row with neither a trade nor a move."""
     still = (panel.quote_volume_usd[1:] == 0) & (panel.close[1:] == panel.close[:-1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bot.records.windows import window_matrix, window_pair, windows_record
-from risk.returns import HOUR_MS, BarPanel
+from risk.returns import HOUR_MS, BarPanel, log_returns
 
 SYMBOLS = ("A", "B", "C", "D")
 BARS = 40 * 24
@@ -25,7 +25,7 @@ def panel() -> BarPanel:
 
 def record() -> dict[str, object]:
     order = ("B", "D", "A", "C")
-    return {"symbols": list(order), "windows": windows_record(panel(), order)}
+    return {"symbols": list(order), "windows": windows_record(log_returns(panel().subset(order)))}
 
 
 @pytest.mark.parametrize(("window", "hours"), [("30d", 720), ("7d", 168)])

@@ -16,6 +16,7 @@ from risk.returns import (
     HOUR_MS,
     RETURN_BARS,
     BarPanel,
+    ReturnsMemory,
     faulty_closes,
     log_returns,
     utc,
@@ -165,6 +166,25 @@ def test_the_newest_returns_need_no_more_bars_than_they_depend_on() -> None:
         np.testing.assert_array_equal(newest, whole[until - 2])
     assert bars.last(10_000).symbols == bars.symbols
     np.testing.assert_array_equal(bars.last(10_000).open_ms, bars.open_ms)
+
+
+def test_remembered_returns_are_those_of_the_panel_asked_about() -> None:
+    memory, market = ReturnsMemory(), halted_market()
+    later = market.last(200)
+    for asked in (market, later, market):
+        for symbols in (("A", "B"), ("B", "A"), ("B",), ()):
+            expected = log_returns(asked.subset(symbols))
+            assert np.array_equal(memory.of(asked, symbols), expected, equal_nan=True)
+
+
+def test_remembered_returns_name_a_fault_and_a_stranger_as_ever() -> None:
+    memory = ReturnsMemory()
+    spoilt = panel({"A": [1.0, 2.0, 1.0], "B": [4.0, 400.0, 8.0]})
+    assert memory.of(spoilt, ["A"]) == pytest.approx(np.log([[2.0], [0.5]]))
+    with pytest.raises(DataError, match=re.escape("B: close goes from 4 to 400")):
+        memory.of(spoilt, ["A", "B"])
+    with pytest.raises(MissingDataError, match="C"):
+        memory.of(spoilt, ["C"])
 
 
 def test_a_panel_without_faults_is_handed_through() -> None:

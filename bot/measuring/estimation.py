@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -16,7 +17,14 @@ from risk.covariance.mean_ewma import CovarianceEstimate, CovarianceEstimator
 from risk.crowding.funding import CarryMemory
 from risk.crowding.report import CrowdingMemory, FundingSeries
 from risk.exclusion import Excluded
-from risk.returns import HOUR_MS, RETURN_BARS, BarPanel, log_returns, without_faults
+from risk.returns import (
+    HOUR_MS,
+    RETURN_BARS,
+    BarPanel,
+    ReturnsMemory,
+    log_returns,
+    without_faults,
+)
 
 DAY_MS = 24 * HOUR_MS
 REREAD_BARS = 4  # a bar that comes late is looked for this long
@@ -39,6 +47,7 @@ class MarketView:
         unusable: why a symbol has none, by symbol.
         panel: the bars of all symbols.
         funding: settled payments by symbol; a symbol without any is not in it.
+        returns_of: hourly log returns of chosen symbols over these bars, worked out once for all.
         history: the bars of all symbols over so many days until now, read when asked for.
         revision: another number means that bars known before have changed.
         crowding_memory: what this funding told before, from one refresh to the next.
@@ -53,6 +62,7 @@ class MarketView:
     estimate_of: Callable[[Sequence[str]], CovarianceEstimate]
     unusable: Mapping[str, str]
     panel: BarPanel
+    returns_of: Callable[[Sequence[str]], FloatArray]
     funding: Mapping[str, FundingSeries]
     history: Callable[[int], Awaitable[BarPanel]]
     revision: int = 0
@@ -85,6 +95,7 @@ class MarketModel:
         self._funding: dict[str, FundingSeries] = {}
         self._funding_until_ms: int | None = None
         self._revision = 0
+        self._returns_memory = ReturnsMemory()
         self._crowding_memory = CrowdingMemory()
         self._carry_memory = CarryMemory()
         self._cluster_memory = ClusterMemory()
@@ -118,6 +129,7 @@ class MarketModel:
             estimate_of=self._estimate_of,
             unusable={item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)},
             panel=self._panel,
+            returns_of=partial(self._returns_memory.of, self._panel),
             funding=dict(self._funding),
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
             revision=self._revision,

@@ -108,7 +108,7 @@ class Past:
     def _tell(self, key: tuple[object, ...], facts: HedgeFacts, view: MarketView) -> _Told:
         clean, _ = without_faults(view.panel)
         panel = clean.subset([s for s in facts.symbols if s in clean.symbols])
-        returns = log_returns(panel)
+        returns = view.returns_of(panel.symbols)
         return _Told(
             key,
             _tail(panel.symbols, returns, facts, view.estimate),

@@ -19,7 +19,6 @@ from bot.outlook.signal_values import Bars
 from bot.outlook.silence import NEEDS
 from risk.book import Book
 from risk.errors import PerphedgeError
-from risk.returns import log_returns
 from risk.signals.episodes import Signal
 
 LISTINGS = "listings"
@@ -128,7 +127,7 @@ def _bars(view: MarketView, scope: Scope) -> Bars:
     column = {symbol: i for i, symbol in enumerate(scope.symbols)}
     return Bars(
         panel=panel,
-        returns=log_returns(panel),
+        returns=view.returns_of(scope.symbols),
         sector=scope.sector,
         sector_columns=tuple(column[s] for s in scope.sector),
         benchmark=None if scope.benchmark is None else column[scope.benchmark],

@@ -101,12 +101,13 @@ def correlation_record(assessment: Assessment) -> dict[str, Any]:
     for i in order:
         members.setdefault(int(clusters.labels[i]), []).append(estimate.symbols[i])
     matrix = estimate.correlation[np.ix_(order, order)]
+    symbols = [estimate.symbols[i] for i in order]
     return {
-        "symbols": [estimate.symbols[i] for i in order],
+        "symbols": symbols,
         "matrix": [[round(v, 4) for v in row] for row in matrix.tolist()],
         "clusters": list(members.values()),
         "held": [s for s, x in zip(facts.symbols, facts.bot_usd, strict=True) if x != 0],
-        "windows": windows_record(assessment.view.panel, [estimate.symbols[i] for i in order]),
+        "windows": windows_record(assessment.view.returns_of(symbols)),
     }
 
 

@@ -5,34 +5,28 @@ hundred hours can tell. So a record of many symbols keeps both windows in less r
 to write out one matrix.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
 import numpy as np
 
+from risk.book import FloatArray
 from risk.correlation.report import LEAST_SHARE, LONG_DAYS, SHORT_DAYS
 from risk.correlation.rolling import pair_indices, window_correlation
-from risk.returns import BARS_PER_DAY, RETURN_BARS, BarPanel, log_returns
+from risk.returns import BARS_PER_DAY
 
 WINDOWS_DAYS = {"30d": LONG_DAYS, "7d": SHORT_DAYS}
 Windows = dict[str, list[int | None]]
 
 
-def windows_record(panel: BarPanel, symbols: Sequence[str]) -> Windows:
-    """Pearson correlations of hourly returns over 30 and over 7 days, by window.
+def windows_record(returns: FloatArray) -> Windows:
+    """Pearson correlations of the last 30 and 7 days of (T, N) hourly log returns, by window.
 
-    Each has the pairs (0, 1), (0, 2), … (1, 2), … of ``symbols``, in hundredths; None for a pair
+    Each has the pairs (0, 1), (0, 2), … (1, 2), … of the N symbols, in hundredths; None for a pair
     that shares too few hours of the window, or of which one price did not move.
-
-    Raises:
-        MissingDataError: a symbol without bars in the panel.
-        DataError: a close that cannot be used.
     """
-    bars = LONG_DAYS * BARS_PER_DAY
-    # What a return needs of the hours before it: log_returns looks for halts so far back.
-    returns = log_returns(panel.last(bars + RETURN_BARS).subset(symbols))
-    one, other = pair_indices(len(symbols))
+    one, other = pair_indices(returns.shape[1])
     found = {}
     for name, days in WINDOWS_DAYS.items():
         rows = returns[-days * BARS_PER_DAY :]
