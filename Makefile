@@ -3,6 +3,8 @@ PYTHON ?= python3
 # Our matrices are small: more threads cost more than they give.
 export OPENBLAS_NUM_THREADS ?= 1
 BIN := .venv/bin
+# Tests start hundreds of processes; without compiled modules each takes half a second longer.
+unexport PYTHONDONTWRITEBYTECODE
 # Warnings of pip are about the machine's own settings; errors are shown.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
