@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,22 @@ def test_a_plan_that_contradicts_takes_no_other_note_with_it(
         pytest.raises(JournalError, match="gone or spoilt"),
     ):
         reader.require_anchor()
+
+
+def test_a_whole_cycle_can_be_one_block(journal: Journal) -> None:
+    """What is planned in it is written at once, as the order that follows rests on it."""
+    request = order("h1mine")
+    with journal.together("an hour"):
+        assert journal.is_free(), "it is ours"
+        journal.plan_intents([intent(request.intent_id)])
+        journal.mark_sending(
+            request, account=ACCOUNT, leg="open-0", attempt=0, external_before=Decimal(0)
+        )
+        with pytest.raises(JournalError):
+            journal.plan_intents([intent(request.intent_id)])
+    assert [row.client_id for row in journal.unresolved_orders()] == ["h1mine"]
+    journal.record_event("tick", {})
+    journal.verify()
 
 
 def test_what_others_write_is_noticed_and_what_was_remembered_is_read_anew(

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import pytest
 
 from bot.errors import UsageError
 from bot.journal.reader import JOURNAL_NAME, JournalReader
+from bot.journal.transactions import Transactions
 from bot.replay.holdings import RandomBot
 from bot.replay.play import MARKER_NAME, Played, play
 from bot.replay.results import bot_gains_usd, document_of, hedge_gains_usd
@@ -192,6 +195,52 @@ def test_a_kill_in_the_middle_of_a_day_takes_no_hour(
     _, result = played(left)
     assert result.hours == HOURS - 11
     assert len(cycles_of(left.out)) == HOURS
+
+
+def test_a_kill_within_an_hour_pays_and_trades_nothing_twice(
+    data: Path, book: Path, tmp_path: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is cut off in the hour of a payment: the journal holds none of that hour."""
+    chosen = options(data, tmp_path / "out", book=book)
+    paid_ms = FIRST_MS + 8 * HOUR_MS
+    whole = Transactions._part
+    left: list[Path] = []
+
+    @contextmanager
+    def part(self: Transactions) -> Iterator[None]:
+        with whole(self):
+            yield
+        if stage.clock.now_ms() >= paid_ms:
+            left.append(tmp_path / f"left-{len(left)}")
+            shutil.copytree(chosen.out, left[-1])  # what a kill now would leave
+
+    def on_hour(hour: int, _record: object) -> None:
+        if hour == 8:
+            raise KeyboardInterrupt
+
+    stage = set_up(load_settings(DEMO), chosen)
+    monkeypatch.setattr(Transactions, "_part", part)
+    with pytest.raises(KeyboardInterrupt):
+        play(stage, name_of(stage, chosen), on_hour)
+    monkeypatch.setattr(Transactions, "_part", whole)
+    assert len(left) >= 3
+    for folder in left:
+        assert cycles_of(folder) == cycles_of(kept.out)[:8]
+        with JournalReader.open_reader(folder / JOURNAL_NAME) as journal:
+            assert not journal.funding_receipts("demo-hedge", paid_ms)
+            assert journal.verify().number > 0
+    _, result = played(options(data, left[-1], book=book))
+    # Estimates start anew where a replay goes on, so later decisions differ by a lot or two.
+    assert result.equity_usd[:16].tolist() == pytest.approx(kept.equity_usd[:16].tolist(), abs=1e-6)
+    assert payments_of(left[-1], paid_ms) == payments_of(kept.out, paid_ms)
+
+
+def payments_of(folder: Path, time_ms: int) -> list[tuple[str, str]]:
+    with JournalReader.open_reader(folder / JOURNAL_NAME) as journal:
+        receipts = journal.funding_receipts("demo-hedge", 0)
+    found = [(one.symbol, str(one.amount_usd)) for one in receipts if one.timestamp_ms == time_ms]
+    assert found
+    return sorted(found)
 
 
 def test_a_changed_future_changes_no_decision_before_it(data: Path, tmp_path: Path) -> None:

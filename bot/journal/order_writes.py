@@ -43,8 +43,9 @@ class OrderWrites(JournalWriter):
 
         So what is meant is on the disk before anything is sent, and the disk is waited for once.
         """
-        rows = self._intent_rows(intents)
-        if rows:
+        if self._together:  # that is the next commit
+            self.record_intents(intents)
+        elif rows := self._intent_rows(intents):
             self._with_next.append((_INSERT_INTENT, rows))
 
     def _intent_rows(self, intents: Iterable[IntentRecord]) -> list[tuple[object, ...]]:

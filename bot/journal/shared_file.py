@@ -32,6 +32,8 @@ class SharedFile(JournalReader):
         Raises:
             JournalError: it cannot for another reason.
         """
+        if self._connection.in_transaction:
+            return True  # it is ours
         with one_line_errors(self.path, "be locked"):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")

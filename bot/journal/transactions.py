@@ -56,13 +56,13 @@ class Transactions(SharedFile):
             self._durability.begin()
             self._connection.execute("BEGIN IMMEDIATE")
             self._sealer.begin(self._connection)
-            self._put_before()
+            put = self._put_before()
             yield
             self._require_transaction()
             head = self._sealer.seal(self._connection)
             self._connection.execute("COMMIT")
             self._sealer.done()
-            self._with_next.clear()
+            del self._with_next[:put]  # what was added since waits for the next
             self._durability.committed(head)
         except BaseException as error:  # told on; nothing half written may stay
             self._sealer.undone()
@@ -71,8 +71,8 @@ class Transactions(SharedFile):
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _put_before(self) -> None:
-        """What was to be written with the next commit; what can never be written waits no longer.
+    def _put_before(self) -> int:
+        """How much was to be written with the next commit; what never can be waits no longer.
 
         So a locked or full disk keeps it for the next try, and a contradiction fails only once.
         """
@@ -82,6 +82,7 @@ class Transactions(SharedFile):
             except sqlite3.IntegrityError:
                 self._with_next.remove(waiting)
                 raise
+        return len(self._with_next)
 
     @contextmanager
     def _part(self) -> Iterator[None]:
@@ -124,7 +125,8 @@ class Transactions(SharedFile):
     def together(self, doing: str) -> Iterator[None]:
         """What is written in the block is on the disk at its end, and the disk is waited for once.
 
-        Within such a block it is a part of that, which fails alone. Nothing may be awaited in it.
+        Within such a block it is a part of that, which fails alone. Nothing may be awaited in it,
+        unless whatever may run meanwhile belongs to it as well.
         """
         with self._transaction(doing):
             outer, self._together = self._together, True

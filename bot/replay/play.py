@@ -104,7 +104,9 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
             market.move()
             stage.trouble.blow(venue, clock.now_ms(), stage.struck_ms)
             _acknowledge(engine)
-            with _durability(journal, hour):
+            # An hour is in the journal whole or not at all: whoever goes on plays it from its
+            # beginning, and would pay and trade once more what was booked of half of it.
+            with _durability(journal, hour), journal.together("play an hour"):
                 record = await engine.cycle()
             if record.equity_usd is not None:
                 equity[hour] = record.equity_usd
@@ -113,9 +115,10 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         seconds = time.perf_counter() - began
         clock.advance_to(max(int(hours_ms[-1]), clock.now_ms()))
         market.move()
-        await book_funding(journal, venue, clock)
-        equity[-1] = (await venue.account()).state.equity_usd
-        journal.set_meta(_END_USD, repr(float(equity[-1])))
+        with journal.together("end a replay"):
+            await book_funding(journal, venue, clock)
+            equity[-1] = (await venue.account()).state.equity_usd
+            journal.set_meta(_END_USD, repr(float(equity[-1])))
     return Played(equity, seconds, len(hours_ms) - 1 - done, decisions)
 
 
