@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bot.errors import UsageError
+from bot.errors import UnreachableError, UsageError
 from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.journal.transactions import Transactions
+from bot.ports import SourceSnapshot
 from bot.replay.holdings import RandomBot
 from bot.replay.play import MARKER_NAME, Played, play
 from bot.replay.results import bot_gains_usd, document_of, hedge_gains_usd
+from bot.replay.source import HoldingsSource
 from bot.replay.stage import ReplayOptions, ReplayStage, name_of, set_up
 from config.load import load_settings, profile_path
 from risk.book import FloatArray
@@ -317,10 +319,61 @@ def test_the_command_tells_all_of_it(data: Path, book: Path, tmp_path: Path) -> 
     table = called(*base, "--book", str(book), "--out", out)
     assert table.code == 0
     assert "without hedges" in table.out
+    assert "Hours: hedged " in table.out
+    assert "could not be measured" not in table.out
     latest = called("explain", "latest", "--state", out)
     assert latest.code == 0
     early = called(*base[:5], "--from", "2025-01-10", "--out", out)
     assert "30 days of history come first" in one_line(early, 2)
+    late = called(*base[:5], "--to", "2026-12-31", "--out", out)
+    assert f"{data} ends 2025-02-" in one_line(late, 2)
+
+
+def test_funding_at_rates_of_others_is_told_apart(
+    data: Path, book: Path, tmp_path: Path, kept: Kept
+) -> None:
+    assert kept.document["funding_usd"] != 0
+    assert kept.document["funding_substituted_usd"] == 0
+    assert kept.document["funding_substituted"] == []
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    paid = pd.read_parquet(other / "funding.parquet")
+    elsewhere = paid.symbol == symbol("GRT")
+    paid.loc[elsewhere, "venue"] = "bybit"
+    paid[paid.symbol != symbol("ICP")].to_parquet(other / "funding.parquet")
+    chosen = options(other, tmp_path / "out", book=book, signals=False)
+    stage, result = played(chosen)
+    with JournalReader.open_reader(chosen.out / JOURNAL_NAME) as journal:
+        document = document_of(stage, result, journal, 60_000.0)
+        receipts = journal.funding_receipts("demo-hedge")
+    hedges = {one.symbol for one in receipts} & {symbol("GRT"), symbol("ICP")}
+    assert hedges, "what is held must show it"
+    assert document["funding_substituted"] == sorted(hedges)
+    assert document["funding_substituted_usd"] == pytest.approx(
+        sum(float(one.amount_usd) for one in receipts if one.symbol in hedges)
+    )
+
+
+def test_a_first_hour_that_was_held_loses_no_result(
+    data: Path, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = HoldingsSource.read
+
+    async def fails_at_first(self: HoldingsSource) -> SourceSnapshot:
+        found = await read(self)
+        if found.timestamp_ms == FIRST_MS:
+            raise UnreachableError("the bot does not answer")
+        return found
+
+    monkeypatch.setattr(HoldingsSource, "read", fails_at_first)
+    chosen = options(data, tmp_path / "out", book=book, end_ms=FIRST_MS + 3 * HOUR_MS)
+    stage, result = played(chosen)
+    with JournalReader.open_reader(chosen.out / JOURNAL_NAME) as journal:
+        document = document_of(stage, result, journal, 60_000.0)
+    assert document["statuses"]["held"] == document["unmeasured_hours"] == 1
+    assert result.equity_usd[0] == 60_000
+    assert document["hedge_pnl_usd"] == pytest.approx(result.equity_usd[-1] - 60_000)
+    assert all(counts["alone"] == 2 for counts in document["breaches"].values())
 
 
 def test_signals_decide_nothing(data: Path, book: Path, tmp_path: Path, kept: Kept) -> None:

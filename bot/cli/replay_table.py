@@ -19,10 +19,20 @@ def replay_tables(document: Mapping[str, Any]) -> Iterator[RenderableType]:
         f"{document['decisions']:,} decisions; the bot held {words.usd(document['bot_gross_usd'])} "
         "on average."
     )
+    yield Text(_endings(document))
     yield _comparison(document)
     yield _costs(document)
     if document["breaches"]:
         yield _breaches(document)
+
+
+def _endings(document: Mapping[str, Any]) -> str:
+    """How the hours ended: in one that was held or halted nothing could be hedged."""
+    counts = document["statuses"].items()
+    ended = ", ".join(f"{words.status_words(status)} {count:,}" for status, count in counts)
+    unmeasured = document["unmeasured_hours"]
+    missing = f" In {unmeasured:,} the account could not be measured." if unmeasured else ""
+    return f"Hours: {ended}.{missing}"
 
 
 def _comparison(document: Mapping[str, Any]) -> RenderableType:
@@ -51,6 +61,7 @@ def _costs(document: Mapping[str, Any]) -> RenderableType:
         ("Fees, USD", "fees_usd", "{:,.0f}"),
         ("Slippage against the decision's price, USD", "slippage_usd", "{:,.0f}"),
         ("Funding received, USD", "funding_usd", "{:,.0f}"),
+        ("of it at rates not the exchange's own, USD", "funding_substituted_usd", "{:,.0f}"),
         ("Cost a day, bp of the bot's gross", "cost_bps_per_day", "{:.2f}"),
         ("Turnover a day, of the bot's gross", "turnover_per_day", "{:.3f}"),
     )

@@ -89,6 +89,7 @@ def play(stage: ReplayStage, name: dict[str, Any], on_hour: OnHour = lambda _h, 
 async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) -> Played:
     clock, hours_ms = stage.clock, stage.hours_ms
     equity = np.full(len(hours_ms), np.nan)
+    equity[0] = stage.settings.venue.paper_wallet_usd  # before anything was traded
     with engine_state(stage.settings.state_dir, clock, install_key=key) as journal:
         done = _played_before(journal, stage, equity)
         over = journal.meta(_END_USD)
@@ -165,7 +166,7 @@ def _played_before(journal: Journal, stage: ReplayStage, equity: FloatArray) -> 
         hour = (int(document["timestamp_ms"]) - first_ms) // HOUR_MS
         done = max(done, hour + 1)
         usd = document.get("equity_usd")
-        if usd is not None and np.isnan(equity[hour]):
+        if usd is not None and (hour == 0 or np.isnan(equity[hour])):
             equity[hour] = usd
     return done
 

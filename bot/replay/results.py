@@ -58,8 +58,10 @@ def document_of(
         "slippage_usd": slippage,
         "cost_bps_per_day": None if cost is None else _scaled(_a_day(cost, gross, days), _BP),
         "funding_usd": float(ledger.funding_usd),
+        "funding_substituted_usd": _substituted_usd(stage, journal),
+        "funding_substituted": _substituted(stage, journal),
         "breaches": dict(sorted(tally.breaches.items())),
-        "funding_substituted": _substituted(stage),
+        "unmeasured_hours": tally.unmeasured,
     }
 
 
@@ -94,15 +96,28 @@ def _payments(tape: ArrayTape, holdings: Holdings) -> list[tuple[int, Any, Float
     return found
 
 
-def _substituted(stage: ReplayStage) -> list[str]:
-    """Symbols of the bot with funding of another venue or at the pinned rate."""
+def _substituted(stage: ReplayStage, journal: JournalReader) -> list[str]:
+    """Symbols of bot and hedges with funding of another venue or at the pinned rate."""
     first_ms, last_ms = int(stage.hours_ms[0]), int(stage.hours_ms[-1])
+    paid = journal.funding_receipts(stage.settings.venue.account)
+    symbols = {*stage.holdings.symbols, *(receipt.symbol for receipt in paid)}
     found = []
-    for symbol in stage.holdings.symbols:
+    for symbol in sorted(symbols):
         series = stage.tape.funding_series(symbol, first_ms, last_ms + 1)
         if series is not None and series.substitute:
             found.append(symbol)
     return found
+
+
+def _substituted_usd(stage: ReplayStage, journal: JournalReader) -> float:
+    """What the hedges received at rates that are not the exchange's own, USD."""
+    total = 0.0
+    for receipt in journal.funding_receipts(stage.settings.venue.account):
+        time_ms = receipt.timestamp_ms
+        series = stage.tape.funding_series(receipt.symbol, time_ms, time_ms + 1)
+        if series is None or series.substitute:
+            total += float(receipt.amount_usd)
+    return total
 
 
 def _mean_gross_usd(stage: ReplayStage) -> float:

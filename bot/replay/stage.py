@@ -41,7 +41,8 @@ class ReplayOptions:
 
     Attributes:
         data: folder of recorded data.
-        start_ms, end_ms: first and last hour, UTC; None: as far as the data reach.
+        start_ms, end_ms: first and last hour, UTC; None: as far as the data reach. Where these end
+            within the day before ``end_ms``, the replay ends with them.
         out: folder for journal and log.
         book: signed notionals that are bought at the first hour and kept.
         positions: what the bot held over time, from a file.
@@ -157,6 +158,8 @@ def _span(tape: ArrayTape, options: ReplayOptions) -> tuple[int, int]:
     first_ms = tape.start_ms + LEAST_HISTORY_DAYS * DAY_MS
     start_ms = first_ms if options.start_ms is None else options.start_ms
     end_ms = last_ms if options.end_ms is None else min(options.end_ms, last_ms)
+    if options.end_ms is not None and options.end_ms - last_ms > DAY_MS:
+        raise UsageError(f"--to {utc(options.end_ms)}: {options.data} ends {utc(last_ms)}")
     if start_ms < first_ms:
         raise UsageError(
             f"--from {utc(start_ms)}: {options.data} begins {utc(tape.start_ms)}; "

@@ -23,6 +23,7 @@ class Tally:
     Attributes:
         statuses: cycles by how they ended.
         decisions: cycles in which the strategy was asked.
+        unmeasured: cycles that ended before the account was measured; their breaches are unknown.
         slippage_usd: what all orders cost against the price of their decision, fees aside; None
             as soon as one order's is not known.
         breaches: by cap, cycles in which the bot alone exceeds it, that found it exceeded, that
@@ -32,6 +33,7 @@ class Tally:
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
         self.statuses: Counter[str] = Counter()
         self.decisions = 0
+        self.unmeasured = 0
         self.slippage_usd: float | None = 0.0
         self.breaches: dict[str, dict[str, int]] = {}
         for document in documents:
@@ -40,6 +42,7 @@ class Tally:
     def _add(self, document: Mapping[str, Any]) -> None:
         self.statuses[str(document["status"])] += 1
         self.decisions += decided(document.get("latency_ms"))
+        self.unmeasured += document.get("hedge_gross_usd") is None
         exceeded = {when: _caps(document, key) for key, when in _BREACHES.items()}
         if document.get("volatility_after_daily_usd") is not None:  # else nobody knows the end
             exceeded["avoided"] = exceeded["alone"] - exceeded["left"]
