@@ -205,11 +205,25 @@ def test_what_a_crash_left_of_a_file_is_played(paper: Path, tmp_path: Path) -> N
     run = tmp_path / "session"
     shutil.copytree(whole, run)
     content = (whole / LINES_NAME).read_bytes()
-    (run / LINES_NAME).write_bytes(content[: len(content) * 9 // 10])
+    (run / LINES_NAME).write_bytes(content[:-20])
     finished = replayed(run, tmp_path / "out")
     assert finished.code == 0, finished
     (told,) = finished.document["runs"]
     assert told["cut_short"]
+    assert told["cycles"] >= 1
+
+
+def test_nothing_compared_is_not_the_same(paper: Path, tmp_path: Path) -> None:
+    def none_ended(lines: list[dict[str, Any]]) -> None:
+        del lines[next(n for n, one in enumerate(lines) if "ended" in one) :]
+
+    run = rewritten(runs_of(paper)[0], tmp_path / "session", none_ended)
+    finished = replayed(run, tmp_path / "out")
+    assert finished.code == 1
+    assert not finished.document["same"]
+    assert finished.document["cycles"] == 0
+    told = called("replay", "--session", str(run), "--out", str(tmp_path / "again"))
+    assert "no cycle of it ended" in " ".join(told.out.split())
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ def replay_session(session: Path, out: Path, *, json: bool) -> None:
     Raises:
         DataError: the recording cannot be used.
         UsageError: ``out`` is in use, or cannot be written.
-        typer.Exit: with 1, something differs.
+        typer.Exit: with 1, something differs, or no cycle was there to compare.
     """
     from bot.cli.startup import quick_imports
 
     with quick_imports():
-        from bot.session.playing import play_run, summary
+        from bot.session.playing import play_run, proven_same, summary
         from bot.session.reading import recorded_runs
     runs = []
     for folder in recorded_runs(session):
@@ -42,7 +42,7 @@ def replay_session(session: Path, out: Path, *, json: bool) -> None:
         print(json_text.dumps(summary(runs), allow_nan=False, indent=2))
     else:
         _show(runs, out)
-    if not all(one.same for one in runs):
+    if not proven_same(runs):
         raise typer.Exit(1)
 
 
@@ -71,6 +71,8 @@ def _outcome(run: "PlayedRun") -> str:
     if run.cycle_id is not None:
         after = f"; {run.not_compared:,} after it rest on it" if run.not_compared else ""
         return f"differs from {run.cycle_id} on{after}"
+    if not run.cycles:
+        return "nothing to compare: no cycle of it ended"
     return "the same" + (", and one that was cut short" if run.cut_short else "")
 
 

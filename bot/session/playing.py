@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,10 +190,15 @@ async def _nothing() -> None:
     """A played door holds nothing open."""
 
 
-def summary(runs: list[PlayedRun]) -> Mapping[str, Any]:
+def proven_same(runs: Sequence[PlayedRun]) -> bool:
+    """All that was held against the recording is the same, and that was one cycle at least."""
+    return all(one.same for one in runs) and any(one.cycles for one in runs)
+
+
+def summary(runs: Sequence[PlayedRun]) -> Mapping[str, Any]:
     """What ``perphedge replay --session --json`` prints."""
     return {
-        "same": all(one.same for one in runs),
+        "same": proven_same(runs),
         "cycles": sum(one.cycles for one in runs),
         "not_compared": sum(one.not_compared for one in runs),
         "runs": [_document(one) for one in runs],
