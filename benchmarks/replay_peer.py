@@ -54,7 +54,7 @@ class PeerBacktest:
         )
         self._policy = cvx.SinglePeriodOptimization(
             -RISK_AVERSION * cvx.FullCovariance() - cvx.TransactionCost(a=COST),
-            [cvx.LeverageLimit(1.0)],
+            [cvx.LeverageLimit(1.0), cvx.MaxWeights(0.0)],  # of tokens: cash is no short
             benchmark=short_of_bot,
         )
         # A cost of its own: one object cannot serve policy and simulator.
