@@ -288,6 +288,16 @@ def test_a_folder_of_something_else_is_refused(data: Path, book: Path, tmp_path:
     played(options(data, out, end_ms=FIRST_MS + HOUR_MS))
     with pytest.raises(UsageError, match="holds a replay of other data, dates, bot or settings"):
         played(options(data, out, end_ms=FIRST_MS + HOUR_MS, book=book))
+    mended = tmp_path / "mended"
+    shutil.copytree(data, mended)
+    short = options(mended, out, end_ms=FIRST_MS + HOUR_MS)
+    _, nothing = played(short)
+    assert nothing.hours == 0, "the same data in another folder are the same"
+    paid = pd.read_parquet(mended / "funding.parquet")
+    paid.loc[paid.symbol == symbol("ICP"), "rate"] *= 2
+    paid.to_parquet(mended / "funding.parquet")
+    with pytest.raises(UsageError, match=r"settings \(funding\.parquet\); name another"):
+        played(short)
     (out / MARKER_NAME).unlink()
     with pytest.raises(UsageError, match="a journal that no replay wrote"):
         played(options(data, out, end_ms=FIRST_MS + HOUR_MS))

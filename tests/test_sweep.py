@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,16 +16,22 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import UsageError
+from bot.errors import JournalError, UsageError
 from bot.feeds.tape import DAY_MS
+from bot.replay.identity import contents
 from bot.sweep.choices import Axis, applied, axis_of, drawn, grid
-from bot.sweep.runs import Bot, Row, Run
+from bot.sweep.plan import SweepOptions, planned
+from bot.sweep.runs import Bot, Row, Run, played
 from bot.sweep.search import Objective, Rows, Sweep, summary, swept
 from bot.sweep.spread import Here
 from bot.sweep.windows import Part, Window, walk_forward
+from config.load import profile_path
+from config.yaml_file import read_yaml
+from risk.errors import DataError
 from tests.e2e_scene import called, finish, one_line, perphedge, start, until
 from tests.evaluate_scene import START, symbol, write_folder
 
@@ -130,8 +137,7 @@ def a_run(tmp_path: Path) -> Run:
         config={},
         base=tmp_path,
         data=tmp_path,
-        bot=Bot(None, None, 1, 1e4, None),
-        stamp="x",
+        bot=Bot(None, None),
     )
 
 
@@ -194,7 +200,7 @@ def test_what_ended_is_not_played_again_and_what_was_lost_is(tmp_path: Path) -> 
     swept(sweep, last, Rows(tmp_path), quiet)
     assert len(last.asked) == 1, "a file that was cut off counts for nothing"
     other = Made()
-    newer = replace(sweep, first=replace(first, stamp="other data"))
+    newer = replace(sweep, first=replace(first, rests_on={"hourly.parquet": "other"}))
     swept(newer, other, Rows(tmp_path), quiet)
     assert len(other.asked) == 4
 
@@ -246,9 +252,86 @@ def test_a_sweep_of_real_replays_and_its_files(data: Path, tmp_path: Path) -> No
     assert {row["hours"] for row in table} == {4}
     assert table[0]["turnover_per_day"] != table[1]["turnover_per_day"], "the cap was in force"
     assert Path(found["plot"]).read_bytes().startswith(b"\x89PNG")
+    misspelt = called(*words(data, tmp_path / "out", *tried[:-1], "--maximize", "hedge_pnl"))
+    assert "--maximize hedge_pnl: no such figure; there are " in one_line(misspelt, 2)
     again = called(*words(data, tmp_path / "out", *tried[:-1], "--maximize", "hedge_pnl_usd"))
     assert again.code == 0
     assert "2 runs, 0 of them failed." in again.out
+
+
+def test_nothing_old_is_used_when_a_file_has_changed(data: Path, tmp_path: Path) -> None:
+    """Its contents count, under whatever name they are read."""
+    options = SweepOptions(
+        data, ("caps.net_usd=9e3",), None, 42, FIRST_MS, FIRST_MS + DAY_MS, None, None,
+        Bot(tmp_path / "BOOK.json", None),
+    )  # fmt: skip
+    config = tmp_path / "config.yaml"
+    sectors = tmp_path / "sectors.yaml"
+    crowd = {"title": "AI", "subsectors": {"a": "A"}, "tokens": {"FET": "a", "TAO": "a"}}
+    settings = read_yaml(profile_path("demo"))
+    settings["universe"] = {**settings.get("universe", {}), "sector": "ai"}
+    settings["universe"]["sectors_file"] = "sectors.yaml"
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    def keys(book: str = "[]", rest: str = "A") -> str:
+        (tmp_path / "BOOK.json").write_text(book, encoding="utf-8")
+        told = {"sectors": {"ai": {**crowd, "subsectors": {"a": rest}}}}
+        sectors.write_text(yaml.safe_dump(told), encoding="utf-8")
+        return planned(config, options, Objective("loss", -1)).first.key
+
+    first = keys()
+    assert keys() == first
+    assert keys(book="[ ]") != first
+    assert keys(rest="B") != first
+    assert keys() == first
+
+
+def test_a_worker_with_other_files_plays_nothing(data: Path, tmp_path: Path) -> None:
+    bars = data / "hourly.parquet"
+    rests_on = contents([bars])
+    run = replace(a_run(tmp_path), rests_on={**rests_on, str(bars): "what another machine has"})
+    row = played(run)
+    assert row["lost"]
+    assert row["error"] == f"this worker has other contents: {bars}"
+    row = played(replace(run, rests_on={**rests_on, "version": "0.0.9"}))
+    assert row["lost"]
+    assert row["error"] == "this worker has other contents: version"
+
+
+def test_what_lies_with_the_machine_is_lost_and_what_lies_with_the_choice_is_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, lost in ((JournalError("the disk is full"), True), (DataError("no bars"), False)):
+
+        def fails(_run: Run, error: Exception = error) -> dict[str, Any]:
+            raise error
+
+        monkeypatch.setattr("bot.sweep.runs._document", fails)
+        row = played(a_run(tmp_path))
+        assert (row["error"], row["lost"]) == (str(error), lost)
+
+
+def test_a_defect_of_one_run_ends_no_sweep(tmp_path: Path) -> None:
+    """Neither one that raises nor one that kills takes another with it."""
+    spoilt = replace(a_run(tmp_path), choice={"a": Spoilt()})  # type: ignore[dict-item]
+    deadly = replace(a_run(tmp_path), choice={"a": Deadly()})  # type: ignore[dict-item]
+    well = [replace(a_run(tmp_path), choice={"a": n}) for n in range(4)]
+    rows = list(Here(2).rows([*well[:2], deadly, spoilt, *well[2:]]))
+    assert len(rows) == 6
+    lost = {row["key"]: row["error"] for row in rows if row["lost"]}
+    assert lost.pop(deadly.key) == "processes that played it ended 3 times"
+    (why,) = lost.values()
+    assert "RuntimeError: cannot be named" in why
+    assert {row["key"] for row in rows if not row["lost"]} == {run.key for run in well}
+
+
+class Spoilt:
+    """Cannot be named in any process but the first."""
+
+    def __str__(self) -> str:
+        if multiprocessing.parent_process() is not None:
+            raise RuntimeError("cannot be named")
+        return "spoilt"
 
 
 def test_processes_that_die_are_replaced_and_what_always_kills_is_told(tmp_path: Path) -> None:

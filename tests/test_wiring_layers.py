@@ -190,6 +190,7 @@ CATCH_ALL = {
     "bot/venues/streams/tap.py",  # nor a stream by one message
     "bot/venues/streams/task.py",  # nor leave it down
     "bot/selftest/run.py",  # whatever it was, the control is not proven
+    "bot/sweep/spread.py",  # whatever one run of a sweep did, the others are played
     "bot/session/recorder.py",  # what a door raises is part of a session, and is raised again
     "strategies/own.py",  # and so may asking it
 }

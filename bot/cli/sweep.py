@@ -34,7 +34,7 @@ def sweep(
     random: Annotated[
         int | None, typer.Option(help="So many random choices, not every combination.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Names the random choices, and a random bot.")] = 42,
+    seed: Annotated[int, typer.Option(help="Names the random choices.", min=0)] = 42,
     train: Annotated[int | None, typer.Option(help="Walk forward: days to choose on.")] = None,
     test: Annotated[int | None, typer.Option(help="Walk forward: days to try it on.")] = None,
     minimize: Annotated[
@@ -45,8 +45,13 @@ def sweep(
     ] = None,
     book: Annotated[Path | None, typer.Option(help="As in replay.")] = None,
     positions: Annotated[Path | None, typer.Option(help="As in replay.")] = None,
+    bot_seed: Annotated[int, typer.Option(help="As --seed in replay.", min=0)] = 42,
     gross_usd: Annotated[float, typer.Option(help="As in replay.", min=1, max=1e9)] = 40_000.0,
-    capital_usd: Annotated[float | None, typer.Option("--capital", help="As in replay.")] = None,
+    tokens: Annotated[int, typer.Option(help="As in replay.", min=1, max=100)] = 6,
+    short_share: Annotated[float, typer.Option(help="As in replay.", min=0, max=1)] = 0.0,
+    capital_usd: Annotated[
+        float | None, typer.Option("--capital", help="As in replay.", min=1)
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes here; all cores if left out.")] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.")
@@ -64,6 +69,7 @@ def sweep(
     from bot.cli.startup import quick_imports
 
     with quick_imports():
+        from bot.replay.holdings import RandomBot
         from bot.sweep.output import write_plot, write_rows
         from bot.sweep.plan import SweepOptions, planned
         from bot.sweep.runs import Bot
@@ -76,6 +82,9 @@ def sweep(
     assert first_ms is not None
     assert last_ms is not None
     objective = Objective(maximize, 1) if maximize else Objective(minimize or _DEFAULT, -1)
+    random_bot = RandomBot(
+        slots=tokens, gross_usd=gross_usd, short_share=short_share, seed=bot_seed
+    )
     plan = planned(
         config,
         SweepOptions(
@@ -87,7 +96,7 @@ def sweep(
             end_ms=last_ms,
             train_days=train,
             test_days=test,
-            bot=Bot(book, positions, seed, gross_usd, capital_usd),
+            bot=Bot(book, positions, random_bot, capital_usd),
         ),
         objective,
     )

@@ -23,6 +23,7 @@ from bot.lock import engine_state
 from bot.logs import LOG_NAME, Logger, open_log
 from bot.policy import policy_of
 from bot.records.cycle import CycleRecord
+from bot.replay.identity import changed
 from bot.replay.market import ReplayMarket
 from bot.replay.source import HoldingsSource
 from bot.replay.stage import ReplayStage
@@ -171,14 +172,23 @@ def _played_before(journal: Journal, stage: ReplayStage, equity: FloatArray) -> 
     return done
 
 
+def _what_differs(before: str, name: dict[str, Any]) -> str:
+    try:
+        old = json.loads(before)
+    except ValueError:
+        return ""
+    return f" ({', '.join(changed(old, name))})" if isinstance(old, dict) else ""
+
+
 def _claim(folder: Path, name: dict[str, Any]) -> None:
     marker, text = folder / MARKER_NAME, json.dumps(name, sort_keys=True)
     try:
         if marker.exists():
-            if marker.read_text(encoding="utf-8") != text:
+            before = marker.read_text(encoding="utf-8")
+            if before != text:
                 raise UsageError(
-                    f"--out {folder}: holds a replay of other data, dates, bot or settings; "
-                    "name another folder"
+                    f"--out {folder}: holds a replay of other data, dates, bot or settings"
+                    f"{_what_differs(before, name)}; name another folder"
                 )
             return
         if (folder / JOURNAL_NAME).exists():

@@ -23,6 +23,7 @@ from bot.replay.holdings import (
     bet_at_random,
     bought_and_held,
 )
+from bot.replay.identity import VERSION, contents, data_files, named_files
 from bot.replay.troubles import CALM, Trouble
 from bot.sources.book import notionals
 from config.aliases import load_aliases
@@ -134,7 +135,12 @@ def staged(settings: Settings, options: ReplayOptions, recorded: ArrayTape) -> R
 
 
 def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
-    """What makes a replay the same one: settings, data, hours and holdings, as digests."""
+    """What makes a replay the same one: settings, hours, holdings, and all that is in the files
+    of data and settings, as digests.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     settings = stage.settings.model_dump_json(exclude={"state_dir"}).encode()
     holdings = stage.holdings
     held = hashlib.sha256(repr(holdings.symbols).encode())
@@ -143,13 +149,20 @@ def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
     trouble = stage.trouble.sentence
     beside: dict[str, Any] = {} if stage.signals else {"signals": False}
     beside |= {"trouble": trouble, "struck_ms": stage.struck_ms} if trouble else {}
-    return beside | {
-        "data": str(options.data.resolve()),
-        "from_ms": int(stage.hours_ms[0]),
-        "to_ms": int(stage.hours_ms[-1]),
-        "settings": hashlib.sha256(settings).hexdigest(),
-        "bot": held.hexdigest(),
-    }
+    data = contents(data_files(options.data))
+    # The same data in another folder are the same.
+    known = {name if name == VERSION else Path(name).name: told for name, told in data.items()}
+    return (
+        beside
+        | known
+        | contents(named_files(stage.settings))
+        | {
+            "from_ms": int(stage.hours_ms[0]),
+            "to_ms": int(stage.hours_ms[-1]),
+            "settings": hashlib.sha256(settings).hexdigest(),
+            "bot": held.hexdigest(),
+        }
+    )
 
 
 def _span(tape: ArrayTape, options: ReplayOptions) -> tuple[int, int]:

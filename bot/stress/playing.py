@@ -13,6 +13,7 @@ from bot.errors import UsageError
 from bot.feeds.array_tape import ArrayTape
 from bot.feeds.tape import DAY_MS
 from bot.journal.reader import JOURNAL_NAME, JournalReader
+from bot.replay.identity import contents, data_files, named_files
 from bot.replay.play import play
 from bot.replay.results import document_of
 from bot.replay.stage import LEAST_HISTORY_DAYS, ReplayOptions, name_of, sector_of, staged
@@ -141,7 +142,8 @@ class _Table:
 def _digest(settings: Settings, options: StressOptions) -> str:
     told = sha256(settings.model_dump_json(exclude={"state_dir"}).encode())
     book = b"" if options.book is None else options.book.read_bytes()
-    told.update(repr((str(options.data.resolve()), options.gross_usd, book)).encode())
+    files = contents([*data_files(options.data), *named_files(settings)])
+    told.update(repr((list(files.values()), options.gross_usd, book)).encode())
     return told.hexdigest()
 
 

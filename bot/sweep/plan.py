@@ -1,16 +1,11 @@
 """A sweep as it was asked for, with every setting looked at before anything is played."""
 
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from bot.errors import UsageError
-from bot.feeds.recorded_files import (
-    BARS_FILE,
-    FUNDING_FILE,
-    INSTRUMENTS_FILE,
-    OPEN_INTEREST_FILE,
-)
+from bot.feeds.recorded_files import BARS_FILE
+from bot.replay.identity import contents, data_files, named_files
 from bot.sweep.choices import Choice, axis_of, drawn, grid
 from bot.sweep.runs import Bot, Run, settings_of
 from bot.sweep.search import Objective, Sweep
@@ -40,6 +35,7 @@ def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
 
     Raises:
         UsageError, ConfigError: an option, or a setting that is tried, cannot be used; one line.
+        DataError: a file cannot be read.
         MissingDataError: there is no such data.
     """
     walk = _walk(options)
@@ -49,6 +45,8 @@ def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
         raise UsageError(f"--set {twice[0]}: is there twice")
     choices = grid(axes) if options.random is None else drawn(axes, options.random, options.seed)
     window = walk[0][0] if walk else Window(0, Part.WHOLE, options.start_ms, options.end_ms)
+    if not (options.data / BARS_FILE).is_file():
+        raise MissingDataError(f"{options.data}: no {BARS_FILE}")
     first = Run(
         choice=choices[0],
         window=window,
@@ -56,10 +54,8 @@ def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
         base=profile_base(config).absolute(),
         data=options.data.absolute(),
         bot=_absolute(options.bot),
-        stamp=_stamp(options.data),
     )
-    _require_settings(first, choices)
-    return Sweep(first, choices, walk, objective)
+    return Sweep(replace(first, rests_on=_rests_on(first, choices)), choices, walk, objective)
 
 
 def _walk(options: SweepOptions) -> list[tuple[Window, Window]]:
@@ -72,10 +68,13 @@ def _walk(options: SweepOptions) -> list[tuple[Window, Window]]:
     return walk_forward(options.start_ms, options.end_ms, options.train_days, options.test_days)
 
 
-def _require_settings(first: Run, choices: list[Choice]) -> None:
-    """A mistake must not show after an hour of replays."""
+def _rests_on(first: Run, choices: list[Choice]) -> dict[str, str]:
+    """Contents of every file that any run reads; a mistake in a choice shows here, not after an
+    hour of replays."""
+    files = [*data_files(first.data), first.bot.book, first.bot.positions]
     for choice in choices:
-        settings_of(replace(first, choice=choice))
+        files += named_files(settings_of(replace(first, choice=choice)))
+    return contents(sorted({path for path in files if path is not None}))
 
 
 def _absolute(bot: Bot) -> Bot:
@@ -85,16 +84,3 @@ def _absolute(bot: Bot) -> Bot:
         book=None if bot.book is None else bot.book.absolute(),
         positions=None if bot.positions is None else bot.positions.absolute(),
     )
-
-
-def _stamp(data: Path) -> str:
-    """Version of the program, and size and time of the data's files."""
-    if not (data / BARS_FILE).is_file():
-        raise MissingDataError(f"{data}: no {BARS_FILE}")
-    told = [version("perphedge")]
-    for name in (BARS_FILE, FUNDING_FILE, INSTRUMENTS_FILE, OPEN_INTEREST_FILE):
-        path = data / name
-        if path.is_file():
-            state = path.stat()
-            told.append(f"{name} {state.st_size} {state.st_mtime_ns}")
-    return "; ".join(told)

@@ -4,13 +4,19 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.replay.holdings import RandomBot
+from bot.replay.identity import VERSION, changed, contents
 from bot.sweep.choices import Choice, applied
 from bot.sweep.windows import Window
-from risk.errors import PerphedgeError
+from config.errors import ConfigError
+from risk.errors import DataError, EstimationError, OptimizationError, PerphedgeError
+
+_ITS_OWN = (ConfigError, DataError, EstimationError, OptimizationError)
+"""Errors that follow from choice, window and data, wherever the run is played."""
 
 Row = dict[str, Any]
 """What is known of a run, with dots in its names: ``hedged.pnl_usd``."""
@@ -22,9 +28,8 @@ class Bot:
 
     book: Path | None
     positions: Path | None
-    seed: int
-    gross_usd: float
-    capital_usd: float | None
+    random: RandomBot = field(default_factory=RandomBot)
+    capital_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,9 @@ class Run:
         config: the configuration's keys, before the choice.
         base: folder from which its relative paths count.
         data: folder of recorded data, the same for every worker.
-        stamp: names the data and the program, so that old results are not taken for new ones.
+        rests_on: contents of the files that it reads, and the program's version, as ``contents``
+            tells them: old results are not taken for new ones, nor those of a worker that has
+            others.
     """
 
     choice: Choice
@@ -44,7 +51,7 @@ class Run:
     base: Path
     data: Path
     bot: Bot
-    stamp: str
+    rests_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -55,18 +62,25 @@ class Run:
             "config": self.config,
             "data": str(self.data),
             "bot": {name: str(value) for name, value in asdict(self.bot).items()},
-            "stamp": self.stamp,
+            "rests_on": dict(self.rests_on),
         }
         text = json.dumps(told, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def played(run: Run) -> Row:
-    """The row of a run; ``error`` in it where it could not be played, which is a result as well."""
+    """The row of a run; ``error`` in it where it could not be played, which is a result as well.
+
+    It is none, and the run is lost, where the reason lies with this machine: a full disk, another
+    version of the program, other files.
+    """
     try:
+        here = contents(Path(name) for name in run.rests_on if name != VERSION)
+        if run.rests_on and (other := changed(run.rests_on, here)):
+            return failed(run, f"this worker has other contents: {', '.join(other)}", lost=True)
         return {**failed(run, None), **_flat(_document(run))}
     except PerphedgeError as error:
-        return failed(run, " ".join(str(error).split()))
+        return failed(run, " ".join(str(error).split()), lost=not isinstance(error, _ITS_OWN))
 
 
 def failed(run: Run, why: str | None, *, lost: bool = False) -> Row:
@@ -88,7 +102,6 @@ def settings_of(run: Run) -> Any:
 
 def _document(run: Run) -> Mapping[str, Any]:
     from bot.journal.reader import JOURNAL_NAME, JournalReader
-    from bot.replay.holdings import RandomBot
     from bot.replay.play import play
     from bot.replay.results import document_of
     from bot.replay.stage import ReplayOptions, name_of, set_up
@@ -102,7 +115,7 @@ def _document(run: Run) -> Mapping[str, Any]:
             out=Path(folder),
             book=run.bot.book,
             positions=run.bot.positions,
-            random=replace(RandomBot(seed=run.bot.seed), gross_usd=run.bot.gross_usd),
+            random=run.bot.random,
             signals=False,  # they decide nothing, and nobody reads them here
         )
         stage = set_up(settings, options)

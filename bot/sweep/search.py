@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,19 @@ class Objective:
     field: str
     sign: int
 
+    def require_in(self, row: Row, tried: Collection[str]) -> None:
+        """A figure that there is not must not show after hours of replays; what is tried is none.
+
+        Raises:
+            UsageError: the row has figures, and none of that name.
+        """
+        figures = sorted(row.keys() - _NO_FIGURES - set(tried))
+        if row["error"] is None and self.field not in figures:
+            option = "--maximize" if self.sign > 0 else "--minimize"
+            raise UsageError(
+                f"{option} {self.field}: no such figure; there are {', '.join(figures)}"
+            )
+
     def of(self, row: Row) -> float | None:
         """Its figure, None where the row has none."""
         value = row.get(self.field)
@@ -40,6 +53,9 @@ class Objective:
         """The best of these; the first of equals."""
         known = [(row, value) for row in rows if (value := self.of(row)) is not None]
         return max(known, key=lambda one: self.sign * one[1])[0] if known else None
+
+
+_NO_FIGURES = {"key", "error", "lost", "window", "part", "start_ms", "end_ms"}
 
 
 class Rows:
@@ -116,12 +132,17 @@ class Sweep:
 
 
 def swept(sweep: Sweep, spread: Spread, rows: Rows, on_row: OnRow) -> list[Row]:
-    """Every row, trainings first, each in the order of the choices."""
+    """Every row, trainings first, each in the order of the choices.
+
+    Raises:
+        UsageError: the first run that was played knows no such figure as the objective's.
+    """
     done = 0
 
     def told(one: Row) -> Row:
         nonlocal done
         done += 1
+        sweep.objective.require_in(one, sweep.choices[0])
         on_row(done, sweep.most_runs, one)
         return one
 

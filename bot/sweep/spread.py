@@ -4,16 +4,18 @@ A worker that is killed takes nothing with it but what it was playing, and that 
 """
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any, Protocol
 
 from bot.errors import UnreachableError, UsageError
 from bot.sweep.runs import Row, Run, failed, played
 
 MOST_DEATHS = 3
-"""So often workers may die one after another without a single run that ends in between."""
+"""So often one run may end whoever plays it."""
 
 CONNECT_S = 15
 
@@ -33,29 +35,59 @@ class Here:
         self._jobs = jobs
 
     def rows(self, runs: Sequence[Run]) -> Iterator[Row]:
-        """As they end; pools whose processes die are made anew."""
-        left, deaths = {run.key: run for run in runs}, 0
-        while left and deaths < MOST_DEATHS:
-            deaths += 1
-            for row in self._until_one_dies(list(left.values())):
-                deaths = 0
-                del left[row["key"]]
-                yield row
-        for run in left.values():
-            why = f"processes that played it ended {MOST_DEATHS} times"
-            yield failed(run, why, lost=True)
+        """As they end. When a process dies, what was under way is played again, one run at a time,
+        so that a run that kills whoever plays it takes no other with it."""
+        waiting = deque(runs)
+        while waiting:
+            for run in (yield from self._until_one_dies(waiting)):
+                yield _alone(run)
 
-    def _until_one_dies(self, runs: Sequence[Run]) -> Iterator[Row]:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self._jobs, len(runs)), mp_context=context) as pool:
-            futures = [pool.submit(played, run) for run in runs]
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-            except BrokenProcessPool:
-                return
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+    def _until_one_dies(self, waiting: deque[Run]) -> Generator[Row, None, list[Run]]:
+        """Plays what waits; what was under way when a process died."""
+        under_way: dict[Future[Row], Run] = {}
+        with _pool(min(self._jobs, len(waiting))) as pool:
+            while waiting or under_way:
+                while waiting and len(under_way) < self._jobs:
+                    run = waiting.popleft()
+                    try:
+                        under_way[pool.submit(played, run)] = run
+                    except BrokenProcessPool:
+                        waiting.appendleft(run)
+                        return list(under_way.values())
+                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in done:
+                    try:
+                        row = _result(future, under_way[future])
+                    except BrokenProcessPool:
+                        return list(under_way.values())
+                    del under_way[future]
+                    yield row
+        return []
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _alone(run: Run) -> Row:
+    for _ in range(MOST_DEATHS):
+        with _pool(1) as pool, suppress(BrokenProcessPool):
+            return _result(pool.submit(played, run), run)
+    return failed(run, f"processes that played it ended {MOST_DEATHS} times", lost=True)
+
+
+def _result(future: "Future[Row]", run: Run) -> Row:
+    """Its row; a defect of one run is told, and ends no sweep.
+
+    Raises:
+        BrokenProcessPool: its process, or another of the pool, has died.
+    """
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other runs are played
+        return _lost(run, error)
 
 
 class Cluster:
@@ -92,8 +124,12 @@ def _row(future: Any, run: Run) -> Row:
     if future.status == "finished":
         row: Row = future.result()
         return row
-    why = " ".join(str(future.exception()).split())[:200]
-    return failed(run, f"workers failed: {why}", lost=True)
+    return _lost(run, future.exception())
+
+
+def _lost(run: Run, error: BaseException) -> Row:
+    why = " ".join(str(error).split())[:200]
+    return failed(run, f"workers failed: {type(error).__name__}: {why}", lost=True)
 
 
 def _distributed() -> Any:
