@@ -19,6 +19,7 @@ from risk.tail.shocks import (
     funding_squeezes,
     gaps,
     sector_crashes,
+    sector_returns,
 )
 
 HOURS, TOKENS = 1_200, 5
@@ -56,6 +57,11 @@ def test_tokens_that_are_not_there_are_left_out_of_the_mean() -> None:
     assert found.size == pytest.approx(-0.24)
     returns[:, 2:] = np.nan
     assert sector_crashes(returns, 1) == []
+
+
+def test_the_sector_moves_by_the_mean_of_enough_tokens() -> None:
+    returns = np.array([[0.01, 0.03, np.nan, 0.02], [0.01, np.nan, np.nan, 0.02], [0, 0, 0, -0.04]])
+    assert sector_returns(returns) == pytest.approx([0.02, np.nan, -0.01], nan_ok=True)
 
 
 def test_a_rise_of_correlation_is_found_where_it_was_made() -> None:

@@ -45,8 +45,8 @@ def list_(
 ) -> None:
     """Crashes of the sector, spikes of correlation, squeezes of funding and gaps, worst first.
 
-    Then what is made up within the worst crash: half of the hedges auto-deleveraged, the exchange
-    down for an hour, funding ten times as high.
+    Then what is made up within the worst crash: half of the hedges auto-deleveraged as its worst
+    hour begins, the exchange down over that hour, funding ten times as high.
     """
     _, _, _, episodes = _found(data, config, start, end, count, Path())
     if json:
@@ -93,13 +93,13 @@ def run(
     settings, tape, options, episodes = _found(data, config, start, end, count, out)
     from dataclasses import replace
 
-    from bot.stress.playing import chosen, play_episodes
+    from bot.stress.playing import chosen, play_episodes, with_untroubled
 
     options = replace(options, book=book, gross_usd=gross_usd)
     picked = chosen(episodes, episode or [])
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        with _progress(len(picked)) as tell:
+        with _progress(len(with_untroubled(picked))) as tell:
             rows = play_episodes(settings, tape, picked, options, tell)
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}") from error
@@ -154,22 +154,23 @@ def _show(rows: list[dict[str, Any]], out: Path) -> None:
 
     console, table = Console(), plain_table()
     table.add_column("episode", overflow="fold")
-    for title in ("alone", "hedged", "fall alone", "hedged", "avoided", "over"):
+    for title in ("alone", "hedged", "untroubled", "fall alone", "hedged", "avoided", "over"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        avoided = row["drawdown_avoided"]
+        avoided, untroubled = row["drawdown_avoided"], row["untroubled_pnl_usd"]
         table.add_row(
             row["episode"],
             *(f"{row[f'{who}_pnl_usd']:,.0f}" for who in ("unhedged", "hedged")),
+            "" if untroubled is None else f"{untroubled:,.0f}",
             *(f"{row[f'{who}_drawdown_usd']:,.0f}" for who in ("unhedged", "hedged")),
             "—" if avoided is None else f"{avoided:.0%}",
             f"{row['breach_hours_left']}/{row['breach_hours_alone']}",
         )
     console.print(table)
     console.print(
-        "USD gained from a day before to a day after by the bot alone and with hedges; fall: the "
-        "largest drawdown; over: hours in which a cap was left exceeded, of those in which the bot "
-        "alone exceeds one."
+        "USD gained from a day before to a day after by the bot alone and with hedges; untroubled: "
+        "with hedges, without what is made up; fall: the largest drawdown; over: hours in which a "
+        "cap was left exceeded, of those in which the bot alone exceeds one."
     )
     table_file = out / "stress.json"
     console.print(

@@ -15,7 +15,7 @@ import numpy as np
 from bot.assembly import engine_parts
 from bot.cycle import Engine
 from bot.doors import Doors
-from bot.errors import UsageError
+from bot.errors import UsageError, VenueError
 from bot.feeds.tape_feed import TapeFeed
 from bot.journal.journal import Journal
 from bot.journal.reader import JOURNAL_NAME
@@ -38,6 +38,8 @@ from risk.returns import HOUR_MS
 
 DURABLE_EVERY_HOURS = 24
 MARKER_NAME = ".perphedge-replay"
+_UNSEEN_USD = "replay_unseen_usd:"
+"""Before the number of an hour: what its cycle could not read of the hedge account."""
 _END_USD = "replay_end_usd"
 """What the journal of a whole replay knows of the hedge account at its end."""
 OnHour = Callable[[int, CycleRecord], None]
@@ -49,7 +51,7 @@ class Played:
 
     Attributes:
         equity_usd: (T + 1,) of the hedge account at each hour before its cycle, and at the end;
-            NaN where it was not read.
+            where the engine could not read it, what the exchange knows; NaN where nobody does.
         seconds: wall time of the hours that were played now.
         hours: how many those were.
         decisions: in how many of them the strategy was asked.
@@ -102,16 +104,17 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         engine, market, venue = await _opened(stage, journal, log)
         began, decisions = time.perf_counter(), 0
         for hour in range(done, len(hours_ms) - 1):
+            if hour:  # at the prices of the cycle before, also where that was played earlier
+                stage.trouble.blow(venue, int(hours_ms[hour - 1]), stage.struck_ms)
             clock.advance_to(max(int(hours_ms[hour]), clock.now_ms()))
             market.move()
-            stage.trouble.blow(venue, clock.now_ms(), stage.struck_ms)
             _acknowledge(engine)
             # An hour is in the journal whole or not at all: whoever goes on plays it from its
             # beginning, and would pay and trade once more what was booked of half of it.
             with _durability(journal, hour), journal.together("play an hour"):
                 record = await engine.cycle()
-            if record.equity_usd is not None:
-                equity[hour] = record.equity_usd
+                usd = record.equity_usd
+                equity[hour] = await _unseen_usd(journal, venue, hour) if usd is None else usd
             decisions += decided(record.latency_ms)
             on_hour(hour, record)
         seconds = time.perf_counter() - began
@@ -122,6 +125,19 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
             equity[-1] = (await venue.account()).state.equity_usd
             journal.set_meta(_END_USD, repr(float(equity[-1])))
     return Played(equity, seconds, len(hours_ms) - 1 - done, decisions)
+
+
+async def _unseen_usd(journal: Journal, venue: PaperVenue, hour: int) -> float:
+    """What the account is worth at an hour whose cycle could not read it, and did nothing.
+
+    Else the loss of the bot would stand alone there, and the hedges' gain come hours later.
+    """
+    try:
+        usd = (await venue.account()).state.equity_usd
+    except VenueError:
+        return np.nan
+    journal.set_meta(f"{_UNSEEN_USD}{hour}", repr(usd))
+    return usd
 
 
 def _acknowledge(engine: Engine) -> None:
@@ -167,8 +183,9 @@ def _played_before(journal: Journal, stage: ReplayStage, equity: FloatArray) -> 
         hour = (int(document["timestamp_ms"]) - first_ms) // HOUR_MS
         done = max(done, hour + 1)
         usd = document.get("equity_usd")
+        usd = journal.meta(f"{_UNSEEN_USD}{hour}") if usd is None else usd
         if usd is not None and (hour == 0 or np.isnan(equity[hour])):
-            equity[hour] = usd
+            equity[hour] = float(usd)
     return done
 
 

@@ -14,7 +14,8 @@ from bot.venues.paper import PaperVenue
 from risk.returns import HOUR_MS
 
 ADL_SHARE: Final = Decimal("0.5")
-DOWN_MS: Final = HOUR_MS
+DOWN_MARGIN_MS: Final = 5 * 60_000
+"""Before and after the hour that it lasts, so that it covers the cycles at both of its ends."""
 FUNDING_FACTOR: Final = 10.0
 
 
@@ -28,7 +29,7 @@ def same_doors(doors: Doors, _clock: Clock, _struck_ms: int) -> Doors:
     return doors
 
 
-def no_blow(_venue: PaperVenue, _now_ms: int, _struck_ms: int) -> None:
+def no_blow(_venue: PaperVenue, _hour_ms: int, _struck_ms: int) -> None:
     """The exchange leaves the account alone."""
 
 
@@ -38,20 +39,22 @@ class Trouble:
 
     Attributes:
         sentence: what happens, its beginning a capital, without a full stop.
-        tape: what becomes of the recorded market from the hour that it strikes.
+        tape: what becomes of the recorded market from the moment that it strikes.
         doors: what becomes of what the engine asks.
-        blow: what the exchange does to the account before an hour's cycle.
+        blow: what the exchange does to the account after an hour's cycle, at that hour's prices.
+        lasting: goes on to the end, so that it may strike before the worst hour.
     """
 
     sentence: str = ""
     tape: Callable[[ArrayTape, int], ArrayTape] = same_tape
     doors: Callable[[Doors, Clock, int], Doors] = same_doors
     blow: Callable[[PaperVenue, int, int], None] = no_blow
+    lasting: bool = False
 
 
-def _deleverage(venue: PaperVenue, now_ms: int, struck_ms: int) -> None:
+def _deleverage(venue: PaperVenue, hour_ms: int, struck_ms: int) -> None:
     """Half of every hedge is closed, once, as for somebody else's liquidation."""
-    if now_ms == struck_ms:
+    if hour_ms == struck_ms:
         venue.deleverage(ADL_SHARE)
 
 
@@ -65,7 +68,7 @@ def _dear_funding(tape: ArrayTape, struck_ms: int) -> ArrayTape:
 
 
 class _Down:
-    """Answers of a door, but none while the exchange is down."""
+    """Answers of a door, but none while the exchange is down: over the hour that is struck."""
 
     def __init__(self, door: Any, clock: Clock, struck_ms: int) -> None:
         self._door = door
@@ -74,8 +77,9 @@ class _Down:
 
     async def asked(self, door: str, method: str, args: tuple[Any, ...]) -> Any:
         """See Answers."""
-        if 0 <= self._clock.now_ms() - self._struck_ms < DOWN_MS:
-            raise UnreachableError(f"{door}: {method}: the exchange is down for an hour")
+        into_ms = self._clock.now_ms() - self._struck_ms
+        if -DOWN_MARGIN_MS <= into_ms <= HOUR_MS + DOWN_MARGIN_MS:
+            raise UnreachableError(f"{door}: {method}: the exchange is down")
         return await getattr(self._door, method)(*args)
 
     def called(self, door: str, method: str, args: tuple[Any, ...]) -> Any:
@@ -96,10 +100,15 @@ def _down(doors: Doors, clock: Clock, struck_ms: int) -> Doors:
 
 TROUBLES: Final[Mapping[str, Trouble]] = {
     "adl-half": Trouble(
-        "The exchange closes half of every hedge at the first hour by auto-deleveraging",
+        "The exchange closes half of every hedge by auto-deleveraging as the worst hour begins",
         blow=_deleverage,
     ),
-    "exchange-down": Trouble("The exchange does not answer for the first hour", doors=_down),
-    "funding-x10": Trouble("Funding is ten times as high", tape=_dear_funding),
+    "exchange-down": Trouble(
+        "The exchange does not answer from five minutes before the worst hour until five after it",
+        doors=_down,
+    ),
+    "funding-x10": Trouble(
+        "Funding is ten times as high from the first hour on", tape=_dear_funding, lasting=True
+    ),
 }
 CALM: Final = Trouble()

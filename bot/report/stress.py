@@ -27,9 +27,16 @@ def _row(one: Mapping[str, Any]) -> dict[str, str]:
         "sentence": words.plain(one["sentence"]),
         "alone": words.signed(words.number(one["unhedged_pnl_usd"])),
         "hedged": words.signed(words.number(one["hedged_pnl_usd"])),
+        "untroubled": _untroubled(one),
         "drawdown_alone": words.amount(words.number(one["unhedged_drawdown_usd"])),
         "drawdown_hedged": words.amount(words.number(one["hedged_drawdown_usd"])),
         "avoided": words.percent(words.number(one["drawdown_avoided"])),
         "over": f"{one['breach_hours_left']:,} of {one['breach_hours_alone']:,}",
         "fees": words.money(words.number(one["fees_usd"])),
     }
+
+
+def _untroubled(one: Mapping[str, Any]) -> str:
+    """With hedges, without what is made up; nothing where nothing is."""
+    usd = one["untroubled_pnl_usd"]
+    return "" if usd is None else words.signed(words.number(usd))

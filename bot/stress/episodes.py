@@ -21,6 +21,7 @@ from risk.tail.shocks import (
     funding_squeezes,
     gaps,
     sector_crashes,
+    sector_returns,
 )
 
 OF_EACH = 3
@@ -36,11 +37,12 @@ class Episode:
         name: short, of kind, day and token: ``sector-crash-2025-10-10``.
         kind: of the shock, or ``made-up``.
         start_ms, end_ms: what is played, a day before and after included; UTC milliseconds.
-        struck_ms: the first hour of the shock itself.
+        struck_ms: the first hour of the shock itself; of what is made up, when that begins.
         symbol: of the token that it happened to; None: the sector.
         size: as Shock's.
         sentence: what happened, in plain words.
         trouble: what is made up, by its name; None: nothing is.
+        within: the same hours without it; None: nothing is made up.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Episode:
     size: float
     sentence: str
     trouble: str | None = None
+    within: "Episode | None" = None
 
     def document(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -65,6 +68,7 @@ class Episode:
             "size": self.size,
             "sentence": self.sentence,
             "made_up": self.trouble is not None,
+            "within": None if self.within is None else self.within.name,
         }
 
 
@@ -72,6 +76,8 @@ def episodes_of(
     tape: ArrayTape, symbols: Sequence[str], start_ms: int, end_ms: int, count: int = OF_EACH
 ) -> list[Episode]:
     """The worst of each kind, worst first, then what is made up in the worst fall of the sector.
+
+    What is made up strikes as the worst hour of that fall begins, or at its first hour if it lasts.
 
     Args:
         symbols: the sector.
@@ -96,18 +102,25 @@ def episodes_of(
         *gaps(moved, _liquid(panel), count),
     ]
     named = [_named(one, panel.symbols, first_ms) for one in found]
-    crash = next((one for one in named if one.kind == ShockKind.SECTOR_CRASH), None)
-    return named if crash is None else [*named, *_made_up(crash)]
+    crash = next((one for one in found if one.kind is ShockKind.SECTOR_CRASH), None)
+    if crash is None:
+        return named
+    hours = sector_returns(moved)[crash.first : crash.last + 1]
+    worst_ms = first_ms + (crash.first + int(np.argmin(hours))) * HOUR_MS
+    return [*named, *_made_up(_named(crash, panel.symbols, first_ms), worst_ms)]
 
 
-def _made_up(crash: Episode) -> list[Episode]:
+def _made_up(crash: Episode, worst_ms: int) -> list[Episode]:
+    """Args: worst_ms: open of the bar in which the sector lost most."""
     return [
         replace(
             crash,
             name=name,
             kind="made-up",
-            sentence=f"{made.sentence}, within {crash.name}.",
+            struck_ms=crash.struck_ms if made.lasting else worst_ms,
+            sentence=f"{made.sentence}, within {crash.name}; worst hour: {iso_utc(worst_ms)[:16]}.",
             trouble=name,
+            within=crash,
         )
         for name, made in TROUBLES.items()
     ]

@@ -92,7 +92,7 @@ def play_episodes(
     on_hour: OnEpisode = lambda _episode, _share: None,
 ) -> list[dict[str, Any]]:
     """The table: a row for each episode. ``stress.json`` in the folder has them too, with the rows
-    of earlier calls.
+    of earlier calls. What is made up stands beside the same hours without it, which are played too.
 
     An episode that the folder holds whole already is only summed up again.
 
@@ -102,11 +102,35 @@ def play_episodes(
         OSError: the folder cannot be written.
     """
     table = _Table(options.out / TABLE_NAME, _digest(settings, options))
-    rows = []
+    played = dict[str, dict[str, Any]]()
+    for one in with_untroubled(episodes):
+        row = _played(settings, tape, one, options, on_hour)
+        calm = None if one.within is None else played[one.within.name]
+        played[one.name] = row | _beside(row, calm)
+        if one in episodes:
+            table.put(played[one.name])
+    return [played[one.name] for one in episodes]
+
+
+def with_untroubled(episodes: Sequence[Episode]) -> list[Episode]:
+    """These, each once, and before what is made up the same hours without it."""
+    found: dict[str, Episode] = {}
     for one in episodes:
-        rows.append(_played(settings, tape, one, options, on_hour))
-        table.put(rows[-1])
-    return rows
+        if one.within is not None:
+            found.setdefault(one.within.name, one.within)
+        found.setdefault(one.name, one)
+    return list(found.values())
+
+
+def _beside(row: dict[str, Any], calm: dict[str, Any] | None) -> dict[str, Any]:
+    """What came of the same hours with hedges and without the trouble; None: nothing is made up."""
+    if calm is None:
+        return {"untroubled_pnl_usd": None, "untroubled_drawdown_usd": None, "trouble_usd": None}
+    return {
+        "untroubled_pnl_usd": calm["hedged_pnl_usd"],
+        "untroubled_drawdown_usd": calm["hedged_drawdown_usd"],
+        "trouble_usd": row["hedged_pnl_usd"] - calm["hedged_pnl_usd"],
+    }
 
 
 class _Table:

@@ -64,7 +64,7 @@ def sector_crashes(log_returns: FloatArray, count: int) -> list[Shock]:
     Raises:
         DataError: not a matrix.
     """
-    moved = _trailing_sum(_sector(log_returns), CRASH_HOURS)
+    moved = _trailing_sum(sector_returns(log_returns), CRASH_HOURS)
     return [
         Shock(ShockKind.SECTOR_CRASH, row - CRASH_HOURS + 1, row, None, float(moved[row]))
         for row, _ in _largest(-moved[:, None], count)
@@ -145,8 +145,16 @@ def _largest(score: FloatArray, count: int) -> list[tuple[int, int]]:
     return found
 
 
-def _sector(log_returns: FloatArray) -> FloatArray:
-    """(T,) mean over tokens; NaN in an hour that too few have."""
+def sector_returns(log_returns: FloatArray) -> FloatArray:
+    """(T,) hourly log returns of the equal-weighted sector.
+
+    Args:
+        log_returns: (T, N) hourly; NaN where unknown, which is left out of an hour's mean. An hour
+            with fewer than ``LEAST_TOKENS`` is NaN.
+
+    Raises:
+        DataError: not a matrix.
+    """
     _require_matrix(log_returns)
     known = ~np.isnan(log_returns)
     counts = known.sum(axis=1)
