@@ -323,6 +323,7 @@ def test_the_command_tells_all_of_it(data: Path, book: Path, tmp_path: Path) -> 
         "cost_bps_per_day",
         "funding_usd",
         "breaches",
+        "breach_hours",
     }
     assert keys <= document.keys()
     assert document["decisions"] == 3

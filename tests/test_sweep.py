@@ -251,6 +251,10 @@ def test_a_sweep_of_real_replays_and_its_files(data: Path, tmp_path: Path) -> No
     assert found["best"]["hedge_pnl_usd"] == max(row["hedge_pnl_usd"] for row in table)
     assert {row["hours"] for row in table} == {4}
     assert table[0]["turnover_per_day"] != table[1]["turnover_per_day"], "the cap was in force"
+    for row in table:
+        assert 1 <= row["breach_hours.found"] <= row["hours"]
+        assert 0 <= row["breach_hours.left"] <= row["hours"]
+        assert not any(name.startswith("breaches") for name in row)
     assert Path(found["plot"]).read_bytes().startswith(b"\x89PNG")
     misspelt = called(*words(data, tmp_path / "out", *tried[:-1], "--maximize", "hedge_pnl"))
     assert "--maximize hedge_pnl: no such figure; there are " in one_line(misspelt, 2)

@@ -77,6 +77,7 @@ def _breaches(document: Mapping[str, Any]) -> RenderableType:
         table.add_column(title, justify="right")
     for cap, counts in document["breaches"].items():
         table.add_row(cap, *(f"{counts[key]:,}" for key in BREACHES.values()))
+    table.add_row("any", *(f"{document['breach_hours'][key]:,}" for key in BREACHES.values()))
     return table
 
 

@@ -169,8 +169,8 @@ def _show(rows: list[dict[str, Any]], out: Path) -> None:
     console.print(table)
     console.print(
         "USD gained from a day before to a day after by the bot alone and with hedges; untroubled: "
-        "with hedges, without what is made up; fall: the largest drawdown; over: hours in which a "
-        "cap was left exceeded, of those in which the bot alone exceeds one."
+        "with hedges, without what is made up; fall: the largest drawdown; over: hours in which "
+        "any cap was left exceeded, and in which the bot alone exceeds any."
     )
     table_file = out / "stress.json"
     console.print(

@@ -15,7 +15,7 @@ _FIGURES = (
     ("effect", "effectiveness_daily", "{:.1%}"),
     ("worst days, USD", "hedged.es95_daily_usd", "{:,.0f}"),
     ("cost, bp/day", "cost_bps_per_day", "{:.2f}"),
-    ("left over caps", "breaches_left", "{:,.0f}"),
+    ("hours left over caps", "breach_hours.left", "{:,.0f}"),
 )
 
 

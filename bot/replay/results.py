@@ -61,6 +61,7 @@ def document_of(
         "funding_substituted_usd": _substituted_usd(stage, journal),
         "funding_substituted": _substituted(stage, journal),
         "breaches": dict(sorted(tally.breaches.items())),
+        "breach_hours": tally.breach_hours,
         "unmeasured_hours": tally.unmeasured,
     }
 

@@ -28,6 +28,7 @@ class Tally:
             as soon as one order's is not known.
         breaches: by cap, cycles in which the bot alone exceeds it, that found it exceeded, that
             left it so, and in which hedges kept what the bot alone exceeds.
+        breach_hours: the same of any cap; a cycle counts once, however many caps it exceeds.
     """
 
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
@@ -36,6 +37,7 @@ class Tally:
         self.unmeasured = 0
         self.slippage_usd: float | None = 0.0
         self.breaches: dict[str, dict[str, int]] = {}
+        self.breach_hours = dict.fromkeys(_COUNTS, 0)
         for document in documents:
             self._add(document)
 
@@ -47,6 +49,7 @@ class Tally:
         if document.get("volatility_after_daily_usd") is not None:  # else nobody knows the end
             exceeded["avoided"] = exceeded["alone"] - exceeded["left"]
         for when, caps in exceeded.items():
+            self.breach_hours[when] += bool(caps)
             for cap in caps:
                 self.breaches.setdefault(cap, dict.fromkeys(_COUNTS, 0))[when] += 1
         for order in document.get("costs") or ():

@@ -31,7 +31,7 @@ def _row(one: Mapping[str, Any]) -> dict[str, str]:
         "drawdown_alone": words.amount(words.number(one["unhedged_drawdown_usd"])),
         "drawdown_hedged": words.amount(words.number(one["hedged_drawdown_usd"])),
         "avoided": words.percent(words.number(one["drawdown_avoided"])),
-        "over": f"{one['breach_hours_left']:,} of {one['breach_hours_alone']:,}",
+        "over": f"{one['breach_hours_left']:,} / {one['breach_hours_alone']:,}",
         "fees": words.money(words.number(one["fees_usd"])),
     }
 

@@ -197,7 +197,6 @@ def _played(
 
 def _row(episode: Episode, found: dict[str, Any]) -> dict[str, Any]:
     alone, hedged = found["unhedged"], found["hedged"]
-    counted = found["breaches"].values()
     return episode.document() | {
         "hours": found["hours"],
         "bot_gross_usd": found["bot_gross_usd"],
@@ -209,8 +208,8 @@ def _row(episode: Episode, found: dict[str, Any]) -> dict[str, Any]:
         "fees_usd": found["fees_usd"],
         "slippage_usd": found["slippage_usd"],
         "funding_usd": found["funding_usd"],
-        "breach_hours_alone": max((one["alone"] for one in counted), default=0),
-        "breach_hours_left": max((one["left"] for one in counted), default=0),
+        "breach_hours_alone": found["breach_hours"]["alone"],
+        "breach_hours_left": found["breach_hours"]["left"],
         "statuses": found["statuses"],
     }
 

@@ -136,13 +136,12 @@ def window_of(window: Window) -> Row:
 
 
 def _flat(document: Mapping[str, Any], before: str = "") -> Row:
-    """Numbers alone, sections by dots; of breaches, in how many cycles, over all caps."""
+    """Numbers alone, sections by dots; of breaches those of any cap, not of each."""
     row: Row = {}
     for name, value in document.items():
         if name == "breaches":
-            row["breaches_found"] = sum(one["found"] for one in value.values())
-            row["breaches_left"] = sum(one["left"] for one in value.values())
-        elif isinstance(value, Mapping):
+            continue
+        if isinstance(value, Mapping):
             row |= _flat(value, f"{before}{name}.")
         elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             row[before + name] = value
