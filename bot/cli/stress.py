@@ -93,6 +93,7 @@ def run(
     settings, tape, options, episodes = _found(data, config, start, end, count, out)
     from dataclasses import replace
 
+    from bot.cli.remarks import told
     from bot.stress.playing import chosen, play_episodes, with_untroubled
 
     options = replace(options, book=book, gross_usd=gross_usd)
@@ -100,7 +101,7 @@ def run(
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         with _progress(len(with_untroubled(picked))) as tell:
-            rows = play_episodes(settings, tape, picked, options, tell)
+            rows = play_episodes(settings, tape, picked, options, tell, tell=told)
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}") from error
     if json:

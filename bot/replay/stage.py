@@ -24,6 +24,7 @@ from bot.replay.holdings import (
     bought_and_held,
 )
 from bot.replay.identity import VERSION, contents, data_files, named_files
+from bot.replay.priced import held_while_priced
 from bot.replay.troubles import CALM, Trouble
 from bot.sources.book import notionals
 from config.aliases import load_aliases
@@ -98,10 +99,13 @@ def set_up(settings: Settings, options: ReplayOptions, tell: Tell = nobody) -> R
         DataError, UsageError, ConfigError: something cannot be used; one line.
     """
     aliases = load_aliases(settings.universe.aliases_file)
-    return staged(settings, options, recorded_tape(options.data, aliases=aliases, tell=tell))
+    recorded = recorded_tape(options.data, aliases=aliases, tell=tell)
+    return staged(settings, options, recorded, tell)
 
 
-def staged(settings: Settings, options: ReplayOptions, recorded: ArrayTape) -> ReplayStage:
+def staged(
+    settings: Settings, options: ReplayOptions, recorded: ArrayTape, tell: Tell = nobody
+) -> ReplayStage:
     """As ``set_up``, over this market.
 
     Raises:
@@ -110,7 +114,7 @@ def staged(settings: Settings, options: ReplayOptions, recorded: ArrayTape) -> R
     start_ms, end_ms = _span(recorded, options)
     tape = options.trouble.tape(recorded, options.struck_ms)
     time_ms = np.arange(start_ms, end_ms + 1, HOUR_MS, dtype=np.int64)
-    holdings, close = _holdings(settings, tape, options, time_ms)
+    holdings, close = _holdings(settings, tape, options, time_ms, tell)
     fitted = settings.model_copy(
         update={
             "mode": "paper",
@@ -189,18 +193,27 @@ def _history_days(settings: Settings, tape: ArrayTape, start_ms: int) -> int:
 
 
 def _holdings(
-    settings: Settings, tape: ArrayTape, options: ReplayOptions, time_ms: NDArray[np.int64]
+    settings: Settings,
+    tape: ArrayTape,
+    options: ReplayOptions,
+    time_ms: NDArray[np.int64],
+    tell: Tell,
 ) -> tuple[Holdings, FloatArray]:
     if options.positions is not None:
         holdings = read_holdings(options.positions, tape.instruments, time_ms)
-        return holdings, prices_at(tape, holdings.symbols, time_ms)
+        close = prices_at(tape, holdings.symbols, time_ms)
+        later = _priced_later(tape, holdings.symbols, time_ms)
+        where = f"--positions {options.positions}"
+        return held_while_priced(where, holdings, close, later, tell), close
     if options.book is not None:
         targets = notionals(options.book)
         _require_known(options.book, targets, tape)
         symbols = tuple(targets)
         close = prices_at(tape, symbols, time_ms)
         wanted = np.array([float(usd) for usd in targets.values()])
-        return bought_and_held(symbols, time_ms, close, wanted), close
+        kept = bought_and_held(symbols, time_ms, close, wanted)
+        later = _priced_later(tape, symbols, time_ms)
+        return held_while_priced(f"--book {options.book}", kept, close, later, tell), close
     symbols = sector_of(settings, tape)
     close = prices_at(tape, symbols, time_ms)
     liquid = _liquid(tape, symbols, time_ms) & np.isfinite(close)
@@ -229,6 +242,16 @@ def prices_at(tape: ArrayTape, symbols: tuple[str, ...], time_ms: NDArray[np.int
     """(T + 1, N) closes of the bars that end at these hours, NaN where there is no bar."""
     first_ms, last_ms = int(time_ms[0]), int(time_ms[-1])
     return tape.panel(symbols, first_ms - HOUR_MS, last_ms, last_ms).close
+
+
+def _priced_later(
+    tape: ArrayTape, symbols: tuple[str, ...], time_ms: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(N,) whether the data have a price after the last of these hours."""
+    last_ms, end_ms = int(time_ms[-1]), tape.end_ms
+    assert end_ms is not None, "recorded data end"
+    later = tape.panel(symbols, last_ms, end_ms, end_ms).close
+    return np.asarray(np.any(later > 0, axis=0))
 
 
 def _liquid(

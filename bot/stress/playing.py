@@ -11,6 +11,7 @@ import numpy as np
 
 from bot.errors import UsageError
 from bot.feeds.array_tape import ArrayTape
+from bot.feeds.remarks import Tell, nobody
 from bot.feeds.tape import DAY_MS
 from bot.journal.reader import JOURNAL_NAME, JournalReader
 from bot.replay.identity import contents, data_files, named_files
@@ -90,6 +91,8 @@ def play_episodes(
     episodes: Sequence[Episode],
     options: StressOptions,
     on_hour: OnEpisode = lambda _episode, _share: None,
+    *,
+    tell: Tell = nobody,
 ) -> list[dict[str, Any]]:
     """The table: a row for each episode. ``stress.json`` in the folder has them too, with the rows
     of earlier calls. What is made up stands beside the same hours without it, which are played too.
@@ -104,7 +107,7 @@ def play_episodes(
     table = _Table(options.out / TABLE_NAME, _digest(settings, options))
     played = dict[str, dict[str, Any]]()
     for one in with_untroubled(episodes):
-        row = _played(settings, tape, one, options, on_hour)
+        row = _played(settings, tape, one, options, on_hour, tell=tell)
         calm = None if one.within is None else played[one.within.name]
         played[one.name] = row | _beside(row, calm)
         if one in episodes:
@@ -177,6 +180,8 @@ def _played(
     episode: Episode,
     options: StressOptions,
     on_hour: OnEpisode,
+    *,
+    tell: Tell,
 ) -> dict[str, Any]:
     folder = options.out / episode.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -185,7 +190,7 @@ def _played(
     if episode.trouble is not None:
         trouble = TROUBLES[episode.trouble]
         asked = replace(asked, trouble=trouble, struck_ms=episode.struck_ms)
-    stage = staged(settings, asked, tape)
+    stage = staged(settings, asked, tape, lambda line: tell(f"{episode.name}: {line}"))
     hours = len(stage.hours_ms) - 1
     played = play(
         stage, name_of(stage, asked), lambda hour, _record: on_hour(episode, (hour + 1) / hours)
