@@ -132,6 +132,37 @@ def test_an_interval_may_change_over_time_and_stamps_may_be_late_by_seconds(tmp_
     assert (series.time_ms % HOUR_MS == 0).all()
 
 
+def test_what_is_recorded_later_changes_no_contract_and_no_earlier_payment(tmp_path: Path) -> None:
+    """Finer prices, shorter intervals, another venue with more to tell: nobody knew of them."""
+    now = T0 + pd.Timedelta(hours=48)
+    bars = hourly()
+    later = (bars.symbol == FET) & (bars.timestamp >= now)
+    bars.loc[later, ["open", "high", "low", "close"]] += 0.00001
+    paid = pd.concat(
+        [
+            payments("binance", FET, list(range(8, 49, 8)), 8, 0.0003),
+            payments("binance", FET, list(range(52, 97, 4)), 4, 0.0001),
+            payments("early", "TAO/USD:USD", [32, 40, 48, 56], 8, 0.0002),
+            payments("late", "TAO/USDC:USDC", list(range(36, 97)), 1, 0.0007),
+        ]
+    )
+    whole = recorded_tape(write(tmp_path / "whole", hourly=bars, funding=paid))
+    known = recorded_tape(
+        write(
+            tmp_path / "known",
+            hourly=bars[bars.timestamp < now],
+            funding=paid[paid.timestamp <= now],
+        )
+    )
+    for symbol in (FET, TAO):
+        assert whole.instruments[symbol] == known.instruments[symbol]
+        until_ms = START + 40 * HOUR_MS + 1
+        assert whole.funding(symbol, START, until_ms) == known.funding(symbol, START, until_ms)
+        for hour in (32, 40, 47):
+            at_ms = START + hour * HOUR_MS
+            assert whole.quote(symbol, at_ms) == known.quote(symbol, at_ms)
+
+
 def test_data_that_end_now_tell_what_longer_data_tell(tmp_path: Path) -> None:
     whole = payments("binance", FET, [8, 16, 24, 32, 40], 8, 0.0003)
     known = whole[whole["timestamp"] <= pd.Timestamp(START + 24 * HOUR_MS, unit="ms", tz="UTC")]

@@ -3,17 +3,18 @@
 A folder holds ``hourly.parquet`` and ``funding.parquet``, and may hold ``instruments.parquet``
 and ``open_interest.parquet``. Without the third, contracts are guessed from the data:
 
-    tick          the finest decimal place that any price of the symbol uses (at most 8 places)
-    lot           a power of ten worth between about 0.1 and 10 USD on the first recorded day (what
-                  comes later must not be known before), at least 0.001, at most 1
+    tick          the finest decimal place that prices of the first recorded day use, at most 8
+                  places (what comes later must not be known before)
+    lot           a power of ten worth between about 0.1 and 10 USD on that day, at least 0.001, at
+                  most 1
     min notional  5 USD; ETH 20, BTC 50
     fees          0.02 % maker, 0.05 % taker
-    funding       interval of the last payment of its own venue, else of the last payment
+    funding       interval of the first payment of its own venue, else of the first payment
     listed        its first bar, where the data starts more than a day earlier
 
 Funding of a symbol comes from its own venue; before, after or without that from the other venue
-that has most payments of the same base; outside of both from the base rate of 0.01 % per 8 hours.
-The last two are flagged as substitutes.
+whose payments of the same base begin first; outside of both from the base rate of 0.01 % per 8
+hours. The last two are flagged as substitutes.
 """
 
 import math
@@ -112,14 +113,14 @@ def funding_track(
     others = [
         one for one in payments if one.venue != OWN_VENUE and one.symbol.partition("/")[0] == base
     ]
-    others.sort(key=lambda one: (-len(one.rate), one.venue, one.symbol))
+    others.sort(key=lambda one: (int(one.time_ms[0]), one.venue, one.symbol))
     track, hours = _NO_PAYMENTS, DEFAULT_FUNDING_HOURS
     for rows, substitute in [(one, False) for one in own] + [(one, True) for one in others[:1]]:
         flags = np.full(len(rows.rate), substitute)
         more = FundingTrack(rows.time_ms, rows.rate, rows.interval_hours, flags)
         more = more.take((more.time_ms >= start_ms) & (more.time_ms <= end_ms))
         if not len(track.rate) and len(more.rate):
-            hours = float(more.interval_hours[-1])
+            hours = float(more.interval_hours[0])
         track = _around(track, more, least_ms=DAY_MS)
     step_ms = round(hours * HOUR_MS)
     grid = np.arange(-(-start_ms // step_ms) * step_ms, end_ms + 1, step_ms, dtype=np.int64)
@@ -211,7 +212,8 @@ def _decimal(value: float) -> Decimal:
 
 
 def _tick(rows: BarRows, first_price: float) -> Decimal:
-    prices: FloatArray = np.concatenate([rows.open, rows.high, rows.low, rows.close])
+    day = rows.take(slice(_FIRST_DAY_BARS))
+    prices: FloatArray = np.concatenate([day.open, day.high, day.low, day.close])
     for places in range(MOST_DECIMALS + 1):
         if np.all(np.abs(np.round(prices, places) - prices) <= 1e-9 * prices):
             return Decimal(1).scaleb(-places) if places else Decimal(1)
