@@ -200,7 +200,7 @@ def _holdings(
     tell: Tell,
 ) -> tuple[Holdings, FloatArray]:
     if options.positions is not None:
-        holdings = read_holdings(options.positions, tape.instruments, time_ms)
+        holdings = read_holdings(options.positions, tape.instruments, time_ms, tell)
         close = prices_at(tape, holdings.symbols, time_ms)
         later = _priced_later(tape, holdings.symbols, time_ms)
         where = f"--positions {options.positions}"
