@@ -192,7 +192,7 @@ async def open_recorded(
         UsageError: the time is not in them.
     """
     aliases = load_aliases(settings.universe.aliases_file)
-    tape = recorded_tape(folder, aliases=aliases, tell=tell)
+    tape = recorded_tape(folder, aliases=aliases, exchange=settings.venue.exchange, tell=tell)
     end_ms = tape.end_ms if tape.end_ms is not None else clock.now_ms()
     if not tape.start_ms <= clock.now_ms() <= end_ms:
         raise UsageError(

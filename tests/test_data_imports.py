@@ -90,6 +90,8 @@ def test_a_binance_dump_becomes_recorded_data(tmp_path: Path) -> None:
         "new_payments": 2,
         "interest": 1,
         "new_interest": 1,
+        "contracts": 0,
+        "new_contracts": 0,
     }
     assert "3 files are of other kinds and left alone, as " in done.err
     [bars] = read_bars(tmp_path / "data", None).values()

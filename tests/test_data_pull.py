@@ -3,10 +3,12 @@
 import re
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bot.data.pull import INTEREST_BACK_MS
@@ -15,12 +17,26 @@ from bot.data.store import Stored
 from bot.errors import UnreachableError, UsageError
 from bot.feeds.quality import iso
 from bot.feeds.recorded import recorded_tape
-from bot.feeds.recorded_files import read_bars, read_funding, read_open_interest
+from bot.feeds.recorded_files import (
+    read_bars,
+    read_funding,
+    read_instrument_rows,
+    read_open_interest,
+)
 from bot.feeds.tape import DAY_MS
 from config.load import load_settings
 from risk.errors import DataError
 from risk.returns import HOUR_MS
-from tests.e2e_scene import finish, paper_config, perphedge, served_exchange, start, until
+from tests.e2e_scene import (
+    called,
+    finish,
+    one_line,
+    paper_config,
+    perphedge,
+    served_exchange,
+    start,
+    until,
+)
 from tests.live_feed_scene import BTC, FET, NEW, START, Stage, stage
 
 SYMBOLS = ("FET", BTC, NEW)
@@ -69,13 +85,26 @@ async def test_what_was_pulled_is_what_the_exchange_holds(tmp_path: Path) -> Non
         assert done.new_bars == sum(map(len, bars.values()))
         tape = recorded_tape(tmp_path / "data")
         assert tape.quote(FET, end_ms - HOUR_MS).mark > 0
+        assert (done.contracts, done.new_contracts) == (3, 3)
+        for symbol, listed in one.tape.instruments.items():
+            if symbol in SYMBOLS or symbol == FET:
+                assert replace(tape.instruments[symbol], max_quantity=None) == replace(
+                    listed, listed_at_ms=tape.instruments[symbol].listed_at_ms, max_quantity=None
+                )
 
 
 async def test_only_what_is_lacking_is_asked_for(tmp_path: Path) -> None:
     async with stage() as one:
         first = await pull(one, tmp_path / "data")
+        contracts = tmp_path / "data" / "instruments.parquet"
+        known = read_instrument_rows(tmp_path / "data")
+        elsewhere = pd.read_parquet(contracts).assign(tick=0.5).replace({FET: "OLD/USDT:USDT"})
+        elsewhere[elsewhere.symbol == "OLD/USDT:USDT"].to_parquet(contracts)
         before = one.requests
         again = await pull(one, tmp_path / "data")
+        rows = read_instrument_rows(tmp_path / "data")
+        assert rows.pop("OLD/USDT:USDT")["tick"] == 0.5, "what is there of others stays"
+        assert rows == known
         assert (again.new_bars, again.new_payments, again.new_interest) == (0, 0, 0)
         assert (again.bars, again.payments) == (first.bars, first.payments)
         quiet = one.requests - before
@@ -175,6 +204,8 @@ def test_a_pull_by_the_command_that_is_killed_goes_on(tmp_path: Path) -> None:
         assert done.code == 0, done.err
         assert done.document["new_bars"] > 15 * 24 * 10
         assert done.document["new_payments"] > 0
-        again = perphedge(*words, "--from", since, "--json")
+        again = perphedge(*words[:2], "--out", *words[3:], "--days", "20", "--json")
         assert again.document["new_bars"] <= 30, "an hour may have passed"
+        both = called(*words, "--from", since, "--days", "20")
+        assert one_line(both, 2).endswith("--from and --days: name one of them")
         assert perphedge("data", "check", str(tmp_path / "data")).code == 0

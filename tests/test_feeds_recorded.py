@@ -1,5 +1,6 @@
 """Recorded folders: good ones become tapes, bad ones one line that names what is wrong."""
 
+import math
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -108,6 +109,31 @@ def test_own_funding_first_then_another_venue_then_the_base_rate(tmp_path: Path)
     pinned = tape.funding(TAO, START, START + 99 * HOUR_MS)
     assert {(one.rate, one.substitute) for one in pinned} == {(0.0001, True)}
     assert pinned[0].time_ms >= START + 30 * HOUR_MS
+
+
+def test_the_exchange_that_is_traded_on_has_the_own_funding(tmp_path: Path) -> None:
+    frame = pd.concat(
+        [
+            payments("binance", FET, list(range(8, 97, 8)), 8, 0.0002),
+            payments("bybit", FET, list(range(8, 97, 8)), 8, 0.0005),
+        ]
+    )
+    folder, until_ms = write(tmp_path / "data", funding=frame), START + 99 * HOUR_MS
+    for exchange, rate in (("bybit", 0.0005), ("binanceusdm", 0.0002), ("binance", 0.0002)):
+        tape = recorded_tape(folder, exchange=exchange)
+        paid = [one for one in tape.funding(FET, START, until_ms) if one.time_ms > START]
+        assert {(one.rate, one.substitute) for one in paid} == {(rate, False)}
+        assert tape.instruments[FET].venue == exchange
+    other = recorded_tape(folder, exchange="okx").funding_series(FET, START, until_ms)
+    assert other is not None
+    assert other.substitute
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf])
+def test_what_a_contract_cannot_be_is_refused(tmp_path: Path, value: float) -> None:
+    frame = instruments().assign(max_quantity=value)
+    with pytest.raises(DataError, match=r"instruments.parquet: max_quantity of FET/USDT:USDT is"):
+        recorded_tape(write(tmp_path / "data", instruments=frame))
 
 
 def test_an_interval_may_change_over_time_and_stamps_may_be_late_by_seconds(tmp_path: Path) -> None:

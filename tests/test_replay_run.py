@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from bot.errors import UnreachableError, UsageError
 from bot.journal.reader import JOURNAL_NAME, JournalReader
@@ -21,6 +22,7 @@ from bot.replay.results import bot_gains_usd, document_of, hedge_gains_usd
 from bot.replay.source import HoldingsSource
 from bot.replay.stage import ReplayOptions, ReplayStage, name_of, set_up
 from config.load import load_settings, profile_path
+from config.yaml_file import read_yaml
 from risk.book import FloatArray
 from risk.returns import HOUR_MS
 from tests.e2e_scene import called, one_line
@@ -385,6 +387,20 @@ def test_a_first_hour_that_was_held_loses_no_result(
     assert result.equity_usd[0] == 60_000
     assert document["hedge_pnl_usd"] == pytest.approx(result.equity_usd[-1] - 60_000)
     assert all(counts["alone"] == 2 for counts in document["breaches"].values())
+
+
+def test_a_series_of_today_is_no_part_of_a_replay(data: Path, book: Path, tmp_path: Path) -> None:
+    series = {
+        "kind": "json", "name": "fear", "url": "https://example.com/fear", "time_column": "t",
+        "value_column": "v", "above": 30.0, "factor": 0.4,
+    }  # fmt: skip
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump({**read_yaml(DEMO), "macro": [series]}), encoding="utf-8")
+    found = called(
+        "replay", "--data", str(data), "-c", str(config), "--book", str(book), "--out",
+        str(tmp_path / "out"),
+    )  # fmt: skip
+    assert "macro: fear is read over HTTP" in one_line(found, 2)
 
 
 def test_signals_decide_nothing(data: Path, book: Path, tmp_path: Path, kept: Kept) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.errors import UsageError
+
 if TYPE_CHECKING:
     from bot.data.brought import Brought
     from bot.data.examined import Examined
@@ -112,9 +114,16 @@ def import_freqtrade(
 
 @app.command("pull", short_help="Fetch bars, funding and open interest of an exchange.")
 def pull(
-    target: Target,
+    target: Annotated[
+        Path, typer.Option("--into", "--out", help="Folder of recorded data, new or not.")
+    ],
     config: Annotated[Path, typer.Option("-c", "--config", help="Exchange, sector, benchmarks.")],
-    start: Annotated[str, typer.Option("--from", help="First hour, UTC day or time.")],
+    start: Annotated[
+        str | None, typer.Option("--from", help="First hour, UTC day or time.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(help="So many days until now, in place of --from.", min=1)
+    ] = None,
     end: Annotated[
         str | None, typer.Option("--to", help="End, UTC; now, where it is left out.")
     ] = None,
@@ -123,7 +132,7 @@ def pull(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Fetch closed hourly bars, settled funding and open interest into a folder of recorded data.
+    """Fetch closed hourly bars, settled funding, open interest and contracts into a folder of data.
 
     Only what the folder lacks is asked for: run it again to go on, or to add what came since.
     Hours that the exchange does not show are asked for twice, then told; nothing is filled in.
@@ -134,13 +143,19 @@ def pull(
     from bot.cli.startup import quick_imports
     from bot.cli.times import hour_ms
 
+    if (start is None) == (days is None):
+        raise UsageError("--from and --days: name one of them")
     first_ms = hour_ms("--from", start, whole_day=False)
-    assert first_ms is not None
     last_ms = hour_ms("--to", end, whole_day=True)
     with quick_imports():
         from bot.cli.remarks import told
+        from bot.clock import SystemClock
         from bot.data.pulled import PullOptions, pulled
+        from bot.feeds.tape import DAY_MS
         from config.load import load_settings
+    if first_ms is None:
+        assert days is not None
+        first_ms = SystemClock().now_ms() - days * DAY_MS
     settings = load_settings(config)
     chosen = None if symbols is None else tuple(one for one in symbols.split(",") if one)
     with _bar() as on_progress:
@@ -185,5 +200,6 @@ def _show_stored(target: Path, done: "Stored", *, json: bool) -> None:
         ("bars", done.bars, done.new_bars),
         ("payments", done.payments, done.new_payments),
         ("open interest", done.interest, done.new_interest),
+        ("contracts", done.contracts, done.new_contracts),
     ):
         print(f"{name}: {new:,} new, {whole:,} in {target}")

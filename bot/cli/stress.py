@@ -124,7 +124,12 @@ def _found(
         from config.aliases import load_aliases
         from config.load import load_settings
     settings = load_settings(config)
-    tape = recorded_tape(data, aliases=load_aliases(settings.universe.aliases_file), tell=told)
+    tape = recorded_tape(
+        data,
+        aliases=load_aliases(settings.universe.aliases_file),
+        exchange=settings.venue.exchange,
+        tell=told,
+    )
     options = StressOptions(data, out, start_ms, end_ms, count)
     return settings, tape, options, found_episodes(settings, tape, options)
 

@@ -23,11 +23,12 @@ class InterestRows:
 
 @dataclass(slots=True)
 class Brought:
-    """Bars and open interest by symbol, payments by venue and symbol."""
+    """Bars, open interest and what a contract is by symbol, payments by venue and symbol."""
 
     bars: dict[str, BarRows] = field(default_factory=dict)
     payments: dict[tuple[str, str], FundingRows] = field(default_factory=dict)
     interest: dict[str, InterestRows] = field(default_factory=dict)
+    contracts: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def add_bars(self, symbol: str, rows: BarRows, where: str) -> None:
         """More bars of a symbol; of a time that is there the later ones count.

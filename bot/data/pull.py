@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bot.data.brought import Brought, InterestRows
+from bot.data.contracts import contract_facts
 from bot.data.store import Stored, store
 from bot.errors import UnreachableError, VenueError
 from bot.feeds.funding_pages import FundingPages, Payment
@@ -92,6 +93,9 @@ class Puller:
             UsageError: the folder cannot be written to.
         """
         there = _There.of(wanted.folder)
+        self._brought.contracts = contract_facts(
+            (instruments[symbol] for symbol in wanted.symbols), self._tell
+        )
         loader = BarLoader(
             self._exchange, self._clock, there.as_cache(), self._log, self._on_progress
         )

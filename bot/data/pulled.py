@@ -10,7 +10,7 @@ from bot.data.store import Stored
 from bot.errors import UsageError
 from bot.feeds.live import LiveFeed
 from bot.feeds.live_bars import Progress
-from bot.feeds.recorded import OWN_VENUE, VENUE_ID
+from bot.feeds.recorded import funding_venue
 from bot.feeds.remarks import Tell
 from bot.logs import stderr_log
 from bot.measuring.universe import build_universe
@@ -69,16 +69,11 @@ async def pulled(
             options.start_ms,
             end_ms,
             options.folder,
-            _venue(settings.venue.exchange),
+            funding_venue(settings.venue.exchange),
         )
         return await Puller(client, around.clock, log, tell, on_progress).pull(wanted, instruments)
     finally:
         await feed.close()
-
-
-def _venue(exchange: str) -> str:
-    """As recorded data name it."""
-    return OWN_VENUE if exchange == VENUE_ID else exchange
 
 
 def _chosen(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bot.data.brought import Brought, InterestRows, differing
+from bot.data.contracts import contract_table, contracts_path
 from bot.errors import UsageError
 from bot.feeds.quality import iso
 from bot.feeds.recorded_files import (
@@ -38,6 +39,8 @@ class Stored:
     new_payments: int
     interest: int
     new_interest: int
+    contracts: int
+    new_contracts: int
 
 
 def store(folder: Path, brought: Brought, tell: Tell = nobody) -> Stored:
@@ -55,9 +58,12 @@ def store(folder: Path, brought: Brought, tell: Tell = nobody) -> Stored:
         bars, new_bars = _bars(folder, brought, tell)
         payments, new_payments = _payments(folder, brought, tell)
         interest, new_interest = _interest(folder, brought)
+        contracts, new_contracts = _contracts(folder, brought)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
-    return Stored(bars, new_bars, payments, new_payments, interest, new_interest)
+    return Stored(
+        bars, new_bars, payments, new_payments, interest, new_interest, contracts, new_contracts
+    )
 
 
 def _bars(folder: Path, brought: Brought, tell: Tell) -> tuple[int, int]:
@@ -130,6 +136,13 @@ def _interest(folder: Path, brought: Brought) -> tuple[int, int]:
         {"open_interest": [one.base for one in whole.interest.values()]},
     )
     return count, count - before
+
+
+def _contracts(folder: Path, brought: Brought) -> tuple[int, int]:
+    table, count, new = contract_table(folder, brought.contracts)
+    if brought.contracts:
+        _replace(contracts_path(folder), table)
+    return count, new
 
 
 def _write(

@@ -98,7 +98,12 @@ def evaluation_market(
         DataError: the data cannot be used.
         UsageError: the span is not in the data, or a symbol is not.
     """
-    tape = recorded_tape(folder, aliases=load_aliases(settings.universe.aliases_file), tell=tell)
+    tape = recorded_tape(
+        folder,
+        aliases=load_aliases(settings.universe.aliases_file),
+        exchange=settings.venue.exchange,
+        tell=tell,
+    )
     span = _span(tape, folder, start_ms, end_ms)
     chosen = _symbols(tape, settings, sector, symbols)
     bars = (span.end_ms - tape.start_ms) // HOUR_MS

@@ -65,6 +65,7 @@ def recorded_tape(
     *,
     history_days: int = HISTORY_DAYS,
     aliases: Aliases | None = None,
+    exchange: str = VENUE_ID,
     tell: Tell = nobody,
 ) -> ArrayTape:
     """The tape of a folder.
@@ -76,6 +77,7 @@ def recorded_tape(
             on wall time. None keeps the recorded times.
         history_days: see above.
         aliases: known redenominations, on whose day a price may jump.
+        exchange: that is traded on, by its ccxt id: its funding is the symbols' own.
         tell: told what was put in order, and which hours and payments are missing.
 
     Raises:
@@ -94,8 +96,11 @@ def recorded_tape(
     end_ms = bars.start_ms + bars.hours * HOUR_MS
     instruments, tracks = [], {}
     for symbol, one in rows.items():
-        tracks[symbol], hours = funding_track(symbol, payments, int(one.time_ms[0]), end_ms)
-        instruments.append(_instrument(symbol, one, hours, bars.start_ms, facts.get(symbol)))
+        tracks[symbol], hours = funding_track(
+            symbol, payments, int(one.time_ms[0]), end_ms, funding_venue(exchange)
+        )
+        guessed = _guessed(symbol, one, hours, bars.start_ms, exchange)
+        instruments.append(_instrument(guessed, facts.get(symbol)))
     shift_ms = 0
     if restamp_to_ms is not None:
         before_ms = min(history_days * DAY_MS, bars.hours * HOUR_MS // 2)
@@ -103,15 +108,24 @@ def recorded_tape(
     return _shifted(instruments, bars, tracks, interest, shift_ms)
 
 
+def funding_venue(exchange: str) -> str:
+    """What recorded data call an exchange that ccxt calls so."""
+    return OWN_VENUE if exchange == VENUE_ID else exchange
+
+
 def funding_track(
-    symbol: str, payments: Sequence[FundingRows], start_ms: int, end_ms: int
+    symbol: str,
+    payments: Sequence[FundingRows],
+    start_ms: int,
+    end_ms: int,
+    own_venue: str = OWN_VENUE,
 ) -> tuple[FundingTrack, float]:
     """Payments of one symbol from start_ms on, up to and including end_ms, and its usual interval
     in hours."""
     base = symbol.partition("/")[0]
-    own = [one for one in payments if one.venue == OWN_VENUE and one.symbol == symbol]
+    own = [one for one in payments if one.venue == own_venue and one.symbol == symbol]
     others = [
-        one for one in payments if one.venue != OWN_VENUE and one.symbol.partition("/")[0] == base
+        one for one in payments if one.venue != own_venue and one.symbol.partition("/")[0] == base
     ]
     others.sort(key=lambda one: (int(one.time_ms[0]), one.venue, one.symbol))
     track, hours = _NO_PAYMENTS, DEFAULT_FUNDING_HOURS
@@ -164,21 +178,17 @@ def _on_one_grid(rows: Mapping[str, BarRows]) -> HourlyBars:
     return HourlyBars(start_ms, *arrays.values())
 
 
-def _instrument(
-    symbol: str,
-    rows: BarRows,
-    funding_hours: float,
-    start_ms: int,
-    facts: Mapping[str, float] | None,
+def _guessed(
+    symbol: str, rows: BarRows, funding_hours: float, start_ms: int, exchange: str
 ) -> Instrument:
     base, _, rest = symbol.partition("/")
     first_ms = int(rows.time_ms[0])
     first_price = float(np.median(rows.close[:_FIRST_DAY_BARS]))
-    guessed = Instrument(
+    return Instrument(
         symbol=symbol,
         base=base,
         quote=rest.partition(":")[0],
-        venue=VENUE_ID,
+        venue=exchange,
         contract_size=Decimal(1),
         tick=_tick(rows, first_price),
         lot=_lot(first_price),
@@ -189,6 +199,10 @@ def _instrument(
         funding_interval_hours=funding_hours,
         listed_at_ms=first_ms if first_ms - start_ms > DAY_MS else None,
     )
+
+
+def _instrument(guessed: Instrument, facts: Mapping[str, float] | None) -> Instrument:
+    """What the folder knows of it, the rest as guessed."""
     if facts is None:
         return guessed
     listed = facts.get("listed_at_ms")
@@ -197,12 +211,13 @@ def _instrument(
         guessed,
         tick=_decimal(facts["tick"]),
         lot=lot,
-        min_quantity=lot,
+        min_quantity=_decimal(facts["min_quantity"]) if "min_quantity" in facts else lot,
         min_notional_usd=_decimal(facts["min_notional"]),
         maker_fee=facts["maker_fee"],
         taker_fee=facts["taker_fee"],
         funding_interval_hours=facts["funding_interval_hours"],
         listed_at_ms=guessed.listed_at_ms if listed is None else int(listed),
+        max_quantity=_decimal(facts["max_quantity"]) if "max_quantity" in facts else None,
     )
 
 

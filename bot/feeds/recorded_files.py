@@ -33,6 +33,7 @@ OPEN_INTEREST_FILE = "open_interest.parquet"
 FUNDING_HOURS = (1, 2, 4, 8)
 LARGEST_RATE = 0.05
 STAMP_JITTER_MS = 60_000
+_MAY_BE_KNOWN = ("min_quantity", "max_quantity")
 _FIGURES = ("open", "high", "low", "close", "volume")
 
 
@@ -160,7 +161,8 @@ def read_open_interest(
 
 def read_instrument_rows(folder: Path) -> dict[str, dict[str, float]]:
     """``instruments.parquet`` by symbol: the numbers of each row, ``listed_at`` as milliseconds
-    (left out where not given); empty where there is no such file.
+    (left out where not given, as are ``min_quantity`` and ``max_quantity``); empty where there is
+    no such file.
 
     Raises:
         DataError: the first fault, with file, column and symbol.
@@ -172,7 +174,7 @@ def read_instrument_rows(folder: Path) -> dict[str, dict[str, float]]:
     columns = read_columns(
         path,
         {"symbol": "text", **dict.fromkeys(numbers, "number")},
-        {"listed_at": "time"},
+        {"listed_at": "time", **dict.fromkeys(_MAY_BE_KNOWN, "number")},
     )
     found: dict[str, dict[str, float]] = {}
     for row, symbol in enumerate(columns["symbol"].tolist()):
@@ -184,7 +186,21 @@ def read_instrument_rows(folder: Path) -> dict[str, dict[str, float]]:
                 raise DataError(f"{path}: {name} of {symbol} is {value!r}, must be {allowed}")
         if "listed_at" in columns and columns["listed_at"][row] >= 0:
             facts["listed_at_ms"] = float(columns["listed_at"][row])
+        facts |= _known(path, symbol, columns, row)
         found[symbol] = facts
+    return found
+
+
+def _known(path: Path, symbol: str, columns: Columns, row: int) -> dict[str, float]:
+    """Of what a contract may have beside: the numbers that are given."""
+    found = {}
+    for name in _MAY_BE_KNOWN:
+        value = float(columns[name][row]) if name in columns else math.nan
+        if math.isnan(value):
+            continue
+        if not 0.0 < value < math.inf:
+            raise DataError(f"{path}: {name} of {symbol} is {value!r}, must be a number above 0")
+        found[name] = value
     return found
 
 

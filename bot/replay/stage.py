@@ -28,6 +28,7 @@ from bot.replay.priced import held_while_priced
 from bot.replay.troubles import CALM, Trouble
 from bot.sources.book import notionals
 from config.aliases import load_aliases
+from config.errors import ConfigError
 from config.sectors import load_sectors
 from config.settings import Settings
 from risk.book import FloatArray
@@ -99,7 +100,9 @@ def set_up(settings: Settings, options: ReplayOptions, tell: Tell = nobody) -> R
         DataError, UsageError, ConfigError: something cannot be used; one line.
     """
     aliases = load_aliases(settings.universe.aliases_file)
-    recorded = recorded_tape(options.data, aliases=aliases, tell=tell)
+    recorded = recorded_tape(
+        options.data, aliases=aliases, exchange=settings.venue.exchange, tell=tell
+    )
     return staged(settings, options, recorded, tell)
 
 
@@ -111,6 +114,7 @@ def staged(
     Raises:
         DataError, UsageError, ConfigError: something cannot be used; one line.
     """
+    _require_files(settings)
     start_ms, end_ms = _span(recorded, options)
     tape = options.trouble.tape(recorded, options.struck_ms)
     time_ms = np.arange(start_ms, end_ms + 1, HOUR_MS, dtype=np.int64)
@@ -167,6 +171,16 @@ def name_of(stage: ReplayStage, options: ReplayOptions) -> dict[str, Any]:
             "bot": held.hexdigest(),
         }
     )
+
+
+def _require_files(settings: Settings) -> None:
+    """A series of today's web is none of the hours that are replayed."""
+    for series in settings.macro:
+        if series.kind == "json":
+            raise ConfigError(
+                f"macro: {series.name} is read over HTTP, and tells of today; a replay takes "
+                "series of kind csv alone: name a file, or leave it out"
+            )
 
 
 def _span(tape: ArrayTape, options: ReplayOptions) -> tuple[int, int]:
