@@ -153,6 +153,19 @@ def test_hedges_that_cannot_be_read_earn_in_the_hour_in_which_they_do(
     assert made["untroubled_drawdown_usd"] < 0.5 * FALL * made["bot_gross_usd"]
 
 
+def test_a_squeeze_at_rates_of_others_says_so(data: Path) -> None:
+    told = []
+    for exchange in ("binanceusdm", "bybit"):
+        tape = recorded_tape(data, exchange=exchange)
+        symbols = sector_of(load_settings(profile_path("demo")), tape)
+        assert tape.end_ms is not None
+        found = episodes_of(tape, symbols, FIRST_MS, tape.end_ms, 1)
+        (squeeze,) = [one for one in found if one.kind == "funding-squeeze"]
+        told.append(squeeze.sentence)
+    assert told[0].endswith(" in funding in 72 hours.")
+    assert told[1].endswith(" in 72 hours, at rates that are not the exchange's own.")
+
+
 def test_what_is_made_up_strikes_with_the_worst_bar(data: Path) -> None:
     tape = recorded_tape(data)
     symbols = sector_of(load_settings(profile_path("demo")), tape)

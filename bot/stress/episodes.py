@@ -101,7 +101,7 @@ def episodes_of(
         *funding_squeezes(paid, count),
         *gaps(moved, _liquid(panel), count),
     ]
-    named = [_named(one, panel.symbols, first_ms) for one in found]
+    named = [_whose(tape, _named(one, panel.symbols, first_ms)) for one in found]
     crash = next((one for one in found if one.kind is ShockKind.SECTOR_CRASH), None)
     if crash is None:
         return named
@@ -142,6 +142,18 @@ def _named(shock: Shock, symbols: Sequence[str], first_ms: int) -> Episode:
         size=shock.size,
         sentence=_sentence(shock, symbol, struck_ms),
     )
+
+
+def _whose(tape: ArrayTape, episode: Episode) -> Episode:
+    """The same; of funding at rates that are not the exchange's own, the sentence says so."""
+    if episode.kind != ShockKind.FUNDING_SQUEEZE or episode.symbol is None:
+        return episode
+    over_ms = episode.end_ms - AFTER_MS
+    series = tape.funding_series(episode.symbol, episode.struck_ms + 1, over_ms + 1)
+    if series is None or not series.substitute:
+        return episode
+    sentence = episode.sentence.removesuffix(".")
+    return replace(episode, sentence=f"{sentence}, at rates that are not the exchange's own.")
 
 
 def _sentence(shock: Shock, symbol: str | None, struck_ms: int) -> str:
