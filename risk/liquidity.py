@@ -23,6 +23,10 @@ def average_daily_volume_usd(panel: BarPanel, days: int = 30) -> FloatArray:
     if days < 1:
         raise DataError(f"average over {days} days, must be at least 1")
     volume = panel.quote_volume_usd[-days * BARS_PER_DAY :]
+    there = ~np.isnan(volume)
+    if volume.size and there.all() and volume.min() >= 0 and volume.max() < np.inf:
+        whole: FloatArray = BARS_PER_DAY * volume.sum(axis=0) / len(volume)
+        return whole
     bad = np.argwhere((volume < 0) | np.isinf(volume))
     if len(bad):
         row, column = bad[0]
@@ -31,7 +35,6 @@ def average_daily_volume_usd(panel: BarPanel, days: int = 30) -> FloatArray:
             f"{panel.symbols[column]}: volume is {volume[row, column]:g} USD at {time}, "
             "must be at least 0"
         )
-    there = ~np.isnan(volume)
     count = there.sum(axis=0)
     total = np.where(there, volume, 0.0).sum(axis=0)
     return np.where(count > 0, BARS_PER_DAY * total / np.maximum(count, 1), np.nan)

@@ -1,7 +1,7 @@
 """Hourly bars and their log returns."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,8 @@ class BarPanel:
         Raises:
             MissingDataError: a symbol that is not in the panel.
         """
+        if tuple(symbols) == self.symbols:
+            return self
         index = {symbol: i for i, symbol in enumerate(self.symbols)}
         missing = [symbol for symbol in symbols if symbol not in index]
         if missing:
@@ -139,11 +141,35 @@ def log_returns(panel: BarPanel) -> FloatArray:
     return returns
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Returns of a panel's symbols without faults, in their order."""
+
+    panel: BarPanel
+    clean: BarPanel
+    columns: Mapping[str, int]
+    returns: FloatArray
+
+
 class ReturnsMemory:
     """Log returns of the panel asked about last: several measures of a bar rest on them."""
 
     def __init__(self) -> None:
-        self._last: tuple[BarPanel, dict[str, int], FloatArray] | None = None
+        self._last: _Known | None = None
+
+    def grow(self, panel: BarPanel, clean: BarPanel, changed_ms: int) -> None:
+        """A panel that goes on from the one before: only what is new in it is worked out.
+
+        Args:
+            panel: the later hours, of the same symbols.
+            clean: as ``without_faults`` has it.
+            changed_ms: from this open on bars may be others than they were.
+        """
+        last = self._last
+        grown = None
+        if last is not None and last.clean.symbols == clean.symbols:
+            grown = _grown(last, clean, changed_ms)
+        self._last = _known(panel, clean, grown)
 
     def of(self, panel: BarPanel, symbols: Sequence[str]) -> FloatArray:
         """(T - 1, N) as ``log_returns`` of the panel's subset, in the order of ``symbols``.
@@ -153,14 +179,39 @@ class ReturnsMemory:
             DataError: a close that cannot be used.
         """
         last = self._last  # read once: another thread may ask about another panel
-        if last is None or last[0] is not panel:
-            clean, _ = without_faults(panel)
-            columns = {symbol: k for k, symbol in enumerate(clean.symbols)}
-            last = self._last = (panel, columns, log_returns(clean))
-        _, columns, returns = last
-        if not columns.keys() >= set(symbols):
+        if last is None or last.panel is not panel:
+            last = self._last = _known(panel, without_faults(panel)[0])
+        if last.clean.symbols == symbols:
+            return last.returns
+        if not last.columns.keys() >= set(symbols):
             return log_returns(panel.subset(symbols))  # says which symbol has what fault
-        return returns[:, [columns[symbol] for symbol in symbols]]
+        return last.returns[:, [last.columns[symbol] for symbol in symbols]]
+
+
+def _known(panel: BarPanel, clean: BarPanel, returns: FloatArray | None = None) -> _Known:
+    if returns is None:
+        returns = log_returns(clean)
+    returns.setflags(write=False)
+    return _Known(panel, clean, {symbol: k for k, symbol in enumerate(clean.symbols)}, returns)
+
+
+def _grown(last: _Known, clean: BarPanel, changed_ms: int) -> FloatArray | None:
+    """``log_returns`` of ``clean`` from those that are known; None where these do not reach."""
+    if min(len(last.clean.open_ms), len(clean.open_ms)) <= RETURN_BARS:
+        return None
+    gone = (int(clean.open_ms[0]) - int(last.clean.open_ms[0])) // HOUR_MS
+    fresh = int((clean.open_ms[1:] >= changed_ms).sum())
+    kept = len(clean.open_ms) - 1 - fresh
+    if gone < 0 or kept < HALTED_BARS or gone + kept > len(last.returns):
+        return None
+    returns = np.empty((kept + fresh, len(clean.symbols)))
+    returns[:kept] = last.returns[gone : gone + kept]
+    # A halt is told from 24 bars, of which some have left: the first rows know of none.
+    first = slice(None, HALTED_BARS)
+    returns[: HALTED_BARS - 1] = np.diff(np.log(clean.close[first]), axis=0)
+    if fresh:
+        returns[kept:] = log_returns(clean.last(fresh + RETURN_BARS))[-fresh:]
+    return returns
 
 
 def _halted(panel: BarPanel) -> NDArray[np.bool_]:

@@ -245,3 +245,53 @@ def test_unusable_volumes_and_days_are_refused() -> None:
         average_daily_volume_usd(bars)
     with pytest.raises(DataError, match="at least 1"):
         average_daily_volume_usd(bars, days=0)
+
+
+def grown_market(rng: np.random.Generator, bars: int) -> BarPanel:
+    """Four tokens with gaps, hours without trade, and one that is halted for two days."""
+    close = np.exp(np.cumsum(rng.normal(0, 0.01, (bars, 4)), axis=0))
+    volume = rng.uniform(1.0, 2.0, close.shape)
+    close[20:70, 1], volume[20:70, 1] = 1.0, 0.0
+    still = rng.random(bars) < 0.3
+    volume[still, 2] = 0.0
+    close[rng.random(close.shape) < 0.02] = np.nan
+    return BarPanel(("A", "B", "C", "D"), HOUR_MS * np.arange(bars, dtype=np.int64), close, volume)
+
+
+def between(bars: BarPanel, start: int, end: int) -> BarPanel:
+    rows = slice(start, end)
+    return BarPanel(bars.symbols, bars.open_ms[rows], bars.close[rows], bars.quote_volume_usd[rows])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_returns_that_grow_with_the_history_are_those_worked_out_anew(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    whole, memory = grown_market(rng, 200), ReturnsMemory()
+    start, end = 0, int(rng.integers(2, 120))
+    memory.of(between(whole, start, end), whole.symbols)
+    while end < 200:
+        known = end
+        start, end = start + int(rng.integers(0, 4)), min(end + int(rng.integers(0, 6)), 200)
+        # Bars that were read already come again, and some are corrected.
+        changed = max(known - 4, 0)
+        whole.close[changed:known, 0] *= 1.001
+        panel = between(whole, start, end)
+        memory.grow(panel, panel, int(whole.open_ms[changed]))
+        found = memory.of(panel, whole.symbols)
+        assert np.array_equal(found, log_returns(panel), equal_nan=True)
+        assert np.array_equal(memory.of(panel, ("D", "B")), found[:, [3, 1]], equal_nan=True)
+
+
+def test_returns_of_other_symbols_or_an_earlier_history_are_worked_out_anew() -> None:
+    whole = grown_market(np.random.default_rng(7), 200)
+    for before, after in (
+        (between(whole, 50, 150), between(whole, 0, 151)),
+        (between(whole, 0, 30), between(whole, 90, 190)),
+        (between(whole, 0, 150).subset(("B", "A")), between(whole, 1, 151)),
+    ):
+        memory = ReturnsMemory()
+        memory.of(before, before.symbols)
+        memory.grow(after, after, int(after.open_ms[-1]))
+        found = memory.of(after, after.symbols)
+        assert np.array_equal(found, log_returns(after), equal_nan=True)
+        assert not found.flags.writeable

@@ -19,7 +19,6 @@ from risk.crowding.report import CrowdingMemory, FundingSeries
 from risk.exclusion import Excluded
 from risk.returns import (
     HOUR_MS,
-    RETURN_BARS,
     BarPanel,
     ReturnsMemory,
     log_returns,
@@ -46,6 +45,7 @@ class MarketView:
             refresh.
         unusable: why a symbol has none, by symbol.
         panel: the bars of all symbols.
+        clean: those of the symbols whose closes can be used.
         funding: settled payments by symbol; a symbol without any is not in it.
         returns_of: hourly log returns of chosen symbols over these bars, worked out once for all.
         history: the bars of all symbols over so many days until now, read when asked for.
@@ -62,6 +62,7 @@ class MarketView:
     estimate_of: Callable[[Sequence[str]], CovarianceEstimate]
     unusable: Mapping[str, str]
     panel: BarPanel
+    clean: BarPanel
     returns_of: Callable[[Sequence[str]], FloatArray]
     funding: Mapping[str, FundingSeries]
     history: Callable[[int], Awaitable[BarPanel]]
@@ -89,7 +90,7 @@ class MarketModel:
         self._shrinkage = shrinkage
         self._estimator = estimator
         self._on_backfill = on_backfill
-        self._panel = empty_panel(())
+        self._panel = self._clean = empty_panel(())
         self._covariance: CovarianceEstimator | None = None
         self._faulty: tuple[Excluded, ...] = ()
         self._funding: dict[str, FundingSeries] = {}
@@ -129,6 +130,7 @@ class MarketModel:
             estimate_of=self._estimate_of,
             unusable={item.symbol: item.reason for item in (*self._faulty, *estimate.excluded)},
             panel=self._panel,
+            clean=self._clean,
             returns_of=partial(self._returns_memory.of, self._panel),
             funding=dict(self._funding),
             history=lambda days: self._market.bars(symbols, hour_ms - days * DAY_MS, hour_ms),
@@ -156,6 +158,9 @@ class MarketModel:
         """Of these alone or of all; asked for at every look, it is the same until a bar closes."""
         assert self._covariance is not None
         chosen = None if symbols is None else tuple(symbols)
+        whole = self._estimates.get(None)
+        if whole is not None and chosen == whole.symbols and not whole.excluded:
+            return whole
         if chosen not in self._estimates:
             if len(self._estimates) >= _MOST_ESTIMATES:
                 self._estimates.clear()
@@ -165,9 +170,9 @@ class MarketModel:
     def _restart(self, panel: BarPanel) -> None:
         self._estimates.clear()
         self._revision += 1
-        self._panel = panel
         clean, self._faulty = without_faults(panel)
-        returns = log_returns(clean)
+        self._panel, self._clean = panel, clean
+        returns = self._returns_memory.of(panel, clean.symbols)
         self._paired = _pairs(self._homes, clean.symbols, returns) if self._homes else {}
         self._covariance = self._new_covariance(clean.symbols)
         for row in returns:
@@ -194,7 +199,8 @@ class MarketModel:
         if faulty != self._faulty or _late_bars(self._panel, tail) or self._more_pairs(clean):
             self._restart(joined)
         else:
-            self._panel = joined
+            self._panel, self._clean = joined, clean
+            self._returns_memory.grow(joined, clean, known_ms - REREAD_BARS * HOUR_MS)
             self._advance(clean, known_ms)
 
     def _more_pairs(self, clean: BarPanel) -> bool:
@@ -205,21 +211,15 @@ class MarketModel:
     def _advance(self, clean: BarPanel, known_ms: int) -> None:
         assert self._covariance is not None
         self._estimates.clear()
-        for row in _returns_since(clean, known_ms):
+        fresh = int((clean.open_ms[1:] >= known_ms).sum())
+        returns = self._returns_memory.of(self._panel, clean.symbols)
+        for row in returns[len(returns) - fresh :]:
             self._covariance.update(row)
 
     def _append_funding(self, fresh: Mapping[str, FundingSeries], hour_ms: int) -> None:
         for symbol, series in fresh.items():
             self._funding[symbol] = _appended(self._funding.get(symbol), series)
         self._funding_until_ms = hour_ms + 1
-
-
-def _returns_since(panel: BarPanel, start_ms: int) -> FloatArray:
-    """Log returns of the bars that open then or later, from as many bars as they depend on."""
-    fresh = int((panel.open_ms[1:] >= start_ms).sum())
-    if not fresh:
-        return np.empty((0, len(panel.symbols)))
-    return log_returns(panel.last(fresh + RETURN_BARS))[-fresh:]
 
 
 def _pairs(homes: Mapping[str, str], symbols: Sequence[str], returns: FloatArray) -> dict[str, str]:

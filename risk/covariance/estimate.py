@@ -125,6 +125,8 @@ class CovarianceEstimate:
         Raises:
             MissingDataError: a symbol that is not in the estimate.
         """
+        if tuple(symbols) == self.symbols:
+            return self
         keep = self.columns(symbols)
         square = np.ix_(keep, keep)
         return CovarianceEstimate(
