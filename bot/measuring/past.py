@@ -22,9 +22,9 @@ from risk.limits.stresses import (
     gap_returns,
     worst_windows,
 )
-from risk.returns import BARS_PER_DAY, BarPanel, log_returns, without_faults
+from risk.returns import BARS_PER_DAY, BarPanel, log_returns
 from risk.tail.history import price_history
-from risk.tail.scenarios import filtered_scenarios
+from risk.tail.scenario_memory import ScenarioMemory
 from risk.tail.stand_in import with_stand_ins
 from risk.tail.var_es import MIN_INDEPENDENT, day_returns
 from strategies.inputs import HedgeFacts
@@ -74,6 +74,7 @@ class Past:
     def __init__(self, settings: PastSettings) -> None:
         self._settings = settings
         self._told: _Told | None = None
+        self._scenarios = ScenarioMemory()
         self._day: tuple[object, ...] | None = None
         self._worst: dict[str, FloatArray] = {}
 
@@ -106,29 +107,42 @@ class Past:
         )
 
     def _tell(self, key: tuple[object, ...], facts: HedgeFacts, view: MarketView) -> _Told:
-        clean, _ = without_faults(view.panel)
-        panel = clean.subset([s for s in facts.symbols if s in clean.symbols])
-        returns = view.returns_of(panel.symbols)
+        known = tuple(s for s in facts.symbols if s in view.clean.symbols)
         return _Told(
             key,
-            _tail(panel.symbols, returns, facts, view.estimate),
-            self._weeks_of_day(panel, facts, view),
-            self._windows(clean, view.homes, facts.symbols),
+            self._tail(facts, view) if known == facts.symbols else None,
+            self._weeks_of_day(facts, view),
+            self._windows(view.clean, view.homes, facts.symbols),
         )
 
-    def _weeks_of_day(
-        self, panel: BarPanel, facts: HedgeFacts, view: MarketView
-    ) -> dict[str, FloatArray]:
+    def _tail(self, facts: HedgeFacts, view: MarketView) -> FloatArray | None:
+        if not len(view.panel.open_ms):
+            return None
+        returns, last_ms = view.returns_of(facts.symbols), int(view.panel.open_ms[-1])
+        scenarios = with_stand_ins(
+            self._scenarios.of(returns, facts.symbols, last_ms, view.revision),
+            view.estimate,
+            facts.in_sector,
+        )
+        try:
+            days = day_returns(scenarios, facts.symbols)
+        except EstimationError:  # a token that is too new: nothing is said of the tail
+            return None
+        independent = len(days) * scenarios.step_bars / scenarios.horizon_bars
+        return days if independent >= MIN_INDEPENDENT else None
+
+    def _weeks_of_day(self, facts: HedgeFacts, view: MarketView) -> dict[str, FloatArray]:
         days = int(view.panel.open_ms[-1]) // DAY_MS if len(view.panel.open_ms) else 0
         day = (view.revision, days, facts.symbols)
         if day != self._day:
-            self._day, self._worst = day, self._weeks(panel, facts, view)
+            self._day, self._worst = day, self._weeks(facts, view)
         return self._worst
 
-    def _weeks(self, panel: BarPanel, facts: HedgeFacts, view: MarketView) -> dict[str, FloatArray]:
+    def _weeks(self, facts: HedgeFacts, view: MarketView) -> dict[str, FloatArray]:
         count = self._settings.worst_weeks
-        if not count or panel.symbols != facts.symbols:
+        if not count or not set(facts.symbols) <= set(view.clean.symbols):
             return {}
+        panel = view.clean.subset(facts.symbols)
         path = price_history(panel, view.estimate.subset(facts.symbols)).log_price
         sector = facts.in_sector.astype(float)
         named: dict[str, FloatArray] = {}
@@ -176,18 +190,3 @@ def _of_the_account(
     if not any(far):
         return named, margin
     return {name: np.where(far, 0.0, r) for name, r in named.items()}, np.where(far, 0.0, margin)
-
-
-def _tail(
-    known: Sequence[str], returns: FloatArray, facts: HedgeFacts, estimate: CovarianceEstimate
-) -> FloatArray | None:
-    symbols = facts.symbols
-    if tuple(known) != symbols:
-        return None
-    scenarios = with_stand_ins(filtered_scenarios(returns, symbols), estimate, facts.in_sector)
-    try:
-        days = day_returns(scenarios, symbols)
-    except EstimationError:  # a token that is too new: nothing is said of the tail
-        return None
-    independent = len(days) * scenarios.step_bars / scenarios.horizon_bars
-    return days if independent >= MIN_INDEPENDENT else None
