@@ -153,6 +153,19 @@ def test_one_window_equals_pandas_and_counts_what_it_rests_on() -> None:
     assert count[4, 4] == there[:, 4].sum()
 
 
+@given(seed=st.integers(0, 10**6), bars=st.integers(2, 60), n=st.integers(1, 6))
+def test_a_window_without_gaps_is_like_one_with_a_row_of_nothing(
+    seed: int, bars: int, n: int
+) -> None:
+    returns = market(seed, bars, n)
+    returns[:, 0] = returns[0, 0] * (seed % 2)  # a price that moves evenly, or stands still
+    with_gap = np.vstack([returns, np.full((1, n), NAN)])
+    found, expected = window_correlation(returns), window_correlation(with_gap)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-9)
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert np.isnan(window_correlation(returns, bars + 1)[0]).all()
+
+
 def test_one_window_of_nothing() -> None:
     matrix, count = window_correlation(np.zeros((0, 2)))
     assert np.isnan(matrix).all()

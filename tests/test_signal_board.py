@@ -10,7 +10,14 @@ from bot.measuring.estimation import MarketModel, MarketView
 from bot.measuring.universe import Universe
 from bot.outlook.signal_board import SignalBoard
 from bot.outlook.signal_states import COSTLY_BARS
-from bot.outlook.signal_values import SPIKE_BARS, SPIKE_WINDOWS, Bars, spike_at
+from bot.outlook.signal_values import (
+    SPIKE_BARS,
+    SPIKE_WINDOWS,
+    Bars,
+    FundingMemory,
+    funding_at,
+    spike_at,
+)
 from risk.book import AccountState, Book, FloatArray, Owner, Position
 from risk.errors import DataError
 from risk.returns import HOUR_MS, BarPanel
@@ -343,3 +350,15 @@ def test_windows_of_the_spike_that_were_taken_before_change_nothing() -> None:
     before = dict(taken)
     spike_at(bars, count - 1, taken)
     assert taken == before
+
+
+async def test_what_funding_told_before_changes_nothing() -> None:
+    model, memory = engine(market(eventful(HOURS + MORE))), FundingMemory()
+    rates = set()
+    for view in await looks(model, range(HOURS, HOURS + MORE)):
+        now_ms = int(view.panel.open_ms[-1]) + HOUR_MS
+        asked = view.funding, view.estimate, UNIVERSE.sector, now_ms
+        found, anew = funding_at(*asked, memory), funding_at(*asked, FundingMemory())
+        assert found.tokens == anew.tokens
+        rates.add(found.tokens[2].score_annual)
+    assert len(rates) > 2  # payments came in between

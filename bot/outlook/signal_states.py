@@ -13,6 +13,7 @@ from bot.outlook.signal_values import (
     PAIR_BARS,
     SHIFT_LONG_DAYS,
     Bars,
+    FundingMemory,
     absorption_at,
     breadth_at,
     funding_at,
@@ -128,6 +129,7 @@ class SignalStates:
         self._funding = RuleMemory(FUNDING_RULE, n, MEMORY_BARS)
         self._spike = RuleMemory(SPIKE_RULE, 1, COSTLY_BARS)
         self._regime = RuleMemory(REGIME_RULE, 1 + pairs, COSTLY_BARS)
+        self._funding_memory = FundingMemory()
         self._spike_windows: dict[int, SpikeWindow] = {}
         self._ratios: dict[int, float | None] = {}
         self._shifted: tuple[list[int], FloatArray] | None = None  # of the ratios as they are now
@@ -219,7 +221,7 @@ class SignalStates:
         self._correlation = estimate.correlation
         for row in rows:
             now_ms = bars.known_ms(row)
-            report = funding_at(view.funding, estimate, bars.sector, now_ms)
+            report = funding_at(view.funding, estimate, bars.sector, now_ms, self._funding_memory)
             self._now_crowding = report
             self._funding.push(now_ms, funding_values(report))
 

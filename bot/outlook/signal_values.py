@@ -14,7 +14,7 @@ from risk.correlation.regime import BEFORE_BARS, RECENT_BARS, CorrelationChange,
 from risk.correlation.rolling import window_correlation
 from risk.covariance.mean_ewma import CovarianceEstimate
 from risk.crowding.funding import FundingSeries
-from risk.crowding.report import CrowdingReport, crowding
+from risk.crowding.report import CrowdingMemory, CrowdingReport, crowding
 from risk.errors import DataError
 from risk.returns import BARS_PER_DAY, HOUR_MS, BarPanel
 from risk.signals.activity import VOLUME_DAYS, volume_z
@@ -142,20 +142,43 @@ def regime_at(
     return correlation_change(returns[:, list(columns)], symbols, seed=seed)
 
 
+class FundingMemory:
+    """Payments of the last weeks and what they told: between two payments both are the same."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._cut: dict[str, tuple[FundingSeries, slice, FundingSeries]] = {}
+        self.crowding = CrowdingMemory()
+
+    def cut(self, series: FundingSeries, start_ms: int, now_ms: int) -> FundingSeries:
+        """Only what was settled between these; the same object as long as nothing changes."""
+        chosen = series.between(start_ms, now_ms)
+        known = self._cut.get(series.symbol)
+        if known is None or known[0] is not series or known[1] != chosen:
+            known = self._cut[series.symbol] = series, chosen, series.part(chosen)
+        return known[2]
+
+
 def funding_at(
     funding: Mapping[str, FundingSeries],
     estimate: CovarianceEstimate,
     sector: Sequence[str],
     now_ms: int,
+    memory: FundingMemory,
 ) -> CrowdingReport:
-    """Crowding as it was known at ``now_ms``, from the last weeks of payments."""
+    """Crowding as it was known at ``now_ms``, from the last weeks of payments.
+
+    The answer does not depend on ``memory``.
+    """
     start_ms = now_ms - FUNDING_DAYS * BARS_PER_DAY * HOUR_MS
-    cut = {symbol: series.since(start_ms).until(now_ms) for symbol, series in funding.items()}
+    cut = {symbol: memory.cut(series, start_ms, now_ms) for symbol, series in funding.items()}
+    members = frozenset(sector)
     return crowding(
         {symbol: series for symbol, series in cut.items() if len(series.time_ms)},
         estimate,
-        in_sector=np.array([s in sector for s in estimate.symbols]),
+        in_sector=np.array([s in members for s in estimate.symbols]),
         now_ms=now_ms,
+        memory=memory.crowding,
     )
 
 

@@ -104,7 +104,7 @@ def correlation_record(assessment: Assessment) -> dict[str, Any]:
     symbols = [estimate.symbols[i] for i in order]
     return {
         "symbols": symbols,
-        "matrix": [[round(v, 4) for v in row] for row in matrix.tolist()],
+        "matrix": np.round(matrix, 4).tolist(),
         "clusters": list(members.values()),
         "held": [s for s, x in zip(facts.symbols, facts.bot_usd, strict=True) if x != 0],
         "windows": windows_record(assessment.view.returns_of(symbols)),

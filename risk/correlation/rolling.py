@@ -101,6 +101,8 @@ def window_correlation(
     if min_observations < 2:
         raise EstimationError(f"min_observations is {min_observations}, must be at least 2")
     there = ~np.isnan(returns)
+    if len(returns) >= min_observations and there.all():
+        return _whole_correlation(returns), np.full((returns.shape[1],) * 2, float(len(returns)))
     mask = there.astype(np.float64)
     count = mask.T @ mask
     filled = np.where(there, returns, 0.0)
@@ -114,6 +116,20 @@ def window_correlation(
     correlation: FloatArray = np.clip(covariance / np.sqrt(variance * variance.T), -1.0, 1.0)
     np.fill_diagonal(correlation, np.where(np.isnan(np.diag(variance)), np.nan, 1.0))
     return correlation, count
+
+
+def _whole_correlation(returns: FloatArray) -> FloatArray:
+    """As ``window_correlation`` where nothing is missing: each sum is the same for every pair."""
+    n = len(returns)
+    centred = returns - returns.sum(axis=0) / n
+    mean = centred.sum(axis=0) / n
+    covariance = centred.T @ centred / n - mean * mean[:, None]
+    variance = covariance.diagonal().copy()
+    variance[~(variance > CONSTANT * (np.einsum("tn,tn->n", returns, returns) / n))] = np.nan
+    root = variance * variance[:, None]
+    correlation: FloatArray = np.clip(covariance / np.sqrt(root, out=root), -1.0, 1.0)
+    np.fill_diagonal(correlation, np.where(np.isnan(variance), np.nan, 1.0))
+    return correlation
 
 
 def unpacked(packed: FloatArray, n: int) -> FloatArray:

@@ -75,11 +75,26 @@ class FundingSeries:
 
     def until(self, now_ms: int) -> "FundingSeries":
         """Only the payments settled by ``now_ms``."""
-        return self._part(slice(0, int(self.time_ms.searchsorted(now_ms, side="right"))))
+        return self.part(slice(0, int(self.time_ms.searchsorted(now_ms, side="right"))))
 
     def since(self, start_ms: int) -> "FundingSeries":
         """Only the payments settled at ``start_ms`` or later."""
-        return self._part(slice(int(self.time_ms.searchsorted(start_ms)), None))
+        return self.part(slice(int(self.time_ms.searchsorted(start_ms)), None))
+
+    def between(self, start_ms: int, now_ms: int) -> slice:
+        """Where the payments settled from ``start_ms`` to ``now_ms`` stand, both included."""
+        first, end = self.time_ms.searchsorted((start_ms, now_ms + 1)).tolist()
+        return slice(first, end)
+
+    def part(self, part: slice) -> "FundingSeries":
+        """Only these payments."""
+        return self._made(
+            self.time_ms[part],
+            self.rate[part],
+            self.interval_hours[part],
+            None if self.premium is None else self.premium[part],
+            substitute=self.substitute,
+        )
 
     def then(self, later: "FundingSeries") -> "FundingSeries":
         """This one, followed by later payments of the same symbol; NaN for premiums not known.
@@ -99,15 +114,6 @@ class FundingSeries:
             np.concatenate([self.interval_hours, later.interval_hours]),
             premium,
             substitute=self.substitute or later.substitute,
-        )
-
-    def _part(self, part: slice) -> "FundingSeries":
-        return self._made(
-            self.time_ms[part],
-            self.rate[part],
-            self.interval_hours[part],
-            None if self.premium is None else self.premium[part],
-            substitute=self.substitute,
         )
 
     def _made(
