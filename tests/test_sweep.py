@@ -24,6 +24,7 @@ from bot.errors import JournalError, UsageError
 from bot.feeds.tape import DAY_MS
 from bot.replay.identity import contents
 from bot.sweep.choices import Axis, applied, axis_of, drawn, grid
+from bot.sweep.courses import SPREAD
 from bot.sweep.plan import SweepOptions, planned
 from bot.sweep.runs import Bot, Row, Run, played
 from bot.sweep.search import Objective, Rows, Sweep, summary, swept
@@ -160,6 +161,7 @@ class Made:
                 "key": run.key, "window": run.window.number, "part": run.window.part.value,
                 "a": a, "loss": None if lost else value, "error": "lost" if lost else None,
                 "lost": lost, "start_ms": run.window.start_ms, "end_ms": run.window.end_ms,
+                "bot_seed": run.bot.seed,
             }  # fmt: skip
 
 
@@ -181,6 +183,43 @@ def test_each_training_chooses_for_the_days_that_follow_it(tmp_path: Path) -> No
     assert [one["test"] for one in found["windows"]] == [1.0, 1.0, 1.0]
     assert found["mean_test"] == 1.0
     assert (found["runs"], found["failed"]) == (15, 0)
+
+
+class Lucky(Made):
+    """Choice 0 is the best beside the first bot and the worst beside the others."""
+
+    def rows(self, runs: Sequence[Run]) -> Iterator[Row]:
+        loss = {0: (1.0, 9.0, 9.0), 1: (3.0, 4.0, 5.0), 2: (2.0, 2.0, None)}
+        for row, run in zip(super().rows(runs), reversed(runs), strict=True):
+            found = loss[int(row["a"])][run.bot.random.seed - 42]
+            yield {**row, "loss": found, "error": None if found else "no figure"}
+
+
+def test_what_suits_one_bot_by_luck_is_not_chosen(tmp_path: Path) -> None:
+    walk = walk_forward(FIRST_MS, FIRST_MS + 4 * DAY_MS, 2, 2)
+    sweep = Sweep(
+        a_run(tmp_path), [{"a": a} for a in range(3)], walk, Objective("loss", -1), courses=3
+    )
+    rows = swept(sweep, Lucky(), Rows(tmp_path), quiet)
+    assert len(rows) == sweep.most_runs == 12
+    assert [row["bot_seed"] for row in rows] == [42, 43, 44] * 4
+    found = summary(sweep, rows)
+    assert (found["courses"], found["runs"], found["failed"]) == (3, 12, 1)
+    assert found["windows"][0]["chosen"] == {"a": 1}
+    assert found["windows"][0]["train"] == found["windows"][0]["test"] == 4.0
+    means = sweep.means(rows)
+    assert [(row["a"], row["part"]) for row in means] == [
+        (0, "train"), (1, "train"), (2, "train"), (1, "test"),
+    ]  # fmt: skip
+    assert [row["error"] for row in means] == [None, None, "no figure", None]
+    assert means[1][SPREAD] == 1.0
+    assert means[2]["loss"] is None, "two of three say nothing of the third"
+
+
+def test_of_one_course_nothing_is_averaged(tmp_path: Path) -> None:
+    sweep = Sweep(a_run(tmp_path), [{"a": a} for a in range(3)], [], Objective("loss", -1))
+    rows = swept(sweep, Made(), Rows(tmp_path), quiet)
+    assert sweep.means(rows) == rows
 
 
 def test_what_ended_is_not_played_again_and_what_was_lost_is(tmp_path: Path) -> None:
@@ -231,6 +270,7 @@ def test_a_mistake_is_told_before_anything_is_played(data: Path, tmp_path: Path)
         (["--set", "caps.net_usd=10,-5"], "caps.net_usd: -5"),
         (["--set", "caps.net_usd=1", "--set", "caps.net_usd=2"], "caps.net_usd: is there twice"),
         (["--set", "caps.net_usd=1", "--train", "3"], "--train and --test: name both or none"),
+        (["--set", "caps.net_usd=1", "--courses", "2"], "--courses 2: --book and --positions know"),
         (["--set", "caps.net_usd=1..9"], "a range is drawn from: name --random N"),
         (["--set", "caps.net_usd=1", "--minimize", "a", "--maximize", "b"], "name one of them"),
     ):
@@ -238,6 +278,25 @@ def test_a_mistake_is_told_before_anything_is_played(data: Path, tmp_path: Path)
     assert not (tmp_path / "out").exists()
     nowhere = called(*words(tmp_path, tmp_path / "out", "--set", "caps.net_usd=1"))
     assert "no hourly.parquet" in one_line(nowhere, 2)
+
+
+def test_courses_of_real_replays_differ_and_are_judged_together(data: Path, tmp_path: Path) -> None:
+    typed = words(data, tmp_path / "out", "--set", f"{GROSS}=0.05,1.0", "--courses", "2")
+    at = typed.index("--book")
+    random = typed[:at] + typed[at + 2 :]
+    done = perphedge(*random, "--maximize", "hedge_pnl_usd", "--json")
+    assert done.code == 0, done.err
+    found = done.document
+    assert (found["courses"], found["runs"], found["failed"]) == (2, 4, 0)
+    table = pq.read_table(found["parquet"]).to_pylist()
+    assert [(row[GROSS], row["bot_seed"]) for row in table] == [
+        (0.05, 42), (0.05, 43), (1.0, 42), (1.0, 43),
+    ]  # fmt: skip
+    assert table[0]["unhedged.pnl_usd"] != table[1]["unhedged.pnl_usd"]
+    best = [row["hedge_pnl_usd"] for row in table if row[GROSS] == found["best"][GROSS]]
+    assert found["best"]["hedge_pnl_usd"] == pytest.approx(sum(best) / 2)
+    shown = called(*random, "--maximize", "hedge_pnl_usd")
+    assert "± between" in shown.out
 
 
 def test_a_sweep_of_real_replays_and_its_files(data: Path, tmp_path: Path) -> None:

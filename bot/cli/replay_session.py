@@ -2,6 +2,9 @@
 
 import asyncio
 import json as json_text
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +33,36 @@ def replay_session(session: Path, out: Path, *, json: bool) -> None:
         from bot.session.playing import play_run, proven_same, summary
         from bot.session.reading import recorded_runs
     runs = []
-    for folder in recorded_runs(session):
-        into = out / folder.name
-        if into.exists():
-            raise UsageError(f"--out {out}: holds a replay of {folder.name}; name another folder")
-        try:
-            runs.append(asyncio.run(play_run(folder, into)))
-        except OSError as error:
-            raise UsageError(f"--out {out}: {error.strerror or error}") from error
+    with _progress() as tell:
+        for folder in recorded_runs(session):
+            into = out / folder.name
+            if into.exists():
+                name = folder.name
+                raise UsageError(f"--out {out}: holds a replay of {name}; name another folder")
+            try:
+                runs.append(asyncio.run(play_run(folder, into, tell)))
+            except OSError as error:
+                raise UsageError(f"--out {out}: {error.strerror or error}") from error
     if json:
         print(json_text.dumps(summary(runs), allow_nan=False, indent=2))
     else:
         _show(runs, out)
     if not proven_same(runs):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[str], None]]":
+    """Cycles as they are played, on stderr where that is a terminal; nobody knows how many come."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+
+    columns = (SpinnerColumn(), TextColumn("cycles"), MofNCompleteColumn(), Elapsed())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda _cycle_id: bar.advance(task)
 
 
 def _show(runs: "list[PlayedRun]", out: Path) -> None:

@@ -46,6 +46,12 @@ def sweep(
     book: Annotated[Path | None, typer.Option(help="As in replay.")] = None,
     positions: Annotated[Path | None, typer.Option(help="As in replay.")] = None,
     bot_seed: Annotated[int, typer.Option(help="As --seed in replay.", min=0)] = 42,
+    courses: Annotated[
+        int,
+        typer.Option(
+            help="Random bots, seeds from --bot-seed on; the mean decides.", min=1, max=100
+        ),
+    ] = 1,
     gross_usd: Annotated[float, typer.Option(help="As in replay.", min=1, max=1e9)] = 40_000.0,
     tokens: Annotated[int, typer.Option(help="As in replay.", min=1, max=100)] = 6,
     short_share: Annotated[float, typer.Option(help="As in replay.", min=0, max=1)] = 0.0,
@@ -97,6 +103,7 @@ def sweep(
             train_days=train,
             test_days=test,
             bot=Bot(book, positions, random_bot, capital_usd),
+            courses=courses,
         ),
         objective,
     )
@@ -104,8 +111,9 @@ def sweep(
     with _progress(plan) as tell:
         rows = swept(plan, spread, Rows(out), tell)
     found = summary(plan, rows)
+    means = plan.means(rows)
     try:
-        files = {"parquet": write_rows(rows, out), "plot": write_plot(rows, found, objective, out)}
+        files = {"parquet": write_rows(rows, out), "plot": write_plot(means, found, objective, out)}
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}") from error
     found |= {name: str(path) for name, path in files.items()}
@@ -147,7 +155,7 @@ def _show(plan: "Sweep", rows: "list[Row]", found: Mapping[str, Any]) -> None:
     if "windows" in found:
         console.print(walk_table(found))
     else:
-        console.print(best_table(plan, rows, _SHOWN))
+        console.print(best_table(plan, plan.means(rows), _SHOWN))
     for row in [row for row in rows if row["error"] is not None][:_SHOWN]:
         told = ", ".join(f"{name}={row[name]}" for name in plan.choices[0])
         console.print(f"failed: {told}: {row['error']}", markup=False, highlight=False)

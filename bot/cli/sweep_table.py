@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bot.cli.tables import plain_table
+from bot.sweep.courses import SPREAD
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,12 +29,14 @@ def best_table(plan: "Sweep", rows: Sequence["Row"], most: int) -> "Table":
     for name in names:
         table.add_column(name, overflow="fold")
     shown = [one for one in _FIGURES if one[1] != objective.field]
-    for title in (objective.field, *(one[0] for one in shown)):
+    between = ["± between courses"] if plan.courses > 1 else []
+    for title in (objective.field, *between, *(one[0] for one in shown)):
         table.add_column(title, justify="right", overflow="fold")
     for row in known[:most]:
         figures = [_told(row.get(field), form) for _, field, form in shown]
         told = [_value(row[name]) for name in names]
-        table.add_row(*told, _told(objective.of(row), "{:,.4g}"), *figures)
+        spread = [_told(row.get(SPREAD), "{:,.2g}")] if between else []
+        table.add_row(*told, _told(objective.of(row), "{:,.4g}"), *spread, *figures)
     return table
 
 

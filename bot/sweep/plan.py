@@ -28,6 +28,7 @@ class SweepOptions:
     train_days: int | None
     test_days: int | None
     bot: Bot
+    courses: int = 1
 
 
 def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
@@ -39,6 +40,10 @@ def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
         MissingDataError: there is no such data.
     """
     walk = _walk(options)
+    if options.courses > 1 and options.bot.seed is None:
+        raise UsageError(
+            f"--courses {options.courses}: --book and --positions know one course; leave it out"
+        )
     axes = [axis_of(text) for text in options.settings]
     paths = [axis.path for axis in axes]
     if twice := [path for path in paths if paths.count(path) > 1]:
@@ -55,7 +60,8 @@ def planned(config: Path, options: SweepOptions, objective: Objective) -> Sweep:
         data=options.data.absolute(),
         bot=_absolute(options.bot),
     )
-    return Sweep(replace(first, rests_on=_rests_on(first, choices)), choices, walk, objective)
+    first = replace(first, rests_on=_rests_on(first, choices))
+    return Sweep(first, choices, walk, objective, options.courses)
 
 
 def _walk(options: SweepOptions) -> list[tuple[Window, Window]]:

@@ -21,6 +21,9 @@ _ITS_OWN = (ConfigError, DataError, EstimationError, OptimizationError)
 Row = dict[str, Any]
 """What is known of a run, with dots in its names: ``hedged.pnl_usd``."""
 
+NO_FIGURES = frozenset({"key", "error", "lost", "window", "part", "start_ms", "end_ms", "bot_seed"})
+"""What names a row, beside the settings that were tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bot:
@@ -30,6 +33,11 @@ class Bot:
     positions: Path | None
     random: RandomBot = field(default_factory=RandomBot)
     capital_usd: float | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """Of its random bets; None where it makes none."""
+        return self.random.seed if self.book is None and self.positions is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,12 @@ def played(run: Run) -> Row:
 
 def failed(run: Run, why: str | None, *, lost: bool = False) -> Row:
     """The row of a run without figures; ``lost``: nothing is known of it yet."""
-    row: Row = {"key": run.key, **window_of(run.window), **dict(run.choice)}
+    row: Row = {
+        "key": run.key,
+        **window_of(run.window),
+        "bot_seed": run.bot.seed,
+        **dict(run.choice),
+    }
     return {**row, "error": why, "lost": lost}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.errors import UsageError
 from bot.sweep.choices import Choice
-from bot.sweep.runs import Row, Run, window_of
+from bot.sweep.courses import averaged
+from bot.sweep.runs import NO_FIGURES, Bot, Row, Run, window_of
 from bot.sweep.spread import Spread
 from bot.sweep.windows import Part, Window
 
@@ -35,7 +36,7 @@ class Objective:
         Raises:
             UsageError: the row has figures, and none of that name.
         """
-        figures = sorted(row.keys() - _NO_FIGURES - set(tried))
+        figures = sorted(row.keys() - NO_FIGURES - set(tried))
         if row["error"] is None and self.field not in figures:
             option = "--maximize" if self.sign > 0 else "--minimize"
             raise UsageError(
@@ -53,9 +54,6 @@ class Objective:
         """The best of these; the first of equals."""
         known = [(row, value) for row in rows if (value := self.of(row)) is not None]
         return max(known, key=lambda one: self.sign * one[1])[0] if known else None
-
-
-_NO_FIGURES = {"key", "error", "lost", "window", "part", "start_ms", "end_ms"}
 
 
 class Rows:
@@ -98,25 +96,42 @@ class Sweep:
     Attributes:
         first: a run of the first choice in the first window; all others differ in these alone.
         walk: training and test in turn; empty: everything is played on the first run's window.
+        courses: how many random bots each choice is played beside, with seeds from that of the
+            first run on; it is judged by the mean.
     """
 
     first: Run
     choices: Sequence[Choice]
     walk: Sequence[tuple[Window, Window]]
     objective: Objective
+    courses: int = 1
 
     @property
     def most_runs(self) -> int:
         """How many there will be, if every training chooses one."""
-        return len(self.choices) * max(1, len(self.walk)) + len(self.walk)
+        return self.courses * (len(self.choices) * max(1, len(self.walk)) + len(self.walk))
+
+    @property
+    def bots(self) -> list[Bot]:
+        """One for each course."""
+        bot = self.first.bot
+        return [
+            replace(bot, random=replace(bot.random, seed=bot.random.seed + k))
+            for k in range(self.courses)
+        ]
+
+    def means(self, rows: Sequence[Row]) -> list[Row]:
+        """A row for each choice in each window, over all courses."""
+        return averaged(rows, self.choices[0], self.objective.field)
 
     def trainings(self) -> list[Run]:
-        """Every choice on every window that is not a test."""
+        """Every choice on every window that is not a test, beside every bot."""
         windows = [train for train, _ in self.walk] or [self.first.window]
         return [
-            replace(self.first, choice=choice, window=window)
+            replace(self.first, choice=choice, window=window, bot=bot)
             for window in windows
             for choice in self.choices
+            for bot in self.bots
         ]
 
     def tests(self, trained: Sequence[Row]) -> list[Run]:
@@ -125,9 +140,12 @@ class Sweep:
         found = []
         for train, test in self.walk:
             rows = [row for row in trained if row["window"] == train.number]
-            best = self.objective.best(_in_order(rows, by_key))
+            best = self.objective.best(self.means(_in_order(rows, by_key)))
             if best is not None:
-                found.append(replace(self.first, choice=by_key[best["key"]], window=test))
+                chosen = by_key[best["key"]]
+                found += [
+                    replace(self.first, choice=chosen, window=test, bot=bot) for bot in self.bots
+                ]
         return found
 
 
@@ -150,7 +168,7 @@ def swept(sweep: Sweep, spread: Spread, rows: Rows, on_row: OnRow) -> list[Row]:
     tested = [told(row) for row in _all(sweep.tests(trained), spread, rows)]
     order = {run.key: number for number, run in enumerate(sweep.trainings())}
     trained.sort(key=lambda row: order[row["key"]])
-    tested.sort(key=lambda row: int(row["window"]))
+    tested.sort(key=lambda row: (int(row["window"]), row["bot_seed"] or 0))
     return trained + tested
 
 
@@ -162,7 +180,9 @@ def summary(sweep: Sweep, rows: Sequence[Row]) -> dict[str, Any]:
         "sign": objective.sign,
         "runs": len(rows),
         "failed": sum(row["error"] is not None for row in rows),
+        "courses": sweep.courses,
     }
+    rows = sweep.means(rows)
     if not sweep.walk:
         return {**found, "best": objective.best(rows)}
     walked: list[dict[str, Any]] = []
