@@ -35,7 +35,7 @@ def best_table(plan: "Sweep", rows: Sequence["Row"], most: int) -> "Table":
     for row in known[:most]:
         figures = [_told(row.get(field), form) for _, field, form in shown]
         told = [_value(row[name]) for name in names]
-        spread = [_told(row.get(SPREAD), "{:,.2g}")] if between else []
+        spread = [_told(row.get(SPREAD), "{:,.4g}")] if between else []
         table.add_row(*told, _told(objective.of(row), "{:,.4g}"), *spread, *figures)
     return table
 
