@@ -422,3 +422,39 @@ def test_signals_decide_nothing(data: Path, book: Path, tmp_path: Path, kept: Ke
         assert [(o["symbol"], o["side"], o["quantity"]) for o in one["orders"]] == [
             (o["symbol"], o["side"], o["quantity"]) for o in other["orders"]
         ]
+
+
+def with_a_wick(data: Path, folder: Path, hour: int, factor: float) -> Path:
+    """The same recording, but within one hour every token goes up so far and back."""
+    shutil.copytree(data, folder)
+    bars = pd.read_parquet(folder / "hourly.parquet")
+    at = pd.Timestamp(FIRST_MS + (hour - 1) * HOUR_MS, unit="ms", tz="UTC")
+    struck = bars["timestamp"] == at
+    assert struck.any()
+    bars.loc[struck, "high"] = factor * bars.loc[struck, ["open", "close"]].max(axis=1)
+    bars.to_parquet(folder / "hourly.parquet")
+    return folder
+
+
+def test_a_wick_within_an_hour_liquidates_and_the_engine_goes_on(
+    data: Path, book: Path, tmp_path: Path
+) -> None:
+    calm_stage, calm = played(options(data, tmp_path / "calm", book=book))
+    wild = with_a_wick(data, tmp_path / "wild", 20, 6.0)
+    stage, found = played(options(wild, tmp_path / "out", book=book))
+    assert np.array_equal(found.equity_usd[:20], calm.equity_usd[:20])
+    assert found.equity_usd[20] < 0.5 * calm.equity_usd[20], "closed at the top of the wick"
+    assert np.array_equal(stage.close, calm_stage.close), "no close tells of it"
+    before, after = (cycles_of(tmp_path / "out")[hour] for hour in (19, 20))
+    assert any(leg["hedge_before_usd"] for leg in before["legs"])
+    assert not any(leg["hedge_before_usd"] for leg in after["legs"])
+    assert len(cycles_of(tmp_path / "out")) == HOURS
+
+
+def test_a_wick_that_liquidates_nobody_leaves_no_trace(
+    data: Path, book: Path, tmp_path: Path, kept: Kept
+) -> None:
+    for factor in (1.05, 1.5):  # too small to look at, and looked at
+        wild = with_a_wick(data, tmp_path / f"wild{factor}", 20, factor)
+        _, found = played(options(wild, tmp_path / f"out{factor}", book=book))
+        assert np.allclose(found.equity_usd[:21], kept.equity_usd[:21], atol=1e-6)

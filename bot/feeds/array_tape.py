@@ -170,6 +170,14 @@ class ArrayTape:
         open_ms = first + HOUR_MS * np.arange(hours, dtype=np.int64)
         return BarPanel(tuple(symbols), open_ms, close, volume)
 
+    def range_of(self, symbol: str, open_ms: int) -> tuple[float, float] | None:
+        """(low, high) of the hour that opens then; None without a bar."""
+        column, hour = self._column.get(symbol), (open_ms - self.start_ms) // HOUR_MS
+        if column is None or not 0 <= hour < self._bars.hours:
+            return None
+        low, high = float(self._bars.low[hour, column]), float(self._bars.high[hour, column])
+        return (low, high) if low > 0.0 else None
+
     def funding(self, symbol: str, start_ms: int, end_ms: int) -> list[FundingPayment]:
         """As in Tape; a payment without a price near it is left out."""
         track = self._track(symbol, start_ms, end_ms)

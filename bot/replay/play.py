@@ -28,6 +28,7 @@ from bot.replay.market import ReplayMarket
 from bot.replay.source import HoldingsSource
 from bot.replay.stage import ReplayStage
 from bot.replay.tally import decided
+from bot.replay.wicks import pass_wicks
 from bot.requests import Asked
 from bot.surroundings import Surroundings
 from bot.trading.reconcile import book_funding
@@ -106,6 +107,7 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
         for hour in range(done, len(hours_ms) - 1):
             if hour:  # at the prices of the cycle before, also where that was played earlier
                 stage.trouble.blow(venue, int(hours_ms[hour - 1]), stage.struck_ms)
+                pass_wicks(market, stage.tape, venue, clock, int(hours_ms[hour]))
             clock.advance_to(max(int(hours_ms[hour]), clock.now_ms()))
             market.move()
             _acknowledge(engine)
@@ -118,6 +120,7 @@ async def _play(stage: ReplayStage, key: bytes, log: Logger, on_hour: OnHour) ->
             decisions += decided(record.latency_ms)
             on_hour(hour, record)
         seconds = time.perf_counter() - began
+        pass_wicks(market, stage.tape, venue, clock, int(hours_ms[-1]))
         clock.advance_to(max(int(hours_ms[-1]), clock.now_ms()))
         market.move()
         with journal.together("end a replay"):

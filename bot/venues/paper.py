@@ -36,6 +36,9 @@ from risk.instrument import Instrument
 # above 50,000 USD in a thin market; at this one even 1 % of a day's volume fits in every bracket.
 PAPER_LEVERAGE = 5
 
+_MAINTENANCE_ROOM = 2.0
+"""Maintenance rates grow by brackets of notional."""
+
 _STATES = {
     OrderStatus.NEW: OrderState.LIVE,
     OrderStatus.PARTIALLY_FILLED: OrderState.PARTIAL,
@@ -75,6 +78,30 @@ class PaperVenue:
         """The exchange closes a share of every position, as for somebody else's liquidation."""
         for symbol in sorted({one.symbol for one in self._account.positions.values()}):
             self.exchange.deleverage(self._account, symbol, share)
+
+    def held_symbols(self) -> set[str]:
+        """What it has a position in."""
+        return {one.symbol for one in self._account.positions.values() if one.quantity}
+
+    def outlives(self, ranges: Mapping[str, tuple[float, float]]) -> bool:
+        """Whether no prices within these ranges (low, high) can bring it near liquidation.
+
+        Every position at its own worst, at one moment, with maintenance margin twice what it is:
+        True is certain, False is not. A symbol without a range stays at its mark price.
+        """
+        if not self._account.positions:
+            return True
+        money = self.exchange.margin(self._account)
+        left, growth = float(money.margin_balance_usd), 1.0
+        for held in self._account.positions.values():
+            mark = float(self.exchange.mark(held.symbol))
+            low, high = ranges.get(held.symbol, (mark, mark))
+            if not mark or not held.quantity:
+                continue
+            worst = low if held.quantity > 0 else high
+            left -= max(float(held.quantity) * (mark - worst), 0.0)
+            growth = max(growth, worst / mark)
+        return left > _MAINTENANCE_ROOM * growth * float(money.maintenance_margin_usd)
 
     async def account(self) -> VenueAccount:
         """Positions and money now.
