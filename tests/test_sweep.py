@@ -419,6 +419,23 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def test_interrupted_it_waits_for_nobody_and_leaves_no_folder(data: Path, tmp_path: Path) -> None:
+    typed = words(data, tmp_path / "out", "--set", "caps.net_usd=10000,20000,30000", "--jobs", "2")
+    typed[typed.index("--to") + 1] = (START + pd.Timedelta(days=38)).isoformat()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    running = start(*typed, env={"TMPDIR": str(scratch)})
+    try:
+        until(lambda: len(list(scratch.glob("perphedge-sweep-*/journal.sqlite"))) == 2)
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=20) == ("", "")
+    finally:
+        running.kill()
+    assert running.returncode == 0
+    assert not list(scratch.glob("perphedge-sweep-*"))
+    assert not (tmp_path / "out" / "runs").exists()
+
+
 @contextmanager
 def cluster(folder: Path) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
     """A Dask scheduler and two workers, all processes of their own."""

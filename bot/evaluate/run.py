@@ -54,8 +54,8 @@ def _worked(plan: Plan, processes: int) -> Iterator[tuple[tuple[str, int], BookS
     # A fresh interpreter each: a forked one would share the locks of threads that it has not.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin, (plan,)) as pool:
-        pieces = {pool.submit(_score, *piece): piece for piece in plan.pieces}
-        try:
+        try:  # an interrupt may come as early as while the processes are being started
+            pieces = {pool.submit(_score, *piece): piece for piece in plan.pieces}
             for done in as_completed(pieces):
                 yield pieces[done], done.result()
         except BrokenProcessPool as error:

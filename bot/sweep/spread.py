@@ -4,11 +4,13 @@ A worker that is killed takes nothing with it but what it was playing, and that 
 """
 
 import multiprocessing
+import os
+import signal
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from bot.errors import UnreachableError, UsageError
@@ -45,7 +47,7 @@ class Here:
     def _until_one_dies(self, waiting: deque[Run]) -> Generator[Row, None, list[Run]]:
         """Plays what waits; what was under way when a process died."""
         under_way: dict[Future[Row], Run] = {}
-        with _pool(min(self._jobs, len(waiting))) as pool:
+        with _pool(min(self._jobs, len(waiting))) as pool, _interrupted_with_us():
             while waiting or under_way:
                 while waiting and len(under_way) < self._jobs:
                     run = waiting.popleft()
@@ -69,9 +71,23 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
 
 
+@contextmanager
+def _interrupted_with_us() -> Iterator[None]:
+    """Where this process stops early, nobody waits for what the others play; each ends as by
+    Ctrl-C, which takes its folder with it."""
+    try:
+        yield
+    except BaseException:
+        for child in multiprocessing.active_children():
+            if child.pid is not None:
+                with suppress(OSError):
+                    os.kill(child.pid, signal.SIGINT)
+        raise
+
+
 def _alone(run: Run) -> Row:
     for _ in range(MOST_DEATHS):
-        with _pool(1) as pool, suppress(BrokenProcessPool):
+        with _pool(1) as pool, _interrupted_with_us(), suppress(BrokenProcessPool):
             return _result(pool.submit(played, run), run)
     return failed(run, f"processes that played it ended {MOST_DEATHS} times", lost=True)
 
