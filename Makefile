@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Warnings of pip are about the machine's own settings; errors are shown.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: help setup run test test-freqtrade search kill lint bench image sbom clean
+.PHONY: help setup run test test-long test-freqtrade search kill lint bench image sbom clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile
@@ -36,8 +36,11 @@ setup: .venv/.runtime ## what running needs, into .venv
 run: .venv/.runtime ## the demo: a bot piles up correlated longs, perphedge hedges them
 	@$(BIN)/perphedge demo
 
-test: lint ## linters, types, import direction and the whole test suite
+test: lint ## linters, types, import direction and all tests but the longest
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: .venv/.dev ## stories of many processes that make test tells in short; some minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 search: .venv/.dev ## properties on examples that were not tried before
 	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n 2 --dist loadfile $(shell grep -l hypothesis tests/test_*.py)

@@ -80,6 +80,7 @@ def test_the_server_has_the_token_and_no_key_of_an_exchange(engine: Running) -> 
     assert "canary" not in its
 
 
+@pytest.mark.long
 def test_a_flood_loses_nothing_and_the_cycles_go_on(engine: Running) -> None:
     """Raises where an answer is not clear, or a cycle reads less than was accepted before it."""
     turns = Turns(engine)
@@ -110,6 +111,7 @@ def test_a_server_that_is_killed_is_started_again_ever_later(engine: Running) ->
     assert engine.after(killed_s)
 
 
+@pytest.mark.long
 def test_a_server_that_never_starts_holds_up_no_cycle(host: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

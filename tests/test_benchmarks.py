@@ -19,8 +19,17 @@ from benchmarks.shares import Shares
 from benchmarks.suite import BENCHMARKS, SLOW
 from bot.journal.reader import JournalReader
 
+LONG = {"backfill", "cycle", "decision", "entrycheck"}
 
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name not in SLOW])
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name in LONG else [])
+        for name in BENCHMARKS
+        if name not in SLOW
+    ],
+)
 def test_runs_and_agrees_with_its_peer(name):
     # Each raises DisagreementError by itself where results differ.
     lines = list(BENCHMARKS[name](Effort(quick=True)))

@@ -189,6 +189,7 @@ async def test_what_cannot_be_pulled_is_refused_in_one_line(tmp_path: Path) -> N
             await pull(one, tmp_path / "data")
 
 
+@pytest.mark.long
 def test_a_pull_by_the_command_that_is_killed_goes_on(tmp_path: Path) -> None:
     """The whole command beside an exchange in wall time, of which the history is its market's."""
     with served_exchange() as exchange:

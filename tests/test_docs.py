@@ -66,6 +66,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
     assert (tmp_path / "my-paper.yaml").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_the_commands_of_the_tutorials_run(name: str, tmp_path: Path) -> None:
     lines = list(shell_lines((ROOT / "docs" / "tutorials" / name).read_text()))

@@ -87,6 +87,7 @@ def test_check_tells_what_holds_and_what_is_left(paper: Path) -> None:
     assert not set(found["hedgeable"]) & (set(LONGS) | set(found["excluded"]))
 
 
+@pytest.mark.long
 def test_check_shows_what_other_symbols_were_taken_for(
     served: ServedExchange, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ def _up_to_a_cycle(follower: subprocess.Popen[str]) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.long
 def test_the_log_is_followed_line_by_line(served: ServedExchange, tmp_path: Path) -> None:
     config = paper_config(tmp_path, served.host)
     write_positions(tmp_path / "positions.json", LONGS)
@@ -199,6 +201,7 @@ def test_a_running_engine_ends_in_good_order_on_sigterm(
     assert all(event["timestamp"] for event in finished.events)
 
 
+@pytest.mark.long
 def test_tables_are_printed_without_json(paper: Path, state: Path) -> None:
     told = {
         ("check", "-c", str(paper)): "BTC",

@@ -179,6 +179,7 @@ def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[SimulatedExchange]:
     return built
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", UNCHOSEN)
 async def test_seeds_that_nobody_chose(
     seed: int, tmp_path: Path, exchanges: list[SimulatedExchange]
@@ -224,6 +225,7 @@ def same_as_the_exchange_says(document: dict[str, Any], exchange: SimulatedExcha
     assert gross == pytest.approx(cycles[-1]["hedge_gross_usd"], rel=1e-6)
 
 
+@pytest.mark.long
 async def test_another_seed_is_another_market_and_a_used_folder_is_cleared(tmp_path: Path) -> None:
     first = await run_demo(DemoOptions(None, 1, UNCHOSEN[0], tmp_path))
     second = await run_demo(DemoOptions(None, 1, UNCHOSEN[1], tmp_path))

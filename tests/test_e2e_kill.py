@@ -37,6 +37,8 @@ from tests.e2e_scene import (
     until,
 )
 
+pytestmark = pytest.mark.long
+
 ACCOUNT = "hedge-sub"
 LIVE = ("--live", "--account", ACCOUNT)
 KEYS = {

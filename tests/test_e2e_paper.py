@@ -137,6 +137,7 @@ def test_the_exchange_sees_public_requests_only(
     assert (counters.orders_received, counters.fills) == (0, 0)
 
 
+@pytest.mark.long
 def test_a_clean_restart_goes_on_where_it_was(
     served: ServedExchange, hedged: tuple[Path, Finished]
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_clean_restart_goes_on_where_it_was(
         assert journal.epoch == 2
 
 
+@pytest.mark.long
 def test_killed_it_knows_its_hedges_and_a_second_engine_stays_out(
     served: ServedExchange, tmp_path: Path
 ) -> None:

@@ -27,7 +27,10 @@ BOOK = [
     {"symbol": "RENDER/USDT:USDT", "notional_usd": 11_000},
 ]
 
-pytestmark = pytest.mark.skipif(not MARKET.exists(), reason="../shared is not here")
+pytestmark = [
+    pytest.mark.skipif(not MARKET.exists(), reason="../shared is not here"),
+    pytest.mark.long,
+]
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,7 @@ def test_figures_are_those_that_a_factor_market_must_give(finished: Finished) ->
     assert found["minimum_risk"]["turnover_per_day"] < found["ledoit_wolf"]["turnover_per_day"]
 
 
+@pytest.mark.long
 def test_figures_do_not_depend_on_how_many_processes_work(folder: Path) -> None:
     asked = ("--books", "2", "--strategies", "basket", "--to", "2025-02-05", "--json")
     alone = evaluated(folder, *asked, "--processes", "1")

@@ -150,6 +150,7 @@ def without_times(document: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != "latency_ms"}
 
 
+@pytest.mark.long
 def test_a_live_session_is_decided_the_same(live: Path, tmp_path: Path) -> None:
     finished = replayed(live / FOLDER, tmp_path / "out")
     assert finished.code == 0, finished

@@ -255,6 +255,7 @@ def test_the_same_call_sums_up_the_same(
         assert again.document["episodes"] == [one for one in rows if one["episode"] == episode]
 
 
+@pytest.mark.long
 def test_a_book_of_ones_own(data: Path, tmp_path: Path) -> None:
     book = tmp_path / "BOOK.json"
     book.write_text(json.dumps([{"symbol": symbol("NEAR"), "notional_usd": 25_000}]))

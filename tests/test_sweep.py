@@ -280,6 +280,7 @@ def test_a_mistake_is_told_before_anything_is_played(data: Path, tmp_path: Path)
     assert "no hourly.parquet" in one_line(nowhere, 2)
 
 
+@pytest.mark.long
 def test_courses_of_real_replays_differ_and_are_judged_together(data: Path, tmp_path: Path) -> None:
     typed = words(data, tmp_path / "out", "--set", f"{GROSS}=0.05,1.0", "--courses", "2")
     at = typed.index("--book")
@@ -419,6 +420,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_interrupted_it_waits_for_nobody_and_leaves_no_folder(data: Path, tmp_path: Path) -> None:
     typed = words(data, tmp_path / "out", "--set", "caps.net_usd=10000,20000,30000", "--jobs", "2")
     typed[typed.index("--to") + 1] = (START + pd.Timedelta(days=38)).isoformat()
@@ -476,8 +478,11 @@ def test_a_killed_worker_of_a_cluster_loses_nothing(data: Path, tmp_path: Path) 
     assert not any(row["error"] for row in table)
 
 
-def test_without_a_cluster_at_the_address_it_says_so(data: Path, tmp_path: Path) -> None:
-    done = perphedge(
+def test_without_a_cluster_at_the_address_it_says_so(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.sweep.spread.CONNECT_S", 1)
+    done = called(
         *words(
             data, tmp_path / "out", "--set", "caps.net_usd=9e3", "--scheduler", "tcp://127.0.0.1:1"
         )
