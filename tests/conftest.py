@@ -5,6 +5,7 @@ Properties try the same examples at every run, so that a change is judged by wha
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ from tests.execute_scene import NOW_MS
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("search", derandomize=False, print_blob=True)
 _ENGINE = f"{Path(__file__).resolve().parents[1] / 'bot'}/"
+
+# Where nobody may interrupt the tests, as under nohup, programs that they start could not be either.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 

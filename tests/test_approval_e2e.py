@@ -25,6 +25,8 @@ from tests.e2e_scene import (
     write_positions,
 )
 
+pytestmark = pytest.mark.long
+
 APPROVE = (r"^autonomy: .*$", "autonomy: approve")
 
 
@@ -153,7 +155,6 @@ def test_asked_decided_and_carried_out_over_sockets(served: ServedExchange, tmp_
     assert "order_sending" in kinds[executing:]
 
 
-@pytest.mark.long
 def test_an_approval_does_not_wait_for_the_next_look(
     served: ServedExchange, tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield config
 
 
+@pytest.mark.long
 def test_a_live_account_s_income_is_what_was_booked(live: Path) -> None:
     finished = called("attribution", "-c", str(live), "--reconcile", "--json")
     assert finished.code == 0, finished.err

@@ -238,6 +238,7 @@ async def test_another_seed_is_another_market_and_a_used_folder_is_cleared(tmp_p
     assert log.count('"event": "cycle"') == 1, "nothing of an earlier run"
 
 
+@pytest.mark.long
 def test_interrupted_it_still_prints_its_document(tmp_path: Path) -> None:
     process = start("demo", "--json", "--out", str(tmp_path))
     log = tmp_path / "hedge.jsonl"

@@ -49,6 +49,7 @@ def lose_first_reply(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return lost
 
 
+@pytest.mark.long
 async def test_what_happens_beside_the_engine_wakes_it_long_before_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ async def test_what_happens_beside_the_engine_wakes_it_long_before_its_time(
     assert "listenKey" not in text
 
 
+@pytest.mark.long
 async def test_a_stream_that_keeps_quiet_is_found_out_by_what_rest_tells(tmp_path: Path) -> None:
     swallowed = ["private"]
 
