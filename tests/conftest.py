@@ -25,7 +25,7 @@ settings.register_profile("steady", derandomize=True)
 settings.register_profile("search", derandomize=False, print_blob=True)
 _ENGINE = f"{Path(__file__).resolve().parents[1] / 'bot'}/"
 
-# Where nobody may interrupt the tests, as under nohup, programs that they start could not be either.
+# Under nohup nobody may interrupt the tests, nor what they start; that is interrupted all the same.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
