@@ -91,6 +91,7 @@ def test_a_flood_loses_nothing_and_the_cycles_go_on(engine: Running) -> None:
     assert sum(turns.told[0].refused.values()) > 0
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_is_started_again_ever_later(engine: Running) -> None:
     for times, pause_s in enumerate((1.0, 2.0), start=1):
         started = _until(

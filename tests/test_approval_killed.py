@@ -51,6 +51,7 @@ def exchange_side(story: Story) -> ExchangeSide:
     return story.stage.loop.run_until_complete(ask(story))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(DEATHS)), ids=list(DEATHS))
 def test_an_approval_outlives_its_engine_or_is_told_as_lost(stage: Stage, number: int) -> None:
     (boundary, end) = list(DEATHS.values())[number]

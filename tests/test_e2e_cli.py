@@ -116,6 +116,7 @@ def test_check_shows_what_other_symbols_were_taken_for(
     assert "Not measured" in risk.out
 
 
+@pytest.mark.long
 def test_risk_and_propose_agree_and_leave_nothing_behind(paper: Path) -> None:
     risk, proposal = (document(command, "-c", str(paper)) for command in ("risk", "propose"))
     assert set(proposal) >= CYCLE_KEYS

@@ -139,6 +139,7 @@ async def until(running: Engine, status: str, cycles: int = 6) -> CycleRecord:
     raise AssertionError(f"{record.status}: {record.reason}")
 
 
+@pytest.mark.long
 async def test_a_bot_on_one_exchange_is_hedged_on_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

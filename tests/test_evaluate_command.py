@@ -164,6 +164,7 @@ def children(pid: int) -> set[int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_command(folder: Path, how: signal.Signals) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.e2e_scene import LONGS, called, paper_config, served_exchange, write_positions
 
 
+@pytest.mark.long
 def test_the_present_is_measured_with_what_has_been_fetched(tmp_path: Path) -> None:
     with served_exchange() as served:
         config = paper_config(tmp_path, served.host)

@@ -137,6 +137,7 @@ async def test_the_book_is_taken_as_it_is_now() -> None:
     assert SignalKind.DUPLICATE_EXPOSURE not in {s.kind for s in opposite}
 
 
+@pytest.mark.long
 async def test_a_late_bar_or_another_universe_starts_a_replay() -> None:
     source = market(eventful(HOURS))
     late = source.closes[HOURS - 2].copy()
@@ -153,6 +154,7 @@ async def test_a_late_bar_or_another_universe_starts_a_replay() -> None:
     assert not {s.kind for s in board.signals(book(START_MS, FET=1.0))} & {SignalKind.DELISTING}
 
 
+@pytest.mark.long
 async def test_a_rule_that_fails_is_told_and_made_whole_later() -> None:
     source = market(eventful(HOURS + 2))
     model, board = engine(source), SignalBoard()

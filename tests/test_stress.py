@@ -181,6 +181,7 @@ def test_what_is_made_up_strikes_with_the_worst_bar(data: Path) -> None:
         assert f"within {crash.name}; worst hour: 2025-02-06T07:00" in found[name].sentence
 
 
+@pytest.mark.long
 def test_half_of_the_hedges_is_taken_from_who_goes_on_just_then(data: Path, tmp_path: Path) -> None:
     settings, tape = load_settings(profile_path("demo")), recorded_tape(data)
     asked = StressOptions(data, tmp_path, count=1)

@@ -213,6 +213,7 @@ def test_what_suits_one_bot_by_luck_is_not_chosen(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [row["error"] for row in means] == [None, None, "no figure", None]
     assert means[1][SPREAD] == 1.0
+    assert means[1]["bot_seed"] is None
     assert means[2]["loss"] is None, "two of three say nothing of the third"
 
 
@@ -398,6 +399,7 @@ class Spoilt:
         return "spoilt"
 
 
+@pytest.mark.long
 def test_processes_that_die_are_replaced_and_what_always_kills_is_told(tmp_path: Path) -> None:
     """A run that cannot be unpickled ends its process, as a kill would."""
     run = replace(a_run(tmp_path), choice={"a": Deadly()})  # type: ignore[dict-item]

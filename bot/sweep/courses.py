@@ -15,8 +15,8 @@ def averaged(rows: Sequence[Row], tried: Collection[str], objective: str) -> lis
     """A row for each choice in each window, in the order of their first rows.
 
     Its figures are the means over the courses; None where any course lacks the figure, and
-    ``error`` is the first there was: a choice that fails beside one bot is none to choose. Of one
-    course it is that course's row.
+    ``error`` is the first there was: a choice that fails beside one bot is none to choose. It has
+    no ``bot_seed``, and the key of its first course. Of one course it is that course's row.
 
     Args:
         rows: of single replays.
@@ -38,6 +38,7 @@ def _mean(rows: Sequence[Row], tried: Collection[str], objective: str) -> Row:
     return {
         **{name: value for name, value in rows[0].items() if name not in figures},
         **means,
+        "bot_seed": None,
         "error": next((row["error"] for row in rows if row["error"] is not None), None),
         SPREAD: _over(rows, objective, stdev),
     }

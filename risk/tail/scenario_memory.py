@@ -29,7 +29,7 @@ class ScenarioMemory:
     def of(
         self, log_returns: FloatArray, symbols: Sequence[str], last_ms: int, revision: int
     ) -> Scenarios:
-        """The scenarios at the last bar.
+        """The scenarios at the last bar; a bar corrected since the days were made counts later.
 
         Args:
             log_returns: (T, N), hourly, oldest first, NaN where missing.
